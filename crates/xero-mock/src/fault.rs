@@ -1,0 +1,154 @@
+//! Failures that a test orders for the next requests.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::limits::RateLimit;
+use crate::oauth1::Problem;
+
+/// One way to fail. A fault alone meets the next request; see [`times`](Self::times) and [`on`](FaultRule::on).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Answers as usual, but this much later (real time, not the mock's).
+    Slow(Duration),
+    /// Does nothing with the request and closes the connection.
+    Cut,
+    /// Does what is asked and closes the connection after so many bytes of the answer's body.
+    CutAfterBytes(usize),
+    /// Answers with this status, body and content type.
+    Status(u16, String, String),
+    /// Answers with this status and an HTML page, as a proxy in between would.
+    Html(u16),
+    /// 503, the organisation is offline for a while.
+    OrganisationOffline,
+    /// 503 in plain text, Xero is offline for maintenance.
+    Maintenance,
+    /// 503 as over the rate limit (OAuth 1.0a era).
+    RateLimited {
+        /// The limit that the answer names.
+        problem: RateLimit,
+        /// Whether and what `Retry-After` says; whole seconds.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Fault {
+    /// Meets the next `times` requests instead of one.
+    pub fn times(self, times: u32) -> FaultRule {
+        FaultRule { fault: self, times, path_prefix: None }
+    }
+
+    /// Meets the next request whose path starts with this, in any case.
+    pub fn on(self, path_prefix: &str) -> FaultRule {
+        self.times(1).on(path_prefix)
+    }
+}
+
+/// A fault, how often it comes, and for which paths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultRule {
+    fault: Fault,
+    times: u32,
+    path_prefix: Option<String>,
+}
+
+impl FaultRule {
+    /// Meets only requests whose path starts with this, in any case.
+    #[must_use]
+    pub fn on(mut self, path_prefix: &str) -> Self {
+        self.path_prefix = Some(path_prefix.to_ascii_lowercase());
+        self
+    }
+
+    fn meets(&self, path: &str) -> bool {
+        let prefix = self.path_prefix.as_deref().unwrap_or_default();
+        self.times > 0 && path.to_ascii_lowercase().starts_with(prefix)
+    }
+}
+
+impl From<Fault> for FaultRule {
+    fn from(fault: Fault) -> Self {
+        fault.times(1)
+    }
+}
+
+/// The rules in the order they were given; the first that meets a request is spent on it.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<FaultRule>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, rule: FaultRule) {
+        self.0.push(rule);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn take(&mut self, path: &str) -> Option<Fault> {
+        let rule = self.0.iter_mut().find(|rule| rule.meets(path))?;
+        rule.times -= 1;
+        let fault = rule.fault.clone();
+        self.0.retain(|rule| rule.times > 0);
+        Some(fault)
+    }
+}
+
+impl Fault {
+    /// The answer that stands for the real one, for faults that have one.
+    pub(crate) fn answer(&self) -> Option<Response> {
+        match self {
+            Self::Slow(_) | Self::Cut | Self::CutAfterBytes(_) => None,
+            Self::Status(code, body, content_type) => Some(answer(*code, body.clone(), content_type)),
+            Self::Html(code) => Some(answer(*code, proxy_page(*code), "text/html")),
+            Self::OrganisationOffline => Some(Problem::OrganisationOffline.into_response()),
+            Self::Maintenance => {
+                let text = "The Xero API is currently offline for maintenance";
+                Some(answer(503, text.to_owned(), "text/plain; charset=utf-8"))
+            }
+            Self::RateLimited { problem, retry_after } => Some(rate_limited(*problem, *retry_after)),
+        }
+    }
+}
+
+/// Sends the head and the first bytes of an answer, then fails, so that the connection closes in mid-body.
+pub(crate) async fn cut_after(bytes: usize, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let sent = body.slice(..bytes.min(body.len()));
+    let start = stream::once(async move { Ok::<Bytes, io::Error>(sent) });
+    let end = stream::once(async {
+        // Lets the connection write what it has before it learns of the failure.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    Response::from_parts(parts, Body::from_stream(start.chain(end)))
+}
+
+fn answer(code: u16, body: String, content_type: &str) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("text/plain"));
+    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+fn proxy_page(code: u16) -> String {
+    let reason = StatusCode::from_u16(code).ok().and_then(|status| status.canonical_reason());
+    let title = format!("{code} {}", reason.unwrap_or("Error"));
+    format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1><hr>proxy</body>\r\n</html>\r\n"
+    )
+}
+
+fn rate_limited(problem: RateLimit, retry_after: Option<Duration>) -> Response {
+    let mut response = Problem::RateLimit { header: problem.header() }.into_response();
+    if let Some(wait) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+    }
+    response
+}

@@ -1,0 +1,123 @@
+//! Accepts connections and takes each request past the journal and the faults to the portal, the API or the controls.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener as StdListener};
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::fault::{Fault, cut_after};
+use crate::world::Shared;
+use crate::{api, control, portal};
+
+/// Listens on the loopback address alone.
+pub(crate) fn listen(port: u16) -> io::Result<StdListener> {
+    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves until dropped; its connections end with it.
+pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
+    let site = Site::new(shared);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(connections.spawn(converse(stream, site.clone()))),
+                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, site: Site) {
+    let service = service_fn(move |request| {
+        let site = site.clone();
+        async move { site.answer(request).await }
+    });
+    // The Date header is the mock's time, set in `finish`.
+    let connection =
+        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[derive(Clone)]
+struct Site {
+    router: TowerToHyperService<Router>,
+    shared: Shared,
+}
+
+impl Site {
+    fn new(shared: Shared) -> Self {
+        let router =
+            Router::new().merge(portal::routes()).nest("/_mock", control::routes()).fallback(api::answer);
+        Self { router: TowerToHyperService::new(router.with_state(shared.clone())), shared }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Cut> {
+        let request = request.map(Body::new);
+        if request.uri().path().starts_with("/_mock/") {
+            return Ok(self.finish(self.route(request).await));
+        }
+        let (parts, body) = request.into_parts();
+        let (place, fault) = {
+            let mut world = self.shared.lock();
+            let now = world.now();
+            (world.journal.received(&parts, now), world.faults.take(parts.uri.path()))
+        };
+        let line = format!("{} {}", parts.method, parts.uri.path());
+        let response = self.answer_or_fail(Request::from_parts(parts, body), fault).await?;
+        self.shared.lock().journal.answered(place, &response);
+        tracing::info!(status = response.status().as_u16(), "{line}");
+        Ok(self.finish(response))
+    }
+
+    async fn answer_or_fail(&self, request: Request, fault: Option<Fault>) -> Result<Response, Cut> {
+        if let Some(response) = fault.as_ref().and_then(Fault::answer) {
+            return Ok(response);
+        }
+        match fault {
+            Some(Fault::Cut) => Err(Cut),
+            Some(Fault::CutAfterBytes(bytes)) => Ok(cut_after(bytes, self.route(request).await).await),
+            Some(Fault::Slow(delay)) => {
+                tokio::time::sleep(delay).await;
+                Ok(self.route(request).await)
+            }
+            _ => Ok(self.route(request).await),
+        }
+    }
+
+    fn route(&self, request: Request) -> impl Future<Output = Response> + use<> {
+        let answered = self.router.call(request);
+        async move { answered.await.unwrap_or_else(|never: Infallible| match never {}) }
+    }
+
+    fn finish(&self, mut response: Response) -> Response {
+        let now: SystemTime = self.shared.lock().now();
+        let date = HeaderValue::from_str(&httpdate::fmt_http_date(now)).expect("an HTTP date is ASCII");
+        response.headers_mut().insert(header::DATE, date);
+        response
+    }
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was cut by a fault")]
+struct Cut;
