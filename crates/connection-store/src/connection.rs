@@ -1,0 +1,118 @@
+//! Apps and the connections that people name.
+
+use std::{sync::Arc, time::SystemTime};
+
+use xero_certs::{Certificate, PrivateKey};
+
+use crate::{Error, Server};
+
+/// The kind of app, by how it proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AppKind {
+    /// OAuth 1.0a with consumer key and certificate. Xero switched it off on 30 September 2021.
+    Private,
+}
+
+impl AppKind {
+    /// The word for it, as stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+        }
+    }
+}
+
+/// What was registered in the developer portal. Secrets stay in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The store's own id of it.
+    pub id: String,
+    /// Its kind.
+    pub kind: AppKind,
+    /// The consumer key (private apps).
+    pub client_id: String,
+    /// Where it is registered.
+    pub server: Server,
+    /// The certificate that was uploaded (private apps).
+    pub certificate: Certificate,
+    /// When it was stored.
+    pub created_at: SystemTime,
+}
+
+/// One organisation in Xero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its id, a UUID; the same for ever.
+    pub id: String,
+    /// Its name when last seen.
+    pub name: String,
+    /// Its short code, as in links into Xero, if known.
+    pub short_code: Option<String>,
+}
+
+/// The name that a person gives to an app and an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Its unique name.
+    pub name: String,
+    /// The app it uses.
+    pub app: App,
+    /// The organisation it is pinned to; `None` until it was tested once.
+    pub organisation: Option<Organisation>,
+    /// True for the one that is used where none is named.
+    pub is_default: bool,
+    /// When it was made.
+    pub created_at: SystemTime,
+    /// When a request last succeeded in a test.
+    pub tested_at: Option<SystemTime>,
+}
+
+/// A connection of a private app, to be stored.
+#[derive(Debug)]
+pub struct NewPrivateConnection {
+    /// Its name; see [`check_name`].
+    pub name: String,
+    /// The consumer key from the portal.
+    pub consumer_key: String,
+    /// The private key.
+    pub key: Arc<PrivateKey>,
+    /// The key's certificate, as uploaded to the portal.
+    pub certificate: Certificate,
+    /// Where the app is registered.
+    pub server: Server,
+    /// The organisation, where a test request has shown it.
+    pub organisation: Option<Organisation>,
+    /// Make it the default one. The first connection becomes the default in any case.
+    pub make_default: bool,
+    /// What to do where the name is taken: replace that connection in one step, or refuse.
+    pub replace: bool,
+}
+
+/// Says whether a text can be a connection's name: 1 to 64 characters, none of them a control character, no space at
+/// either end, no `-` at the start. Names differ in more than the case of ASCII letters.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    match name {
+        "" => Err(Error::BadName("must not be empty")),
+        _ if name.chars().count() > 64 => Err(Error::BadName("must have at most 64 characters")),
+        _ if name.chars().any(char::is_control) => Err(Error::BadName("must not contain control characters")),
+        _ if name.trim() != name => Err(Error::BadName("must not begin or end with a space")),
+        _ if name.starts_with('-') => Err(Error::BadName("must not begin with a hyphen")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for good in ["acme", "Maple Florist Ltd", "日本商事", "a", &"x".repeat(64)] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", " a", "a ", "-a", "a\nb", "a\u{1b}[31m", &"x".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong with a store, one variant for each thing to do next.
+
+use std::{fmt, io, path::PathBuf};
+
+/// The errors of this crate. None carries a secret, a key or a statement's values.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no store at the path.
+    #[error("there is no store at {0}")]
+    NotFound(PathBuf),
+    /// There is a store already where one was to be made.
+    #[error("there is a store at {0} already")]
+    Exists(PathBuf),
+    /// The file is not a SQLite database.
+    #[error("{0} is not a store: it is not an SQLite database")]
+    NotADatabase(PathBuf),
+    /// The file is a SQLite database of another program.
+    #[error("{0} is not a store: it is the database of another program")]
+    Foreign(PathBuf),
+    /// The file is a store and is damaged.
+    #[error("the store {0} is damaged")]
+    Corrupt(PathBuf),
+    /// The store was made or changed by a newer version of this program.
+    #[error("the store {path} has format {found}; this version knows formats up to {known}")]
+    NewerFormat {
+        /// The store's file.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The newest format that this version knows.
+        known: i64,
+    },
+    /// The key does not open the store.
+    #[error("the key does not open this store")]
+    WrongKey,
+    /// The passphrase does not open the store.
+    #[error("the passphrase does not open this store")]
+    WrongPassphrase,
+    /// The store is not opened by a key of this kind.
+    #[error("the store is locked with {0}")]
+    OtherLock(&'static str),
+    /// The bytes are not a key file.
+    #[error("not a key file of a store")]
+    NotAKeyFile,
+    /// A sealed value does not belong where it stands, or was changed.
+    #[error("the sealed {column} of {table} row {row} was changed or moved; it is not used")]
+    Tampered {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id.
+        row: String,
+    },
+    /// Another process keeps the store busy.
+    #[error("the store is busy")]
+    Busy,
+    /// The disk is full: nothing was changed.
+    #[error("the disk is full; nothing was saved")]
+    DiskFull,
+    /// The store or its directory cannot be written: nothing was changed.
+    #[error("{0} cannot be written")]
+    NotWritable(PathBuf),
+    /// There is no connection of that name.
+    #[error("there is no connection named {name:?}")]
+    NoSuchConnection {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// No connection was named and none is the default.
+    #[error("no connection was named and none is the default")]
+    NoDefault {
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// The name is taken.
+    #[error("there is a connection named {0:?} already")]
+    NameTaken(String),
+    /// The text cannot be a connection's name.
+    #[error("a connection's name {0}")]
+    BadName(&'static str),
+    /// The address cannot be used in place of Xero.
+    #[error("the address {0}")]
+    BadServer(&'static str),
+    /// A request for another server than the connection's own.
+    #[error("this connection talks to {expected} and to no other server")]
+    OtherServer {
+        /// Scheme, host and port of the connection's server.
+        expected: String,
+    },
+    /// Signing failed.
+    #[error("the request cannot be signed")]
+    Sign(#[source] xero_auth_oauth1::Error),
+    /// The stored key or certificate cannot be used.
+    #[error("the stored key cannot be used")]
+    Key(#[source] xero_certs::Error),
+    /// The cryptographic library failed at something that should not fail.
+    #[error("the cryptographic library could not {0}")]
+    Crypto(&'static str),
+    /// The operating system refused.
+    #[error("{path} cannot be used")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The database refused for another reason.
+    #[error("the store's database failed")]
+    Database(#[source] DatabaseError),
+}
+
+/// What the database said. Its text names tables and causes, never values.
+pub struct DatabaseError(pub(crate) rusqlite_migration::Error);
+
+impl fmt::Debug for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseError({self})")
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            rusqlite_migration::Error::RusqliteError { err, .. } => err.fmt(f),
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod connection;
+mod error;
+mod seal;
+mod server;
+mod sqlite;
+mod store;
+mod store_key;
+
+pub use connection::{App, AppKind, Connection, NewPrivateConnection, Organisation, check_name};
+pub use error::{DatabaseError, Error};
+pub use server::Server;
+pub use store::{ApiRequest, Authorisation, Store, sign_private};
+pub use store_key::{KeyBytes, Lock, Passphrase, StoreKey};

@@ -1,0 +1,148 @@
+//! Sealed values: AES-256-GCM in a versioned envelope, bound to the place where they stand.
+//!
+//! An envelope is `version (1 byte, 1) ‖ data key id (4, big endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`. The
+//! associated data is `xero-store/v1|table|column|row id|generation`, so that a value does not open in another row,
+//! column or generation.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+const VERSION: u8 = 1;
+const HEADER: usize = 5;
+const NONCE: usize = 12;
+
+/// The place of a sealed value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) table: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) row: &'a str,
+    pub(crate) generation: i64,
+}
+
+impl Place<'_> {
+    fn associated_data(&self) -> Aad<Vec<u8>> {
+        let Self { table, column, row, generation } = self;
+        Aad::from(format!("xero-store/v1|{table}|{column}|{row}|{generation}").into_bytes())
+    }
+
+    fn tampered(&self) -> Error {
+        Error::Tampered { table: self.table, column: self.column, row: self.row.to_owned() }
+    }
+}
+
+/// Thirty-two random bytes that seal other things: a data key, or the key that seals a data key.
+pub(crate) struct SealingKey {
+    id: u32,
+    key: RandomizedNonceKey,
+}
+
+impl SealingKey {
+    pub(crate) fn new(id: u32, bytes: &[u8; 32]) -> Result<Self, Error> {
+        let key =
+            RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| Error::Crypto("use a sealing key"))?;
+        Ok(Self { id, key })
+    }
+
+    pub(crate) fn seal(&self, place: &Place<'_>, clear: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut body = Zeroizing::new(clear.to_vec());
+        let nonce = self
+            .key
+            .seal_in_place_append_tag(place.associated_data(), &mut *body)
+            .map_err(|_| Error::Crypto("seal a value"))?;
+        let mut sealed = vec![VERSION];
+        sealed.extend_from_slice(&self.id.to_be_bytes());
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&body);
+        Ok(sealed)
+    }
+
+    pub(crate) fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.try_open(place, sealed).ok_or_else(|| place.tampered())
+    }
+
+    fn try_open(&self, place: &Place<'_>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (header, rest) = sealed.split_at_checked(HEADER)?;
+        let (nonce, body) = rest.split_at_checked(NONCE)?;
+        if header[0] != VERSION || header[1..] != self.id.to_be_bytes() {
+            return None;
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self.key.open_in_place(nonce, place.associated_data(), &mut body).ok()?.len();
+        body.truncate(length);
+        Some(body)
+    }
+}
+
+/// Thirty-two fresh random bytes.
+pub(crate) fn random_key() -> Result<Zeroizing<[u8; 32]>, Error> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| Error::Crypto("make random bytes"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLACE: Place<'static> = Place { table: "apps", column: "secret", row: "a", generation: 1 };
+
+    fn key() -> SealingKey {
+        SealingKey::new(7, &[9; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_value_opens_where_it_was_sealed() {
+        let sealed = key().seal(&PLACE, b"secret").unwrap();
+        assert_eq!(key().open(&PLACE, &sealed).unwrap().as_slice(), b"secret");
+        assert_ne!(sealed, key().seal(&PLACE, b"secret").unwrap(), "each sealing has its own nonce");
+    }
+
+    #[test]
+    fn a_value_opens_nowhere_else() {
+        let sealed = key().seal(&PLACE, b"secret").unwrap();
+        let elsewhere = [
+            Place { table: "connections", ..PLACE },
+            Place { column: "certificate", ..PLACE },
+            Place { row: "b", ..PLACE },
+            Place { generation: 2, ..PLACE },
+        ];
+        for place in elsewhere {
+            assert!(matches!(key().open(&place, &sealed), Err(Error::Tampered { .. })), "{place:?}");
+        }
+        assert!(SealingKey::new(7, &[8; 32]).unwrap().open(&PLACE, &sealed).is_err());
+        assert!(SealingKey::new(8, &[9; 32]).unwrap().open(&PLACE, &sealed).is_err());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let sealed = key().seal(&PLACE, b"secret").unwrap();
+        for at in 0..sealed.len() * 8 {
+            let mut changed = sealed.clone();
+            changed[at / 8] ^= 1 << (at % 8);
+            assert!(key().open(&PLACE, &changed).is_err(), "bit {at}");
+        }
+        for length in 0..sealed.len() {
+            assert!(key().open(&PLACE, &sealed[..length]).is_err(), "cut to {length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back(clear in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let sealed = key().seal(&PLACE, &clear).unwrap();
+            let opened = key().open(&PLACE, &sealed).unwrap();
+            prop_assert_eq!(opened.as_slice(), clear.as_slice());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_open(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(key().open(&PLACE, &bytes).is_err());
+        }
+    }
+}

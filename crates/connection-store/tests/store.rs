@@ -1,0 +1,382 @@
+//! What a store promises: whole changes, sealed secrets, and errors that say what to do.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use connection_store::{
+    ApiRequest, Error, KeyBytes, Lock, NewPrivateConnection, Organisation, Server, Store, StoreKey,
+};
+use rusqlite::Connection as Db;
+use url::Url;
+use xero_certs::{Certificate, PrivateKey};
+
+const CONSUMER_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
+const NOW: SystemTime = UNIX_EPOCH;
+
+/// Two test keys with their certificates, read once.
+static KEYS: LazyLock<[(Arc<PrivateKey>, Certificate); 2]> = LazyLock::new(|| {
+    [("test-key.pem", "test.cer"), ("test-other-key.pem", "other.cer")].map(|(key, cer)| {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs");
+        let key = PrivateKey::read(&fs::read(folder.join(key)).unwrap(), None).unwrap();
+        (Arc::new(key), Certificate::read(&fs::read(folder.join(cer)).unwrap()).unwrap())
+    })
+});
+
+struct Home {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    key: StoreKey,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/connections.db");
+        Self { _folder: folder, path, key: StoreKey::File(StoreKey::generate().unwrap()) }
+    }
+
+    fn with_store() -> (Self, Store) {
+        let home = Self::new();
+        let store = Store::create(&home.path, &home.key, "/keys/store.key", NOW).unwrap();
+        (home, store)
+    }
+
+    fn open(&self) -> Result<Store, Error> {
+        Store::open(&self.path, &self.key)
+    }
+
+    fn db(&self) -> Db {
+        Db::open(&self.path).unwrap()
+    }
+}
+
+fn new(name: &str) -> NewPrivateConnection {
+    let (key, certificate) = KEYS[0].clone();
+    NewPrivateConnection {
+        name: name.to_owned(),
+        consumer_key: CONSUMER_KEY.to_owned(),
+        key,
+        certificate,
+        server: Server::xero(),
+        organisation: None,
+        make_default: false,
+        replace: false,
+    }
+}
+
+fn organisation(id: &str) -> Organisation {
+    Organisation {
+        id: id.to_owned(),
+        name: format!("Organisation {id}"),
+        short_code: Some("!abc".to_owned()),
+    }
+}
+
+fn names(store: &Store) -> Vec<String> {
+    store.connections().unwrap().into_iter().map(|one| one.name).collect()
+}
+
+fn sign(store: &Store, name: &str) -> Result<connection_store::Authorisation, Error> {
+    let url = Url::parse("https://api.xero.com/api.xro/2.0/Organisation").unwrap();
+    let connection = store.connection(Some(name))?;
+    store.authorise(&connection, &ApiRequest { method: "GET", url: &url, form: None }, SystemTime::now())
+}
+
+#[test]
+fn what_was_added_is_there_after_opening_again() {
+    let (home, mut store) = Home::with_store();
+    let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    store
+        .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("acme") }, at)
+        .unwrap();
+    drop(store);
+    let connection = home.open().unwrap().connection(Some("ACME")).unwrap();
+    assert_eq!(connection.name, "acme");
+    assert_eq!(connection.app.client_id, CONSUMER_KEY);
+    assert_eq!(connection.app.certificate, KEYS[0].1);
+    assert_eq!(connection.organisation, Some(organisation("1")));
+    assert_eq!((connection.created_at, connection.tested_at), (at, Some(at)));
+    assert!(connection.is_default, "the first connection is the default one");
+}
+
+#[test]
+fn the_signature_is_that_of_the_stored_key() {
+    let (home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    let signed = sign(&home.open().unwrap(), "acme").unwrap();
+    let signature = KEYS[0].0.sign_rsa_sha1(signed.base_string().as_bytes()).unwrap();
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let encoded =
+        BASE64_STANDARD.encode(signature).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    assert!(signed.expose_header().contains(&format!("oauth_signature=\"{encoded}\"")));
+    assert!(!format!("{signed:?}").contains("oauth"), "{signed:?}");
+}
+
+#[test]
+fn nothing_is_signed_for_another_server() {
+    let (_home, mut store) = Home::with_store();
+    let server = Server::at("http://127.0.0.1:8790").unwrap();
+    store.add_private(&NewPrivateConnection { server, ..new("mock") }, NOW).unwrap();
+    let refused = sign(&store, "mock").unwrap_err();
+    assert_eq!(refused.to_string(), "this connection talks to http://127.0.0.1:8790 and to no other server");
+}
+
+#[test]
+fn names_are_unique_and_replaced_only_when_asked() {
+    let (_home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    store.add_private(&new("other"), NOW).unwrap();
+    assert!(matches!(store.add_private(&new("Acme"), NOW), Err(Error::NameTaken(name)) if name == "Acme"));
+    let (key, certificate) = KEYS[1].clone();
+    store.add_private(&NewPrivateConnection { key, certificate, replace: true, ..new("Acme") }, NOW).unwrap();
+    assert_eq!(names(&store), ["Acme", "other"]);
+    let replaced = store.connection(Some("acme")).unwrap();
+    assert_eq!(replaced.app.certificate, KEYS[1].1);
+    assert!(replaced.is_default, "what was the default stays the default");
+}
+
+#[test]
+fn a_certificate_of_another_key_is_refused() {
+    let (_home, mut store) = Home::with_store();
+    let mixed = NewPrivateConnection { certificate: KEYS[1].1.clone(), ..new("acme") };
+    assert!(matches!(store.add_private(&mixed, NOW), Err(Error::Key(xero_certs::Error::KeyMismatch))));
+    assert!(matches!(store.add_private(&new("-x"), NOW), Err(Error::BadName(_))));
+    assert!(names(&store).is_empty());
+}
+
+#[test]
+fn one_connection_is_the_default() {
+    let (_home, mut store) = Home::with_store();
+    assert!(matches!(store.connection(None), Err(Error::NoDefault { known }) if known.is_empty()));
+    for name in ["a", "b", "c"] {
+        store.add_private(&NewPrivateConnection { make_default: name == "b", ..new(name) }, NOW).unwrap();
+    }
+    assert_eq!(store.connection(None).unwrap().name, "b");
+    store.set_default("C").unwrap();
+    assert_eq!(store.connection(None).unwrap().name, "c");
+    assert!(matches!(store.set_default("d"), Err(Error::NoSuchConnection { name, .. }) if name == "d"));
+    store.remove(&["c".to_owned()]).unwrap();
+    assert!(matches!(store.connection(None), Err(Error::NoDefault { known }) if known == ["a", "b"]));
+}
+
+#[test]
+fn removal_is_of_all_or_none_and_takes_the_key_along() {
+    let (home, mut store) = Home::with_store();
+    for name in ["a", "b"] {
+        store.add_private(&new(name), NOW).unwrap();
+    }
+    let refused = store.remove(&["a".to_owned(), "x".to_owned()]).unwrap_err();
+    assert!(matches!(refused, Error::NoSuchConnection { name, known } if name == "x" && known == ["a", "b"]));
+    assert_eq!(names(&store), ["a", "b"]);
+    store.remove(&["a".to_owned(), "A".to_owned()]).unwrap();
+    assert_eq!(names(&store), ["b"]);
+    let apps: i64 = home.db().query_row("SELECT count(*) FROM apps", [], |row| row.get(0)).unwrap();
+    assert_eq!(apps, 1);
+}
+
+#[test]
+fn a_test_pins_the_organisation_and_another_one_does_not_replace_it() {
+    let (_home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    assert!(store.tested("acme", &organisation("1"), NOW).unwrap());
+    let renamed = Organisation { name: "New name".to_owned(), ..organisation("1") };
+    assert!(store.tested("acme", &renamed, NOW).unwrap());
+    assert!(!store.tested("acme", &organisation("2"), NOW).unwrap());
+    assert_eq!(store.connection(None).unwrap().organisation, Some(renamed));
+}
+
+#[test]
+fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
+    let (home, _) = Home::with_store();
+    assert_eq!(Store::lock(&home.path).unwrap(), Lock::KeyFile("/keys/store.key".to_owned()));
+    let other = StoreKey::File(StoreKey::generate().unwrap());
+    assert!(matches!(Store::open(&home.path, &other), Err(Error::WrongKey)));
+    assert!(matches!(
+        Store::open(&home.path, &StoreKey::passphrase("x")),
+        Err(Error::OtherLock("a key file"))
+    ));
+}
+
+#[test]
+fn a_passphrase_opens_its_store() {
+    let home = Home::new();
+    Store::create(&home.path, &StoreKey::passphrase("correct horse"), "", NOW).unwrap();
+    assert_eq!(Store::lock(&home.path).unwrap(), Lock::Passphrase);
+    assert!(Store::open(&home.path, &StoreKey::passphrase("correct horse")).is_ok());
+    assert!(matches!(
+        Store::open(&home.path, &StoreKey::passphrase("Correct horse")),
+        Err(Error::WrongPassphrase)
+    ));
+    assert!(matches!(Store::open(&home.path, &home.key), Err(Error::OtherLock("a passphrase"))));
+}
+
+#[test]
+fn key_files_come_back_and_others_are_refused() {
+    let key = StoreKey::generate().unwrap();
+    let text = key.to_key_file();
+    assert_eq!(KeyBytes::from_key_file(text.as_bytes()).unwrap().to_key_file(), text);
+    assert!(!format!("{key:?}").contains(text.split(' ').nth(1).unwrap().trim()));
+    for bad in ["", "xeroctl-store-key-1", "xeroctl-store-key-1 AAAA", "xeroctl-store-key-2 x", "-----BEGIN"]
+    {
+        assert!(matches!(KeyBytes::from_key_file(bad.as_bytes()), Err(Error::NotAKeyFile)), "{bad}");
+    }
+    assert!(matches!(KeyBytes::from_key_file(&[0xff, 0xfe]), Err(Error::NotAKeyFile)));
+}
+
+#[test]
+fn a_store_is_made_once() {
+    let (home, _) = Home::with_store();
+    let other = StoreKey::File(StoreKey::generate().unwrap());
+    assert!(matches!(Store::create(&home.path, &other, "", NOW), Err(Error::Exists(_))));
+    assert!(home.open().is_ok(), "the first key still opens it");
+}
+
+#[test]
+fn of_many_that_make_a_store_at_once_one_does() {
+    let home = Home::new();
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let key = StoreKey::File(StoreKey::generate().unwrap());
+                    Store::create(&home.path, &key, "", NOW).map(|_| key)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let winners: Vec<_> = made.iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert!(Store::open(&home.path, winners[0]).is_ok());
+    for loser in made.iter().filter_map(|result| result.as_ref().err()) {
+        assert!(matches!(loser, Error::Exists(_)), "{loser:?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_store_are_left_as_they_are() {
+    let home = Home::new();
+    fs::create_dir(home.path.parent().unwrap()).unwrap();
+    let check = |prepare: &dyn Fn(&Path), expected: &str| {
+        drop(fs::remove_file(&home.path));
+        prepare(&home.path);
+        let before = fs::read(&home.path).ok();
+        for error in [home.open().unwrap_err(), Store::lock(&home.path).unwrap_err()] {
+            assert_eq!(error.to_string().replace(&*home.path.to_string_lossy(), "STORE"), expected);
+        }
+        assert_eq!(fs::read(&home.path).ok(), before);
+    };
+    check(&|_| {}, "there is no store at STORE");
+    check(&|path| fs::write(path, "").unwrap(), "there is no store at STORE");
+    check(
+        &|path| fs::write(path, "notes\n".repeat(500)).unwrap(),
+        "STORE is not a store: it is not an SQLite database",
+    );
+    check(&foreign, "STORE is not a store: it is the database of another program");
+    check(&newer, "the store STORE has format 99; this version knows formats up to 1");
+}
+
+fn foreign(path: &Path) {
+    Db::open(path).unwrap().execute_batch("CREATE TABLE books (title TEXT)").unwrap();
+}
+
+fn newer(path: &Path) {
+    let key = StoreKey::File(StoreKey::generate().unwrap());
+    drop(Store::create(path, &key, "", NOW).unwrap());
+    Db::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+}
+
+#[test]
+fn a_damaged_store_is_called_damaged() {
+    let (home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    drop(store);
+    let mut bytes = fs::read(&home.path).unwrap();
+    // The header stays; every page of content is overwritten.
+    bytes[200..].fill(0xA5);
+    fs::write(&home.path, &bytes).unwrap();
+    let error = home.open().unwrap_err();
+    assert!(matches!(error, Error::Corrupt(_)), "{error:?}");
+}
+
+#[test]
+fn an_unfinished_store_is_no_store_and_can_be_finished() {
+    let (home, store) = Home::with_store();
+    drop(store);
+    home.db().execute("DELETE FROM data_keys", []).unwrap();
+    assert!(matches!(home.open(), Err(Error::NotFound(_))));
+    assert!(Store::create(&home.path, &home.key, "", NOW).is_ok());
+    assert!(home.open().is_ok());
+}
+
+#[test]
+fn secrets_do_not_open_in_another_row() {
+    let (home, mut store) = Home::with_store();
+    for name in ["a", "b"] {
+        store.add_private(&new(name), NOW).unwrap();
+    }
+    let db = home.db();
+    db.execute_batch(
+        "UPDATE apps SET secret = (SELECT secret FROM apps a JOIN connections c ON c.app = a.id WHERE c.name = 'b') \
+         WHERE id = (SELECT app FROM connections WHERE name = 'a')",
+    )
+    .unwrap();
+    let refused = sign(&store, "a").unwrap_err();
+    assert!(matches!(refused, Error::Tampered { table: "apps", column: "secret", .. }), "{refused:?}");
+    assert!(sign(&store, "b").is_ok(), "nothing else is harmed");
+    db.execute_batch("UPDATE apps SET generation = 2").unwrap();
+    assert!(matches!(sign(&store, "b"), Err(Error::Tampered { .. })));
+}
+
+#[test]
+fn the_file_and_all_debug_texts_hold_no_secret() {
+    let (home, mut store) = Home::with_store();
+    let new = NewPrivateConnection { organisation: Some(organisation("1")), ..new("acme") };
+    store.add_private(&new, NOW).unwrap();
+    let der = KEYS[0].0.to_pkcs8_der().unwrap();
+    // A window from the middle of the private exponent.
+    let marker = &der[der.len() / 2..der.len() / 2 + 16];
+    let contains = |haystack: &[u8]| haystack.windows(marker.len()).any(|window| window == marker);
+    assert!(contains(&der));
+    for file in fs::read_dir(home.path.parent().unwrap()).unwrap() {
+        let path = file.unwrap().path();
+        assert!(!contains(&fs::read(&path).unwrap()), "{}", path.display());
+    }
+    let hex: String = marker.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list = format!("{marker:?}");
+    let list = list.trim_matches(['[', ']']);
+    let passphrase = StoreKey::passphrase("planted-marker");
+    let texts = [
+        format!("{store:#?}"),
+        format!("{new:#?}"),
+        format!("{:#?}", store.connections().unwrap()),
+        format!("{:?} {passphrase:?}", home.key),
+        format!("{:?}", sign(&store, "acme").unwrap()),
+        format!("{:?}", Store::open(&home.path, &passphrase).unwrap_err()),
+    ];
+    for text in texts {
+        assert!(!text.contains(&hex) && !text.contains(list) && !text.contains("planted-marker"), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn directory_and_files_are_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(home.path.parent().unwrap()), 0o700);
+    let files: Vec<_> =
+        fs::read_dir(home.path.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 2, "the write-ahead log is there: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
