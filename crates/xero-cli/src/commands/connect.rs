@@ -1,0 +1,253 @@
+//! `xeroctl connect`: an app and an organisation become a connection, by a wizard or by options.
+
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use connection_store::{Connection, NewPrivateConnection, Organisation, Server, Store, check_name};
+use serde_json::json;
+use xero_auth_oauth1::ConsumerKey;
+use xero_certs::{Existing, KeySize, Pfx, PfxForm, SelfSigned, check_path};
+
+use crate::{
+    Context,
+    args::{Connect, Kind},
+    commands::cert_new::{KeyPairFiles, KeyPairPlan},
+    failure::{Failure, Outcome},
+    secrets::{Source, new_password, open_pfx, read_small},
+    show,
+    store_access::{self, StoreAccess},
+    xero_api::{self, Authority},
+};
+
+pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
+    let Context { ui, global } = context;
+    let server = global.xero_url.as_deref().map_or(Ok(Server::xero()), Server::at)?;
+    let Kind::Private = kind(context, args)?;
+    if server.address().is_none() {
+        ui.warn(show::RETIRED);
+    }
+    let access = store_access::open_or_plan(ui, global)?;
+    let taken = Taken::of(&access)?;
+    if let Some(name) = &args.name {
+        taken.check(name, args.replace)?;
+    }
+    let pfx = certificate(context, args, &server)?;
+    let consumer_key = consumer_key(context, args)?;
+    warn_of_dates(context, &pfx);
+    let mut new = NewPrivateConnection {
+        name: String::new(),
+        consumer_key: consumer_key.as_str().to_owned(),
+        key: Arc::new(pfx.key),
+        certificate: pfx.certificate,
+        server,
+        organisation: None,
+        make_default: args.default,
+        replace: args.replace,
+    };
+    new.organisation = try_it(context, args, &new)?;
+    new.name = name(context, args, &taken, new.organisation.as_ref())?;
+    let mut store = access.into_store(ui)?;
+    store.add_private(&new, SystemTime::now())?;
+    finish(context, &store, &new.name)
+}
+
+fn kind(context: &Context, args: &Connect) -> Outcome<Kind> {
+    match args.kind {
+        Some(kind) => Ok(kind),
+        None if context.ui.interactive() => {
+            context.ui.say("Connecting a private app (OAuth 1.0a): a consumer key and a certificate.");
+            Ok(Kind::Private)
+        }
+        None => Err(Failure::usage("nothing was said of the kind of app").hint("give --kind private")),
+    }
+}
+
+/// The names that cannot be used again.
+#[derive(Clone)]
+struct Taken(Vec<String>);
+
+impl Taken {
+    fn of(access: &StoreAccess) -> Outcome<Self> {
+        Ok(Self(match access {
+            StoreAccess::Open(store) => store.connections()?.into_iter().map(|one| one.name).collect(),
+            StoreAccess::Planned(_) => Vec::new(),
+        }))
+    }
+
+    fn check(&self, name: &str, replace: bool) -> Result<(), connection_store::Error> {
+        check_name(name)?;
+        match self.0.iter().find(|taken| taken.eq_ignore_ascii_case(name)) {
+            Some(taken) if !replace => Err(connection_store::Error::NameTaken(taken.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> {
+    let ui = &context.ui;
+    if let Some(path) = &args.certificate {
+        return open_pfx(ui, path, &read_small(path)?, &args.password.source());
+    }
+    if !ui.interactive() {
+        return Err(Failure::usage("nothing was said of the certificate file")
+            .hint("give --certificate FILE.pfx; `xeroctl cert new` makes one"));
+    }
+    let choices = vec![
+        "Browse: use a .pfx file that I have".to_owned(),
+        "Generate: make a new key pair (.cer to upload, .pfx to keep)".to_owned(),
+    ];
+    match ui.choose("Certificate file:", choices)? {
+        0 => browse(context, args),
+        _ => generate(context, args, server),
+    }
+}
+
+fn browse(context: &Context, args: &Connect) -> Outcome<Pfx> {
+    let is_file = |typed: &str| {
+        if std::path::Path::new(typed).is_file() { Ok(()) } else { Err("There is no such file.".to_owned()) }
+    };
+    let path = PathBuf::from(context.ui.ask_path("Path of the .pfx file:", is_file)?);
+    open_pfx(&context.ui, &path, &read_small(&path)?, &args.password.source())
+}
+
+fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> {
+    let ui = &context.ui;
+    let is_free = |typed: &str| {
+        let files = KeyPairFiles::named(typed.as_ref());
+        let checked = [&files.cer, &files.pfx].map(|path| check_path(path, Existing::Keep));
+        checked
+            .into_iter()
+            .collect::<Result<(), _>>()
+            .map_err(|error| format!("{error}: choose another name."))
+    };
+    let suggestion = args.name.clone().unwrap_or_else(|| "xero".to_owned());
+    let base = ui.ask("Name of the files, without an ending:", &suggestion, is_free)?;
+    let files = KeyPairFiles::named(base.as_ref());
+    let password = new_password(ui, &Source::Unsaid, "password")?;
+    let plan = KeyPairPlan {
+        common_name: files.stem(),
+        size: KeySize::default(),
+        days: SelfSigned::DEFAULT_DAYS,
+        form: PfxForm::Modern,
+        der: false,
+        existing: Existing::Keep,
+    };
+    let pfx = plan.make()?;
+    plan.write(&files, &pfx, &password)?;
+    ui.say(format!("Made {} (to upload) and {} (to keep).", files.cer.display(), files.pfx.display()));
+    ui.say(format!("In the portal, {}: New app, Private app, a name, the organisation,", portal(server)));
+    ui.say(format!("the file {}, Create app. Then copy the consumer key.", files.cer.display()));
+    Ok(pfx)
+}
+
+fn portal(server: &Server) -> String {
+    match server.address() {
+        None => "https://developer.xero.com/app/manage".to_owned(),
+        Some(address) => format!("{address}myapps"),
+    }
+}
+
+fn consumer_key(context: &Context, args: &Connect) -> Outcome<ConsumerKey> {
+    let typed = match &args.consumer_key {
+        Some(key) => key.clone(),
+        None => context.ui.ask("Consumer key:", "", |typed| {
+            ConsumerKey::parse(typed).map(drop).map_err(|error| format!("{error}."))
+        })?,
+    };
+    ConsumerKey::parse(&typed).map_err(|error| {
+        Failure::usage(error.to_string()).hint("copy it again from the app's page in the developer portal")
+    })
+}
+
+fn warn_of_dates(context: &Context, pfx: &Pfx) {
+    let now = SystemTime::now();
+    if !pfx.certificate.is_valid_at(now) {
+        context
+            .ui
+            .warn(format!("the certificate is not valid now: {}", show::days_left(&pfx.certificate, now)));
+    } else if pfx.certificate.days_left(now) < 60 {
+        context.ui.warn(format!("the certificate ends soon: {}", show::days_left(&pfx.certificate, now)));
+    }
+}
+
+/// The organisation that a real request shows; `None` where no test is wanted or a person saves without it.
+fn try_it(context: &Context, args: &Connect, new: &NewPrivateConnection) -> Outcome<Option<Organisation>> {
+    if args.no_test {
+        return Ok(None);
+    }
+    let ui = &context.ui;
+    ui.say("Testing the connection…");
+    let authority = Authority::New(new);
+    let request = xero_api::organisation(context.timeout(), &authority);
+    let failure = match context.block_on(request) {
+        Ok(organisation) => {
+            ui.say(format!("It works: {}.", organisation.name));
+            return Ok(Some(organisation));
+        }
+        Err(failure) => failure,
+    };
+    if !ui.interactive() {
+        let note = "nothing was saved; --no-test saves without a test";
+        let hint = failure.hint.as_ref().map_or(note.to_owned(), |hint| format!("{hint} ({note})"));
+        return Err(failure.hint(hint));
+    }
+    ui.fail(&failure);
+    match ui.confirm("Save it all the same?")? {
+        true => Ok(None),
+        false => Err(Failure { silent: true, ..Failure::new(failure.kind, failure.message) }),
+    }
+}
+
+fn name(
+    context: &Context,
+    args: &Connect,
+    taken: &Taken,
+    organisation: Option<&Organisation>,
+) -> Outcome<String> {
+    if let Some(name) = &args.name {
+        return Ok(name.clone());
+    }
+    let suggestion = organisation.map(|organisation| short_name(&organisation.name)).unwrap_or_default();
+    if context.ui.interactive() {
+        let (taken, replace) = (taken.clone(), args.replace);
+        let check = move |typed: &str| taken.check(typed, replace).map_err(|error| format!("{error}."));
+        return context.ui.ask("Name of the connection:", &suggestion, check);
+    }
+    taken
+        .check(&suggestion, args.replace)
+        .map_err(|error| Failure::from(error).hint("give a name: `xeroctl connect NAME …`"))?;
+    Ok(suggestion)
+}
+
+/// `Maple Florist Ltd` becomes `maple-florist-ltd`.
+fn short_name(organisation: &str) -> String {
+    let words = organisation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("-").chars().take(64).collect()
+}
+
+fn finish(context: &Context, store: &Store, name: &str) -> Outcome {
+    let Context { ui, .. } = context;
+    let connection: Connection = store.connection(Some(name))?;
+    ui.document(json!({ "connection": show::connection_json(&connection, SystemTime::now()) }))?;
+    let default = if connection.is_default { " (the default connection)" } else { "" };
+    ui.say(format!("Saved as {}{default}.", connection.name));
+    let quoted = if name.contains(' ') { format!("'{name}'") } else { name.to_owned() };
+    ui.say("");
+    ui.say(format!("  xeroctl test {quoted}"));
+    ui.say(format!("  xeroctl request -c {quoted} GET Invoices"));
+    ui.say(format!("  xeroctl sign -c {quoted} GET Organisation"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_organisations() {
+        assert_eq!(short_name("Maple Florist Ltd"), "maple-florist-ltd");
+        assert_eq!(short_name("Demo Company (NZ)"), "demo-company-nz");
+        assert_eq!(short_name("日本商事"), "日本商事");
+        assert_eq!(short_name("  & Sons "), "sons");
+        assert_eq!(short_name("!!!"), "");
+    }
+}

@@ -1,0 +1,85 @@
+//! `xeroctl help`: on a command, or on what all commands share.
+
+use clap::Command;
+
+use crate::{
+    Context,
+    args::Help,
+    failure::{Failure, Outcome},
+    store_access,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes
+
+    0  done
+    1  failed for another reason than those below
+    2  used wrongly: an unknown option, a missing answer, a value that cannot be
+    3  there is no such connection, or no default one
+    4  a person is needed: Xero wants the app to be connected again
+    5  temporary: the network, the server or a busy store; try again later
+    6  Xero refused the request; trying again changes nothing
+    7  rate limited; with --json the answer says how many seconds to wait
+    8  another organisation answered than the connection is for
+    9  the store cannot be used: missing, locked, damaged, or of a newer version
+   10  not saved: the disk is full
+  130  cancelled by Ctrl-C or Esc; nothing was saved";
+
+const ENVIRONMENT: &str = "\
+Environment
+
+  An option given on the command line counts before its variable. Variables hold paths and names, never secrets.
+
+  XEROCTL_STORE            the store's file (--store)
+  XEROCTL_KEY_FILE         the key file that opens it (--key-file)
+  XEROCTL_PASSPHRASE_FILE  a file whose first line is the passphrase that opens it (--passphrase-file)
+  XEROCTL_XERO_URL         a server that stands in for Xero (--xero-url)
+  XEROCTL_CONNECTION       the connection of `request` and `sign` (--connection)
+  NO_COLOR                 no colours in prompts
+  HTTPS_PROXY, NO_PROXY    the proxy for requests, and the hosts that need none";
+
+const SECURITY: &str = "\
+Security
+
+  Private keys are sealed in the store with AES-256-GCM. The key that opens it is in a key file (mode 0600) or comes
+  from a passphrase (Argon2id); it is never in the store. A copy of the store without its key shows names,
+  organisations, consumer keys and certificates, and no private key.
+  Passwords come from a hidden prompt, standard input or a file. There is no option that takes a secret.
+  Nothing secret is printed at any log level. `xeroctl sign` prints a signature, which is good for one request within
+  half an hour.
+  A connection sends to its own server only, and redirects are not followed.";
+
+pub(crate) fn run(context: &Context, args: &Help, mut command: Command) -> Outcome {
+    let ui = &context.ui;
+    match args.topic.first().map(String::as_str) {
+        None => ui.data(command.render_long_help().to_string().trim_end()),
+        Some("exit-codes") => ui.data(EXIT_CODES),
+        Some("environment") => ui.data(ENVIRONMENT),
+        Some("files") => ui.data(files(context)?),
+        Some("security") => ui.data(SECURITY),
+        Some(_) => help_on(context, &args.topic, command),
+    }
+}
+
+fn files(context: &Context) -> Outcome<String> {
+    Ok(format!(
+        "Files\n\n  The store: one SQLite file (mode 0600), and two beside it while it is in use (-wal, -shm)\n    {}\n  \
+         The key file that `xeroctl store init` suggests (mode 0600)\n    {}\n\n  \
+         --store and --key-file name others. Keep a copy of the key file apart from copies of the store.",
+        store_access::store_path(&context.global)?.display(),
+        store_access::default_key_path()?.display(),
+    ))
+}
+
+fn help_on(context: &Context, topic: &[String], mut command: Command) -> Outcome {
+    command.build();
+    let mut found = &mut command;
+    for word in topic {
+        found = found.find_subcommand_mut(word).ok_or_else(|| {
+            Failure::usage(format!("there is no help on {:?}", topic.join(" "))).hint(
+                "`xeroctl help` lists the commands; topics are exit-codes, environment, files and security",
+            )
+        })?;
+    }
+    context.ui.data(found.render_long_help().to_string().trim_end())
+}

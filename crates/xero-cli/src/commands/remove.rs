@@ -1,0 +1,35 @@
+//! `xeroctl remove`: takes connections and their keys out of the store.
+
+use serde_json::json;
+
+use crate::{
+    Context,
+    args::Remove,
+    failure::{Failure, Kind, Outcome},
+    show, store_access,
+};
+
+pub(crate) fn run(context: &Context, args: &Remove) -> Outcome {
+    let Context { ui, global } = context;
+    let mut store = store_access::open(ui, global)?;
+    let mut connections = Vec::new();
+    for name in &args.names {
+        connections.push(store.connection(Some(name))?);
+    }
+    let names: Vec<_> = connections.iter().map(|one| one.name.clone()).collect();
+    if !args.yes {
+        for one in &connections {
+            ui.say(format!("{} ({})", one.name, show::organisation(one)));
+        }
+        ui.say("Their private keys leave the store; .pfx files elsewhere stay as they are.");
+        if !ui.interactive() {
+            return Err(Failure::usage("no one can be asked whether to remove them").hint("give --yes"));
+        }
+        if !ui.confirm(&format!("Remove {}?", names.join(", ")))? {
+            return Err(Failure::new(Kind::Interrupted, "nothing was removed"));
+        }
+    }
+    store.remove(&names)?;
+    ui.say(format!("Removed {}. The app in the developer portal is still there.", names.join(", ")));
+    ui.document(json!({ "removed": names }))
+}

@@ -1,0 +1,30 @@
+//! `xeroctl sign`: the Authorization header for a request that something else sends.
+
+use std::time::SystemTime;
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::json;
+
+use crate::{Context, args::Sign, commands::request::body, failure::Outcome, store_access, xero_api::Call};
+
+pub(crate) fn run(context: &Context, args: &Sign) -> Outcome {
+    let Context { ui, global } = context;
+    let store = store_access::open(ui, global)?;
+    let connection = store.connection(args.using.connection.as_deref())?;
+    let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
+    if let Some(form) = &args.form {
+        call.body = Some(body(form)?);
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    }
+    let signed = store.authorise(&connection, &call.signable()?, SystemTime::now())?;
+    ui.document(json!({
+        "method": call.method.as_str(),
+        "url": call.url.as_str(),
+        "header": { "name": "Authorization", "value": signed.expose_header() },
+        "base_string": signed.base_string(),
+    }))?;
+    match args.base_string {
+        true => ui.data(signed.base_string()),
+        false => ui.data(format!("Authorization: {}", signed.expose_header())),
+    }
+}

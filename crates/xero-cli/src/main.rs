@@ -1,0 +1,108 @@
+//! `xeroctl`, the connection manager for Xero.
+
+mod args;
+mod commands;
+mod failure;
+mod path_completer;
+mod secrets;
+mod show;
+mod store_access;
+mod ui;
+mod xero_api;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::{
+    args::{Cert, Cli, Command, Global, StoreCommand},
+    failure::{Failure, Kind, Outcome},
+    ui::Ui,
+};
+
+/// One run: how it talks, and the options of every command.
+pub(crate) struct Context {
+    pub(crate) ui: Ui,
+    pub(crate) global: Global,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    start_log(cli.global.verbose);
+    let context =
+        Context { ui: Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input), global: cli.global };
+    match run(&context, &cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            context.ui.fail(&failure);
+            ExitCode::from(failure.kind.status())
+        }
+    }
+}
+
+fn run(context: &Context, command: &Command) -> Outcome {
+    match command {
+        Command::Connect(args) => commands::connect::run(context, args),
+        Command::List => commands::list::run(context),
+        Command::Show(args) => commands::show::run(context, args),
+        Command::Test(args) => commands::test::run(context, args),
+        Command::Request(args) => commands::request::run(context, args),
+        Command::Sign(args) => commands::sign::run(context, args),
+        Command::Default(args) => commands::default::run(context, args),
+        Command::Remove(args) => commands::remove::run(context, args),
+        Command::Cert(Cert::New(args)) => commands::cert_new::run(context, args),
+        Command::Cert(Cert::Show(args)) => commands::cert_show::run(context, args),
+        Command::Cert(Cert::Verify(args)) => commands::cert_verify::run(context, args),
+        Command::Cert(Cert::Convert(args)) => commands::cert_convert::run(context, args),
+        Command::Store(StoreCommand::Init) => commands::store_init::run(context),
+        Command::Help(args) => commands::help::run(context, args, Cli::command()),
+    }
+}
+
+impl Context {
+    /// Runs the asynchronous part of a command.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?
+            .block_on(work)
+    }
+
+    /// How long a request may take in all.
+    pub(crate) fn timeout(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.global.timeout)
+    }
+}
+
+/// Help and version go to standard output with status 0; misuse goes to standard error with status 2.
+fn misused(error: &clap::Error) -> ExitCode {
+    let status = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+        _ => Kind::Usage.status(),
+    };
+    // Nothing is left to tell where even the terminal is gone.
+    drop(error.print());
+    ExitCode::from(status)
+}
+
+/// Our own events only: those of HTTP libraries hold headers.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = format!("off,xeroctl={level},connection_store={level}");
+    fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .init();
+}

@@ -1,0 +1,156 @@
+//! Where passwords come from: standard input, a file or a hidden prompt. Never the command line or the environment.
+
+use std::{
+    cell::RefCell,
+    fs,
+    io::{self, BufRead},
+    path::Path,
+};
+
+use xero_certs::{Error as CertError, Password, Pfx};
+use zeroize::Zeroizing;
+
+use crate::{
+    args::{NewPasswordSource, PasswordSource},
+    failure::{Failure, Outcome},
+    ui::Ui,
+};
+
+const MAX_LINE: u64 = 64 * 1024;
+const TRIES: usize = 3;
+
+/// A password that was settled, or that there is none.
+pub(crate) type Choice = Option<Password>;
+
+/// Where the password comes from, by the options given.
+#[derive(Debug, Clone)]
+pub(crate) enum Source<'a> {
+    Stdin,
+    File(&'a Path),
+    Nothing,
+    Unsaid,
+}
+
+impl PasswordSource {
+    pub(crate) fn source(&self) -> Source<'_> {
+        match self {
+            Self { password_stdin: true, .. } => Source::Stdin,
+            Self { password_file: Some(path), .. } => Source::File(path),
+            Self { no_password: true, .. } => Source::Nothing,
+            _ => Source::Unsaid,
+        }
+    }
+}
+
+impl NewPasswordSource {
+    pub(crate) fn source(&self) -> Source<'_> {
+        match self {
+            Self { new_password_stdin: true, .. } => Source::Stdin,
+            Self { new_password_file: Some(path), .. } => Source::File(path),
+            Self { no_new_password: true, .. } => Source::Nothing,
+            _ => Source::Unsaid,
+        }
+    }
+}
+
+impl Source<'_> {
+    /// The password, or `None` where the options do not say.
+    fn read(&self) -> Outcome<Option<Choice>> {
+        Ok(match self {
+            Self::Stdin => Some(Some(Password::new(stdin_line()?.as_str()))),
+            Self::File(path) => Some(Some(Password::new(file_line(path)?.as_str()))),
+            Self::Nothing => Some(None),
+            Self::Unsaid => None,
+        })
+    }
+}
+
+/// Opens a PKCS#12 file: with the password that the options give, else without one, else with one asked for.
+pub(crate) fn open_pfx(ui: &Ui, path: &Path, bytes: &[u8], source: &Source<'_>) -> Outcome<Pfx> {
+    open_protected(ui, path, source, |password| Pfx::open(bytes, password))
+}
+
+/// Opens any protected file as [`open_pfx`] does.
+pub(crate) fn open_protected<T>(
+    ui: &Ui,
+    path: &Path,
+    source: &Source<'_>,
+    open: impl Fn(Option<&Password>) -> Result<T, CertError>,
+) -> Outcome<T> {
+    let explain = |error: CertError| Failure::file(path, &error);
+    if let Some(choice) = source.read()? {
+        return open(choice.as_ref()).map_err(explain);
+    }
+    let mut outcome = open(None);
+    for _ in 0..TRIES {
+        match outcome {
+            Err(CertError::PasswordNeeded) if ui.interactive() => {}
+            Err(CertError::WrongPassword) => ui.say("The password is wrong. Try again."),
+            outcome => return outcome.map_err(explain),
+        }
+        let typed = Zeroizing::new(ui.ask_hidden(&format!("Password of {}:", path.display()))?);
+        outcome = open(Some(&Password::new(typed.as_str())));
+    }
+    outcome.map_err(explain)
+}
+
+/// The password for a new file, asked for twice on a terminal; an empty one is none.
+pub(crate) fn new_password(ui: &Ui, source: &Source<'_>, option: &str) -> Outcome<Choice> {
+    let choice = match source.read()? {
+        Some(choice) => choice,
+        None if ui.interactive() => ask_new(ui)?,
+        None => {
+            return Err(Failure::usage("nothing was said about a password for the new file")
+                .hint(format!("give --{option}-stdin, --{option}-file FILE or --no-{option}")));
+        }
+    };
+    if choice.as_ref().is_some_and(|password| !password.is_portable()) {
+        ui.warn("the password has characters other than ASCII: Java programs will not open the file");
+    }
+    Ok(choice.filter(|password| !password.expose().is_empty()))
+}
+
+fn ask_new(ui: &Ui) -> Outcome<Choice> {
+    let typed = Zeroizing::new(ui.ask_hidden_twice(
+        "Password for the new file:",
+        "Enter alone: no password. Letters, digits and signs of ASCII are read everywhere.",
+    )?);
+    Ok(Some(Password::new(typed.as_str())))
+}
+
+/// A file of any kind, no larger than key files are.
+pub(crate) fn read_small(path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
+    use io::Read;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let limit = u64::try_from(xero_certs::MAX_FILE).expect("a constant that fits") + 1;
+    fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| Failure::unreadable(path, &error))?;
+    Ok(bytes)
+}
+
+/// The first line of a file, without its line end.
+pub(crate) fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
+    let bytes = read_small(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| not_text(&path.display().to_string()))?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+/// The next line of standard input, without its line end.
+fn stdin_line() -> Outcome<Zeroizing<String>> {
+    thread_local!(static STDIN: RefCell<io::BufReader<io::Stdin>> = RefCell::new(io::BufReader::new(io::stdin())));
+    let mut line = Zeroizing::new(String::new());
+    STDIN
+        .with_borrow_mut(|stdin| io::Read::take(stdin, MAX_LINE).read_line(&mut line))
+        .map_err(|_| not_text("standard input"))?;
+    if line.is_empty() {
+        return Err(Failure::usage("standard input ended where a password was to come"));
+    }
+    let length = line.trim_end_matches(['\n', '\r']).len();
+    line.truncate(length);
+    Ok(line)
+}
+
+fn not_text(place: &str) -> Failure {
+    Failure::usage(format!("{place} does not hold a line of UTF-8 text"))
+}

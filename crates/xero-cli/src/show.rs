@@ -1,0 +1,127 @@
+//! How things look: dates, tables, connections, certificates.
+
+use std::time::SystemTime;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use connection_store::Connection;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use xero_certs::Certificate;
+
+/// Said wherever a private app is offered or used against Xero itself.
+pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
+     What works at Xero today is OAuth 2.0: a web app, a desktop app (PKCE) or a custom connection. \
+     A private app still works with servers that speak OAuth 1.0a; name one with --xero-url.";
+
+/// The same in a few words, for lists.
+pub(crate) const RETIRED_SHORT: &str = "switched off by Xero on 30 September 2021";
+
+/// `2026-11-21`, in UTC.
+pub(crate) fn date(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
+
+/// RFC 3339 in UTC, for JSON.
+pub(crate) fn timestamp(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
+}
+
+/// Lines of two columns, the first as wide as it must be.
+pub(crate) fn fields(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    let lines = rows.iter().map(|(name, value)| format!("{name:width$}{value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A table without lines, as wide as the terminal at the most.
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table.add_rows(rows);
+    let lines = table.to_string();
+    lines
+        .lines()
+        .map(|line| line.trim_end())
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// `1,204 days left`, `ended 3 days ago`, `ends today`.
+pub(crate) fn days_left(certificate: &Certificate, now: SystemTime) -> String {
+    match certificate.days_left(now) {
+        0 => "ends within a day".to_owned(),
+        1 => "1 day left".to_owned(),
+        left if left > 0 => format!("{left} days left"),
+        -1 => "ended within the last day".to_owned(),
+        over => format!("ended {} days ago", -over - 1),
+    }
+}
+
+/// The organisation as a person knows it.
+pub(crate) fn organisation(connection: &Connection) -> String {
+    match &connection.organisation {
+        Some(organisation) => organisation.name.clone(),
+        None => "not tested yet".to_owned(),
+    }
+}
+
+/// Where the app is registered.
+pub(crate) fn server(connection: &Connection) -> String {
+    connection
+        .app
+        .server
+        .address()
+        .map_or("Xero".to_owned(), |address| address.trim_end_matches('/').to_owned())
+}
+
+/// A connection as JSON.
+pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value {
+    let organisation = connection.organisation.as_ref().map(|organisation| {
+        json!({ "id": organisation.id, "name": organisation.name, "short_code": organisation.short_code })
+    });
+    json!({
+        "name": connection.name,
+        "default": connection.is_default,
+        "kind": connection.app.kind.as_str(),
+        "server": server(connection),
+        "retired": connection.app.server.address().is_none(),
+        "consumer_key": connection.app.client_id,
+        "organisation": organisation,
+        "certificate": certificate_json(&connection.app.certificate, now),
+        "created_at": timestamp(connection.created_at),
+        "tested_at": connection.tested_at.map(timestamp),
+    })
+}
+
+/// A certificate as JSON.
+pub(crate) fn certificate_json(certificate: &Certificate, now: SystemTime) -> Value {
+    json!({
+        "subject": certificate.subject(),
+        "not_before": timestamp(certificate.not_before()),
+        "not_after": timestamp(certificate.not_after()),
+        "days_left": certificate.days_left(now),
+        "key_bits": certificate.public_key().ok().map(xero_certs::PublicKey::bits),
+        "sha1": certificate.sha1().to_string(),
+        "sha256": certificate.sha256().to_string(),
+    })
+}
+
+/// A certificate for people.
+pub(crate) fn certificate_fields(certificate: &Certificate, now: SystemTime) -> Vec<(&'static str, String)> {
+    let key = match certificate.public_key() {
+        Ok(key) => format!("RSA, {} bits", key.bits()),
+        Err(_) => "not RSA: of no use with Xero".to_owned(),
+    };
+    let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
+    vec![
+        ("Subject", certificate.subject().to_owned()),
+        ("Valid", format!("{from} to {to} ({})", days_left(certificate, now))),
+        ("Key", key),
+        ("SHA-1", certificate.sha1().to_string()),
+        ("SHA-256", certificate.sha256().to_string()),
+    ]
+}

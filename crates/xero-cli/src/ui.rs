@@ -1,0 +1,193 @@
+//! Talking with people: data on standard output, talk on standard error, questions only on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+
+use inquire::{
+    InquireError, Password as PasswordPrompt, PasswordDisplayMode, Select, Text, validator::Validation,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, Kind, Outcome};
+
+/// The version of the JSON documents; it changes when a field changes its meaning or goes.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// How this run talks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    pub(crate) json: bool,
+    quiet: bool,
+    interactive: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool, quiet: bool, no_input: bool) -> Self {
+        let interactive = !no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
+        Self { json, quiet, interactive }
+    }
+
+    /// True where a person can be asked.
+    pub(crate) fn interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Data for people; nothing with `--json`.
+    pub(crate) fn data(&self, text: impl AsRef<str>) -> Outcome {
+        if self.json { Ok(()) } else { self.raw(format!("{}\n", text.as_ref()).as_bytes()) }
+    }
+
+    /// The one JSON document of this run; nothing without `--json`.
+    pub(crate) fn document(&self, value: impl Serialize) -> Outcome {
+        if !self.json {
+            return Ok(());
+        }
+        let mut document = json!({ "schema": SCHEMA });
+        let value = serde_json::to_value(value).expect("documents are made of strings and numbers");
+        if let (Value::Object(document), Value::Object(fields)) = (&mut document, value) {
+            document.extend(fields);
+        }
+        self.raw(format!("{document:#}\n").as_bytes())
+    }
+
+    /// Bytes as they are, on standard output.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Outcome {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            // Whoever read our output has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(Kind::Other)),
+            Err(error) => {
+                Err(Failure::new(Kind::NotSaved, "standard output cannot be written").because(&error))
+            }
+        }
+    }
+
+    /// Talk, on standard error; left out with `--quiet`.
+    pub(crate) fn say(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            print_line(text.as_ref());
+        }
+    }
+
+    /// A warning, on standard error, also with `--quiet`.
+    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+        print_line(&format!("warning: {}", text.as_ref()));
+    }
+
+    /// A failure, on standard error, and as the JSON document with `--json`.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        if failure.silent {
+            return;
+        }
+        print_line(&format!("error: {}", failure.message));
+        failure.causes.iter().for_each(|cause| print_line(&format!("  because: {cause}")));
+        if let Some(hint) = &failure.hint {
+            print_line(&format!("  next: {hint}"));
+        }
+        let written = self.document(json!({ "error": {
+            "kind": failure.kind.word(),
+            "exit_code": failure.kind.status(),
+            "message": failure.message,
+            "causes": failure.causes,
+            "hint": failure.hint,
+            "retry_after_seconds": failure.retry_after,
+        }}));
+        // Nothing is left to tell where even standard output is gone.
+        drop(written);
+    }
+
+    /// Asks for a line of text until `check` accepts it.
+    pub(crate) fn ask(
+        &self,
+        question: &str,
+        suggestion: &str,
+        check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
+    ) -> Outcome<String> {
+        self.must_be_interactive(question)?;
+        let prompt = Text::new(question).with_validator(validator(check));
+        let prompt = if suggestion.is_empty() { prompt } else { prompt.with_default(suggestion) };
+        prompt.prompt().map(|answer| answer.trim().to_owned()).map_err(refused)
+    }
+
+    /// Asks for the path of a file, completing it with the Tab key.
+    pub(crate) fn ask_path(
+        &self,
+        question: &str,
+        check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
+    ) -> Outcome<String> {
+        self.must_be_interactive(question)?;
+        Text::new(question)
+            .with_autocomplete(crate::path_completer::PathCompleter)
+            .with_help_message("Tab completes, arrow keys choose")
+            .with_validator(validator(check))
+            .prompt()
+            .map_err(refused)
+    }
+
+    /// Asks for one of several things; gives its index.
+    pub(crate) fn choose(&self, question: &str, choices: Vec<String>) -> Outcome<usize> {
+        self.must_be_interactive(question)?;
+        Select::new(question, choices).raw_prompt().map(|chosen| chosen.index).map_err(refused)
+    }
+
+    /// Asks yes or no; no is the answer of an empty line.
+    pub(crate) fn confirm(&self, question: &str) -> Outcome<bool> {
+        self.must_be_interactive(question)?;
+        inquire::Confirm::new(question).with_default(false).prompt().map_err(refused)
+    }
+
+    /// Asks for a hidden text.
+    pub(crate) fn ask_hidden(&self, question: &str) -> Outcome<String> {
+        self.must_be_interactive(question)?;
+        hidden(question).without_confirmation().prompt().map_err(refused)
+    }
+
+    /// Asks for a new hidden text, twice.
+    pub(crate) fn ask_hidden_twice(&self, question: &str, help: &str) -> Outcome<String> {
+        self.must_be_interactive(question)?;
+        hidden(question)
+            .with_help_message(help)
+            .with_custom_confirmation_message("The same again:")
+            .with_custom_confirmation_error_message("The two differ. Type both again.")
+            .prompt()
+            .map_err(refused)
+    }
+
+    fn must_be_interactive(&self, question: &str) -> Outcome {
+        if self.interactive {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("an answer is missing and no one can be asked: {question}"))
+            .hint("give it as an option; `xeroctl help COMMAND` lists them"))
+    }
+}
+
+fn hidden(question: &str) -> PasswordPrompt<'_> {
+    PasswordPrompt::new(question).with_display_mode(PasswordDisplayMode::Hidden)
+}
+
+fn validator(
+    check: impl Fn(&str) -> Result<(), String> + Clone,
+) -> impl Fn(&str) -> Result<Validation, inquire::CustomUserError> + Clone {
+    move |answer: &str| {
+        Ok(match check(answer.trim()) {
+            Ok(()) => Validation::Valid,
+            Err(reason) => Validation::Invalid(reason.into()),
+        })
+    }
+}
+
+fn refused(error: InquireError) -> Failure {
+    match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            Failure::new(Kind::Interrupted, "cancelled; nothing was saved")
+        }
+        error => Failure::new(Kind::Other, "the terminal failed").because(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place that talks")]
+fn print_line(text: &str) {
+    eprintln!("{text}");
+}

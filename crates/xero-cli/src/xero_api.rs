@@ -1,0 +1,273 @@
+//! Requests to Xero's API with a connection's authority.
+
+use std::time::{Duration, SystemTime};
+
+use connection_store::{
+    ApiRequest, Authorisation, Connection, Error as StoreError, NewPrivateConnection, Organisation, Server,
+    Store, sign_private,
+};
+use reqwest::{
+    Client, Method, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+use serde::Deserialize;
+use url::Url;
+use xero_auth_oauth1::{Answer, Problem, Retry};
+
+use crate::failure::{Failure, Kind, Outcome};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whose authority a request is made with.
+pub(crate) enum Authority<'a> {
+    /// A connection of the store.
+    Stored(&'a Store, &'a Connection),
+    /// A connection that is being made.
+    New(&'a NewPrivateConnection),
+}
+
+impl Authority<'_> {
+    fn authorise(&self, request: &ApiRequest<'_>, now: SystemTime) -> Result<Authorisation, StoreError> {
+        match self {
+            Self::Stored(store, connection) => store.authorise(connection, request, now),
+            Self::New(new) => sign_private(new, request, now),
+        }
+    }
+
+    fn server(&self) -> &Server {
+        match self {
+            Self::Stored(_, connection) => &connection.app.server,
+            Self::New(new) => &new.server,
+        }
+    }
+}
+
+/// A request before it is authorised.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// What came back, whole.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    /// A request for the path, URL or resource that a person typed.
+    pub(crate) fn new(server: &Server, method: &str, target: &str) -> Outcome<Self> {
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| {
+            Failure::usage(format!("{method:?} is not an HTTP method")).hint("use GET, POST or PUT")
+        })?;
+        Ok(Self { method, url: target_url(server, target)?, headers: HeaderMap::new(), body: None })
+    }
+
+    /// The same call as the signer sees it.
+    pub(crate) fn signable(&self) -> Outcome<ApiRequest<'_>> {
+        let is_form =
+            self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
+        let form = match &self.body {
+            Some(body) if is_form && self.method == Method::POST => Some(
+                std::str::from_utf8(body)
+                    .map_err(|_| Failure::usage("a form-encoded body must be ASCII text"))?,
+            ),
+            _ => None,
+        };
+        Ok(ApiRequest { method: self.method.as_str(), url: &self.url, form })
+    }
+}
+
+/// The URL for `Invoices?page=1` (Accounting), `/files.xro/1.0/Files`, or a whole URL.
+fn target_url(server: &Server, target: &str) -> Outcome<Url> {
+    let bad = |_| Failure::usage(format!("{target:?} is not a path or URL"));
+    if target.contains("://") {
+        return Url::parse(target).map_err(bad);
+    }
+    let base = server.api().join("api.xro/2.0/").expect("a constant path");
+    if target.starts_with("//") {
+        return Err(bad(url::ParseError::RelativeUrlWithoutBase));
+    }
+    // A resource may hold a colon in its query; without this it could be read as a scheme.
+    let relative = if target.starts_with('/') { target.to_owned() } else { format!("./{target}") };
+    base.join(&relative).map_err(bad)
+}
+
+/// Sends a call, authorised anew, and once more where the server asks for a fresh signature.
+pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
+    let client = client(timeout)?;
+    let reply = send_once(&client, call, authority).await?;
+    match reply.problem() {
+        Some(problem) if problem.retry() == Retry::SignAgain => {
+            tracing::info!(%problem, "signing again");
+            send_once(&client, call, authority).await
+        }
+        _ => Ok(reply),
+    }
+}
+
+async fn send_once(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
+    let authorisation = authority.authorise(&call.signable()?, SystemTime::now())?;
+    tracing::debug!(base_string = authorisation.base_string(), "signed");
+    let mut header = HeaderValue::from_str(authorisation.expose_header())
+        .map_err(|_| Failure::new(Kind::Other, "the signature cannot be sent as a header"))?;
+    header.set_sensitive(true);
+    let mut request = client
+        .request(call.method.clone(), call.url.clone())
+        .header(ACCEPT, "application/json")
+        .headers(call.headers.clone())
+        .header(AUTHORIZATION, header);
+    if let Some(body) = &call.body {
+        request = request.body(body.clone());
+    }
+    tracing::info!(method = %call.method, url = %call.url, "sending");
+    let response = request.send().await.map_err(|error| unreachable_server(error, &call.url))?;
+    Reply::read(response, &call.url).await
+}
+
+impl Reply {
+    async fn read(response: Response, url: &Url) -> Outcome<Self> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        tracing::info!(status = status.as_u16(), "answered");
+        let body = response.bytes().await.map_err(|error| unreachable_server(error, url))?.to_vec();
+        Ok(Self { status, headers, body })
+    }
+
+    /// Why the call was refused, if it was.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        if self.status.is_success() {
+            return None;
+        }
+        let mut answer = Answer::new(self.status.as_u16(), &self.body);
+        for (name, value) in &self.headers {
+            if let Ok(value) = value.to_str() {
+                answer = answer.header(name.as_str(), value);
+            }
+        }
+        Some(Problem::read(&answer, SystemTime::now()))
+    }
+
+    /// The failure of a refused call.
+    pub(crate) fn into_success(self) -> Outcome<Self> {
+        match self.problem() {
+            Some(problem) => Err(problem.into()),
+            None => Ok(self),
+        }
+    }
+}
+
+/// Fetches the organisation that a connection reaches: the test of a connection.
+pub(crate) async fn organisation(timeout: Duration, authority: &Authority<'_>) -> Outcome<Organisation> {
+    let call = Call::new(authority.server(), "GET", "Organisation")?;
+    let reply = send(&call, timeout, authority).await?.into_success()?;
+    let found: Organisations = serde_json::from_slice(&reply.body).map_err(|_| not_xero(&call.url))?;
+    let first = found.organisations.into_iter().next().ok_or_else(|| not_xero(&call.url))?;
+    Ok(Organisation { id: first.id, name: first.name, short_code: first.short_code })
+}
+
+#[derive(Deserialize)]
+struct Organisations {
+    #[serde(rename = "Organisations")]
+    organisations: Vec<OrganisationBody>,
+}
+
+#[derive(Deserialize)]
+struct OrganisationBody {
+    #[serde(rename = "OrganisationID")]
+    id: String,
+    #[serde(rename = "Name")]
+    name: String,
+    #[serde(rename = "ShortCode")]
+    short_code: Option<String>,
+}
+
+fn not_xero(url: &Url) -> Failure {
+    Failure::new(Kind::Other, format!("{} answered with something else than an organisation", host(url)))
+        .hint("check --xero-url and any proxy in between")
+}
+
+/// Built only when a request is made: loading the system's certificates takes longer than most commands.
+fn client(timeout: Duration) -> Outcome<Client> {
+    Client::builder()
+        .user_agent(concat!("xeroctl/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .timeout(timeout)
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(|error| {
+            Failure::new(Kind::Other, "a TLS client cannot be made")
+                .because(&error.without_url())
+                .hint("install the system's root certificates (on Debian: the package ca-certificates)")
+        })
+}
+
+fn unreachable_server(error: reqwest::Error, url: &Url) -> Failure {
+    let host = host(url);
+    let (message, hint) = if error.is_timeout() {
+        (format!("{host} did not answer in time"), "try again; --timeout sets how long to wait")
+    } else if error.is_connect() {
+        (
+            format!("{host} cannot be reached"),
+            "check the network and proxy settings, and that the server runs",
+        )
+    } else {
+        (format!("{host} broke the connection off"), "try again")
+    };
+    Failure::new(Kind::Temporary, message).because(&error.without_url()).hint(hint)
+}
+
+fn host(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => "the server".to_owned(),
+    }
+}
+
+/// `Name: value` as a header.
+pub(crate) fn header(text: &str) -> Outcome<(HeaderName, HeaderValue)> {
+    let bad = || Failure::usage(format!("a header is not of the form 'Name: value': {:?}", name_part(text)));
+    let (name, value) = text.split_once(':').ok_or_else(bad)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| bad())?;
+    if name == AUTHORIZATION {
+        return Err(Failure::usage("the Authorization header is made by xeroctl").hint("leave it out"));
+    }
+    Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| bad())?))
+}
+
+/// A header's value might be a secret; its name is not.
+fn name_part(text: &str) -> &str {
+    text.split(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_type_becomes_a_url() {
+        let url = |target: &str| Call::new(&Server::xero(), "get", target).unwrap().url.to_string();
+        assert_eq!(url("Invoices?page=1"), "https://api.xero.com/api.xro/2.0/Invoices?page=1");
+        assert_eq!(url("/files.xro/1.0/Files"), "https://api.xero.com/files.xro/1.0/Files");
+        assert_eq!(url("https://api.xero.com/connections"), "https://api.xero.com/connections");
+        assert_eq!(url("Contacts?where=a:b"), "https://api.xero.com/api.xro/2.0/Contacts?where=a:b");
+        assert_eq!(url("x:y"), "https://api.xero.com/api.xro/2.0/x:y");
+        assert!(Call::new(&Server::xero(), "GET", "//evil.example/").is_err());
+        assert!(Call::new(&Server::xero(), "GE T", "Invoices").is_err());
+    }
+
+    #[test]
+    fn headers() {
+        assert!(header("If-Modified-Since: 2026-01-01T00:00:00").is_ok());
+        for bad in ["nothing", "a b: c", "Authorization: x", "authorization: x", "A: b\nc"] {
+            assert!(header(bad).is_err(), "{bad}");
+        }
+    }
+}

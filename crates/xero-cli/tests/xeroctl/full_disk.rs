@@ -1,0 +1,65 @@
+//! A disk that is full: a small file system of the test's own, in a mount namespace that ends with it.
+
+#![cfg(target_os = "linux")]
+
+use crate::sandbox::{BINARY, Run, Sandbox, fixture};
+
+/// Runs a shell script with a file system of `size` mounted at `disk` in the home.
+fn on_disk(home: &Sandbox, size: &str, script: &str) -> Run {
+    std::fs::create_dir_all(home.path("disk")).unwrap();
+    let script = format!("set -u; mount -t tmpfs -o size={size} tmpfs disk; {script}");
+    let mut command = home.command("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+    command.env("XEROCTL", BINARY).env("PFX", fixture("kinds/test-openssl-3.pfx"));
+    let output = command.output().expect("unshare of util-linux is there; `cargo xtask test` installs it");
+    home.finish("(on a small disk)".to_owned(), &output)
+}
+
+#[test]
+fn no_store_is_half_made() {
+    let home = Sandbox::new();
+    let run = on_disk(&home, "8k", r#""$XEROCTL" --store disk/x.db store init --key-file store.key"#);
+    insta::assert_snapshot!(run.text());
+    assert_eq!(run.status, 10);
+    assert!(!home.path("store.key").exists(), "a key without a store is of no use");
+}
+
+#[test]
+fn no_connection_is_half_saved() {
+    let home = Sandbox::with_mock();
+    let key = home.app();
+    let script = format!(
+        r#"x() {{ "$XEROCTL" --store disk/x.db --quiet "$@"; }}
+        x store init --key-file store.key || exit 1
+        x connect first --kind private --consumer-key {key} --certificate "$PFX" --password-file password || exit 1
+        cat /dev/zero > disk/filler 2>/dev/null
+        x connect second --kind private --consumer-key {key} --certificate "$PFX" --password-file password
+        echo "status $?"
+        rm disk/filler
+        x list; x test first; echo "status $?"
+        x connect second --kind private --consumer-key {key} --certificate "$PFX" --password-file password
+        echo "status $?""#
+    );
+    insta::assert_snapshot!(on_disk(&home, "512k", &script).text());
+}
+
+#[test]
+fn no_key_pair_is_half_written() {
+    let home = Sandbox::new();
+    let script = r#""$XEROCTL" cert new disk/acme --no-password; echo "status $?"; ls -A disk"#;
+    insta::assert_snapshot!(on_disk(&home, "4k", script).text());
+}
+
+#[test]
+fn no_answer_is_half_written() {
+    let home = Sandbox::connected();
+    let script = r#""$XEROCTL" request GET Invoices -o disk/invoices.json; echo "status $?"; ls -A disk"#;
+    insta::assert_snapshot!(on_disk(&home, "4k", script).text());
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let home = Sandbox::new();
+    let script = r#""$XEROCTL" help exit-codes > /dev/full; echo "status $?""#;
+    insta::assert_snapshot!(on_disk(&home, "4k", script).text());
+}

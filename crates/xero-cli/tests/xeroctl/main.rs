@@ -1,0 +1,15 @@
+//! `xeroctl` as a person and a job meet it: the real binary against the mock, in a home of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod certificates;
+mod connections;
+mod full_disk;
+mod misuse;
+mod requests;
+mod sandbox;
+mod secrets;
+mod store_files;
+mod terminal;
+mod weather;
+mod wizard;

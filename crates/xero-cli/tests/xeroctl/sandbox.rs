@@ -1,0 +1,251 @@
+//! A home of its own for each test, the binary in it, and its output in a form that does not change from run to run.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use portable_pty::CommandBuilder;
+use xero_mock::{MAPLE_FLORIST, Mock};
+
+use crate::terminal::Terminal;
+
+pub(crate) const PASSWORD: &str = "test-password";
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_xeroctl");
+
+/// A temporary home, with the mock if a test wants one.
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+    mock: Option<Mock>,
+}
+
+/// What a run printed and how it ended.
+pub(crate) struct Run {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: i32,
+    shown: String,
+}
+
+/// A file of `fixtures/certs`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs").join(name)
+}
+
+impl Sandbox {
+    /// A home without anything.
+    pub(crate) fn new() -> Self {
+        let sandbox = Self { folder: tempfile::tempdir().unwrap(), mock: None };
+        sandbox.write("password", &format!("{PASSWORD}\n"));
+        sandbox
+    }
+
+    /// A home and a mock Xero that runs.
+    pub(crate) fn with_mock() -> Self {
+        Self { mock: Some(Mock::start_blocking().unwrap()), ..Self::new() }
+    }
+
+    /// A home, a mock, a store with a key file, and the connection `acme` for Maple Florist Ltd.
+    pub(crate) fn connected() -> Self {
+        let sandbox = Self::with_mock();
+        sandbox.ok(&["store", "init", "--key-file", "store.key"]);
+        sandbox.connect("acme");
+        sandbox
+    }
+
+    /// Makes a private app at the mock with the test certificate, and a connection of that name; gives the consumer key.
+    pub(crate) fn connect(&self, name: &str) -> String {
+        let consumer_key = self.app();
+        let pfx = fixture("kinds/test-openssl-3.pfx");
+        let pfx = pfx.to_str().unwrap();
+        self.ok(&[
+            "connect",
+            name,
+            "--kind",
+            "private",
+            "--consumer-key",
+            &consumer_key,
+            "--certificate",
+            pfx,
+            "--password-file",
+            "password",
+        ]);
+        consumer_key
+    }
+
+    /// A private app at the mock with the test certificate; gives the consumer key.
+    pub(crate) fn app(&self) -> String {
+        let certificate = fs::read_to_string(fixture("test.cer")).unwrap();
+        self.mock().create_private_app("Nightly", MAPLE_FLORIST.id, &certificate).unwrap().consumer_key
+    }
+
+    pub(crate) fn mock(&self) -> &Mock {
+        self.mock.as_ref().expect("the test began with a mock")
+    }
+
+    /// Ends the mock: its port refuses from now on.
+    pub(crate) fn stop_mock(&mut self) {
+        self.mock = None;
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, contents: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// The program with nothing of the surroundings but what a test gives it.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.folder.path());
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// `xeroctl` with a person at a terminal.
+    pub(crate) fn terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut command = CommandBuilder::new(BINARY);
+        command.args(arguments);
+        command.env_clear();
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        command.cwd(self.folder.path());
+        Terminal::start(command)
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let home = self.folder.path().display().to_string();
+        let mut variables = vec![
+            ("HOME", home.clone()),
+            ("XDG_DATA_HOME", format!("{home}/data")),
+            ("XDG_CONFIG_HOME", format!("{home}/config")),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("NO_COLOR", "1".to_owned()),
+            ("COLUMNS", "100".to_owned()),
+        ];
+        if let Some(mock) = &self.mock {
+            variables.push(("XEROCTL_XERO_URL", mock.url().to_owned()));
+        }
+        variables
+    }
+
+    /// Runs `xeroctl` without a terminal and with nothing on standard input.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs `xeroctl` with a text on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Run {
+        let mut child = self
+            .command(BINARY)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The program may end without reading; that is its right.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let shown = arguments.iter().map(|one| self.tidy(one)).collect::<Vec<_>>().join(" ");
+        self.finish(shown, &output)
+    }
+
+    /// The output of any command, in the form that tests compare.
+    pub(crate) fn finish(&self, shown: String, output: &std::process::Output) -> Run {
+        Run {
+            stdout: self.tidy(&String::from_utf8_lossy(&output.stdout)),
+            stderr: self.tidy(&String::from_utf8_lossy(&output.stderr)),
+            status: output.status.code().unwrap_or(-1),
+            shown,
+        }
+    }
+
+    /// Runs what must succeed.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Run {
+        let run = self.run(arguments);
+        assert_eq!(run.status, 0, "{}", run.text());
+        run
+    }
+
+    /// Puts names in place of paths, ports and keys that differ from run to run.
+    pub(crate) fn tidy(&self, text: &str) -> String {
+        let fixtures = fixture("").display().to_string();
+        let mut text = text.replace(&fixtures, "FIXTURES/");
+        for path in [self.folder.path().canonicalize().unwrap().as_path(), self.folder.path()] {
+            text = text.replace(&*path.to_string_lossy(), "HOME");
+        }
+        if let Some(mock) = &self.mock {
+            text = text.replace(mock.url().trim_start_matches("http://"), "MOCK");
+        }
+        mask(&text)
+    }
+
+    /// All that lies in the home, as paths.
+    pub(crate) fn files(&self) -> Vec<String> {
+        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { walk(&path, found) } else { found.push(path) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(self.folder.path(), &mut found);
+        let mut names: Vec<_> = found
+            .iter()
+            .map(|path| path.strip_prefix(self.folder.path()).unwrap().display().to_string())
+            .filter(|name| name != "password")
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Consumer keys, fingerprints, nonces, signatures and dates differ from run to run.
+fn mask(text: &str) -> String {
+    let settings: [(&str, &str); 9] = [
+        (r"\.xero-\w+\.part", ".xero-PART"),
+        (
+            r#"oauth_timestamp="\d+", oauth_nonce="[0-9a-f]+""#,
+            r#"oauth_timestamp="TIME", oauth_nonce="NONCE""#,
+        ),
+        (r#"oauth_signature="[^"]+""#, r#"oauth_signature="SIGNATURE""#),
+        (r"oauth_nonce%3D[0-9a-f]+", "oauth_nonce%3DNONCE"),
+        (r"oauth_timestamp%3D\d+", "oauth_timestamp%3DTIME"),
+        (r"\b[A-Z0-9]{30}\b", "CONSUMERKEY"),
+        (r"\b([0-9A-F]{2}:){19,31}[0-9A-F]{2}\b", "FINGERPRINT"),
+        (r"\b20[2-3]\d-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?\b", "DATE"),
+        (r"\b\d+ days left|ended \d+ days ago|\x22days_left\x22: -?\d+", "DAYS"),
+    ];
+    settings.iter().fold(text.to_owned(), |text, (pattern, name)| {
+        regex::Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
+    })
+}
+
+impl Run {
+    /// Command, both streams and status as one text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("$ xeroctl {}\n", self.shown);
+        for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !stream.is_empty() {
+                text.push_str(&format!("--- {name}\n{}\n", stream.trim_end()));
+            }
+        }
+        text.push_str(&format!("--- status {}\n", self.status));
+        text
+    }
+}
+
+/// Several runs, one after the other, in one snapshot.
+pub(crate) fn transcript(sandbox: &Sandbox, commands: &[&[&str]]) -> String {
+    commands.iter().map(|arguments| sandbox.run(arguments).text()).collect::<Vec<_>>().join("\n")
+}
