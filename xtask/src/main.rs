@@ -1,0 +1,81 @@
+//! The project's chores, run as `cargo xtask CHORE`. They start things and check text; what programs do is asserted in tests.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "to say what is being done is their purpose")]
+
+mod ci;
+mod command_line;
+mod demo;
+mod e2e;
+mod metadata;
+mod needs;
+mod sanitize;
+mod stop;
+mod test;
+mod tidy;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::stop::Stop;
+
+/// The project's own chores
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Show the whole main job on a mock Xero: key pair, portal, connection, signed requests, failures
+    Demo,
+    /// Run all that must pass before a change goes in; on Debian, as root, install what it needs
+    Test {
+        /// Leave out the tools' installation, the sanitizer and the end-to-end tests
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Run the end-to-end tests: real processes, a real browser
+    E2e,
+    /// Run the tests of xero-certs under AddressSanitizer
+    Sanitize,
+    /// Run `test`, then check licences, bans, sources and advisories with cargo-deny
+    Ci,
+    /// Check layering, forgotten files, private keys, texts and links
+    Tidy,
+    /// Find the tools that tests need; on Debian, as root, install them
+    Needs,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("error: {}", stop.message);
+            ExitCode::from(stop.status)
+        }
+    }
+}
+
+fn run(chore: &Chore) -> Result<(), Stop> {
+    enter_workspace()?;
+    match chore {
+        Chore::Demo => demo::demo(),
+        Chore::Test { quick } => test::test(*quick),
+        Chore::E2e => e2e::e2e(),
+        Chore::Sanitize => sanitize::sanitize(),
+        Chore::Ci => ci::ci(),
+        Chore::Tidy => tidy::tidy(),
+        Chore::Needs => needs::needs(),
+    }
+}
+
+/// Every chore works from the top of the workspace, wherever it was called.
+fn enter_workspace() -> Result<(), Stop> {
+    let own = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| Stop::new("run it as `cargo xtask`"))?;
+    let root = Path::new(&own).parent().ok_or_else(|| Stop::new("the workspace is gone"))?;
+    env::set_current_dir(root).map_err(|error| Stop::because("cannot enter the workspace", &error))
+}
