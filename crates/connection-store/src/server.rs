@@ -20,13 +20,7 @@ impl Server {
     /// A server in place of Xero: `https`, or `http` on this machine only; no path, query, user or password.
     pub fn at(address: &str) -> Result<Self, Error> {
         let url = Url::parse(address).map_err(|_| Error::BadServer("is not a URL"))?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if !(url.scheme() == "https" || url.scheme() == "http" && loopback) {
+        if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)) {
             return Err(Error::BadServer(
                 "must begin with https://, or with http:// on this machine (127.0.0.1)",
             ));
@@ -61,6 +55,16 @@ impl Server {
         } else {
             Err(Error::OtherServer { expected: own.ascii_serialization() })
         }
+    }
+}
+
+/// True for URLs on this machine: `localhost`, 127.0.0.0/8 and ::1.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

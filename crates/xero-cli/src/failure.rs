@@ -98,7 +98,8 @@ impl Failure {
 
     /// A key or certificate file that cannot be used.
     pub(crate) fn file(path: &Path, error: &CertError) -> Self {
-        let failure = Self::new(Kind::Other, format!("{}: {error}", path.display()));
+        let kind = if matches!(error, CertError::PasswordNeeded) { Kind::Usage } else { Kind::Other };
+        let failure = Self::new(kind, format!("{}: {error}", path.display()));
         let failure = match error.source() {
             Some(source) => failure.because(source),
             None => failure,
@@ -168,7 +169,7 @@ fn kind_of(error: &StoreError) -> Kind {
 fn hint_for(error: &StoreError) -> Option<String> {
     Some(match error {
         StoreError::NotFound(_) => {
-            "make one with `xeroctl store init`, or say where it is with --store or XEROCTL_STORE".to_owned()
+            "make one with `xeroctl store init --key-file FILE`, or say where it is with --store or XEROCTL_STORE".to_owned()
         }
         StoreError::Exists(_) => "use it as it is, or name another file with --store".to_owned(),
         StoreError::NotADatabase(_) | StoreError::Foreign(_) => {
@@ -192,6 +193,7 @@ fn hint_for(error: &StoreError) -> Option<String> {
         StoreError::NoSuchConnection { known, .. } | StoreError::NoDefault { known } => names(known),
         StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
         StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
+        StoreError::Sign(error) => error.advice().to_owned(),
         _ => return None,
     })
 }
@@ -207,7 +209,11 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let failure = Self::new(problem_kind(&problem), problem.to_string()).hint(problem.advice());
         match problem.retry() {
-            Retry::After(wait) => Self { retry_after: Some(wait.as_secs()), ..failure },
+            Retry::After(wait) => {
+                let seconds = wait.as_secs();
+                let hint = format!("{}; wait {seconds} seconds", problem.advice());
+                Self { retry_after: Some(seconds), hint: Some(hint), ..failure }
+            }
             _ => failure,
         }
     }

@@ -11,7 +11,8 @@ use xero_certs::Certificate;
 /// Said wherever a private app is offered or used against Xero itself.
 pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
      What works at Xero today is OAuth 2.0: a web app, a desktop app (PKCE) or a custom connection. \
-     A private app still works with servers that speak OAuth 1.0a; name one with --xero-url.";
+     This version of xeroctl connects private apps only: they work with servers that still speak OAuth 1.0a; name one \
+     with --xero-url.";
 
 /// The same in a few words, for lists.
 pub(crate) const RETIRED_SHORT: &str = "switched off by Xero on 30 September 2021";

@@ -95,14 +95,10 @@ impl NewStore {
     pub(crate) fn make(self, ui: &Ui) -> Outcome<Store> {
         if let Some((path, contents)) = &self.key_file {
             write_key_file(path, contents)?;
-            ui.say(format!(
-                "Key file: {} (whoever has it can open the store; keep a copy in a safe place)",
-                path.display()
-            ));
         }
         match Store::create(&self.path, &self.key, &self.key_path, SystemTime::now()) {
             Ok(store) => {
-                ui.say(format!("Store:    {}", self.path.display()));
+                self.report(ui);
                 Ok(store)
             }
             Err(error) => {
@@ -144,6 +140,14 @@ pub(crate) fn plan(ui: &Ui, global: &Global) -> Outcome<Option<NewStore>> {
 }
 
 impl NewStore {
+    fn report(&self, ui: &Ui) {
+        if let Some((path, _)) = &self.key_file {
+            let note = "whoever has it can open the store; keep a copy in a safe place";
+            ui.say(format!("Key file: {} ({note})", path.display()));
+        }
+        ui.say(format!("Store:    {}", self.path.display()));
+    }
+
     fn with_passphrase(path: PathBuf, passphrase: &str) -> Outcome<Self> {
         if passphrase.is_empty() {
             return Err(Failure::usage("the passphrase is empty").hint("choose a long one"));

@@ -15,7 +15,10 @@ use serde::Deserialize;
 use url::Url;
 use xero_auth_oauth1::{Answer, Problem, Retry};
 
-use crate::failure::{Failure, Kind, Outcome};
+use crate::{
+    args::Global,
+    failure::{Failure, Kind, Outcome},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -42,6 +45,20 @@ impl Authority<'_> {
             Self::New(new) => &new.server,
         }
     }
+}
+
+/// Refuses a connection of another server than the one named for this run.
+pub(crate) fn check_server(global: &Global, connection: &Connection) -> Outcome {
+    let Some(address) = &global.xero_url else { return Ok(()) };
+    if Server::at(address)? == connection.app.server {
+        return Ok(());
+    }
+    let own = connection.app.server.api().origin().ascii_serialization();
+    Err(Failure::usage(format!(
+        "{} is a connection to {own}, and --xero-url names another server",
+        connection.name
+    ))
+    .hint("leave --xero-url and XEROCTL_XERO_URL out, or name a connection to that server"))
 }
 
 /// A request before it is authorised.
@@ -102,7 +119,7 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
 
 /// Sends a call, authorised anew, and once more where the server asks for a fresh signature.
 pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
-    let client = client(timeout)?;
+    let client = client(&call.url, timeout)?;
     let reply = send_once(&client, call, authority).await?;
     match reply.problem() {
         Some(problem) if problem.retry() == Retry::SignAgain => {
@@ -194,8 +211,11 @@ fn not_xero(url: &Url) -> Failure {
 }
 
 /// Built only when a request is made: loading the system's certificates takes longer than most commands.
-fn client(timeout: Duration) -> Outcome<Client> {
-    Client::builder()
+fn client(url: &Url, timeout: Duration) -> Outcome<Client> {
+    // A proxy has no way to a server on this machine.
+    let builder =
+        if connection_store::is_loopback(url) { Client::builder().no_proxy() } else { Client::builder() };
+    builder
         .user_agent(concat!("xeroctl/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT.min(timeout))
         .timeout(timeout)

@@ -82,7 +82,6 @@ impl Shell {
             command.env_remove(name);
         }
         command.env("XEROCTL_XERO_URL", &self.xero_url).env("XEROCTL_STORE", "connections.db");
-        command.env("NO_PROXY", "127.0.0.1"); // a proxy has no way to the mock
         for home in ["HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
             command.env(home, self.folder.path());
         }

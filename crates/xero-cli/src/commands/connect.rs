@@ -149,6 +149,11 @@ fn portal(server: &Server) -> String {
 fn consumer_key(context: &Context, args: &Connect) -> Outcome<ConsumerKey> {
     let typed = match &args.consumer_key {
         Some(key) => key.clone(),
+        None if !context.ui.interactive() => {
+            return Err(
+                Failure::usage("nothing was said of the consumer key").hint("give --consumer-key KEY")
+            );
+        }
         None => context.ui.ask("Consumer key:", "", |typed| {
             ConsumerKey::parse(typed).map(drop).map_err(|error| format!("{error}."))
         })?,

@@ -23,7 +23,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
         return Ok(());
     }
     let rows = connections.iter().map(|one| row(one, now)).collect();
-    ui.data(show::table(&["", "NAME", "KIND", "ORGANISATION", "CERTIFICATE", "LAST TEST", "SERVER"], rows))?;
+    ui.data(show::table(&["NAME", "KIND", "ORGANISATION", "CERTIFICATE", "LAST TEST", "SERVER"], rows))?;
     if connections.iter().any(|one| one.app.server.address().is_none()) {
         ui.say(format!("Private apps at Xero: {}.", show::RETIRED_SHORT));
     }

@@ -22,6 +22,7 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
     }
     let store = store_access::open(ui, global)?;
     let connection = store.connection(args.using.connection.as_deref())?;
+    xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
     for text in &args.headers {
         let (name, value) = xero_api::header(text)?;

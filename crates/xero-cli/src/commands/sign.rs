@@ -5,12 +5,20 @@ use std::time::SystemTime;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
-use crate::{Context, args::Sign, commands::request::body, failure::Outcome, store_access, xero_api::Call};
+use crate::{
+    Context,
+    args::Sign,
+    commands::request::body,
+    failure::Outcome,
+    store_access,
+    xero_api::{self, Call},
+};
 
 pub(crate) fn run(context: &Context, args: &Sign) -> Outcome {
     let Context { ui, global } = context;
     let store = store_access::open(ui, global)?;
     let connection = store.connection(args.using.connection.as_deref())?;
+    xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
     if let Some(form) = &args.form {
         call.body = Some(body(form)?);

@@ -40,6 +40,7 @@ pub(crate) fn run(context: &Context, args: &Test) -> Outcome {
 }
 
 fn test_one(context: &Context, store: &mut Store, connection: &Connection) -> Outcome<Organisation> {
+    xero_api::check_server(&context.global, connection)?;
     let authority = Authority::Stored(store, connection);
     let seen = context.block_on(xero_api::organisation(context.timeout(), &authority))?;
     if store.tested(&connection.name, &seen, SystemTime::now())? {

@@ -44,6 +44,16 @@ fn no_connection_is_half_saved() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_written() {
+    let home = Sandbox::new();
+    let script = r#"mount -o remount,ro disk
+        "$XEROCTL" cert new disk/acme --no-password; echo "status $?"
+        "$XEROCTL" --store disk/x.db store init --key-file store.key; echo "status $?""#;
+    insta::assert_snapshot!(on_disk(&home, "64k", script).text());
+    assert!(!home.path("store.key").exists());
+}
+
+#[test]
 fn no_key_pair_is_half_written() {
     let home = Sandbox::new();
     let script = r#""$XEROCTL" cert new disk/acme --no-password; echo "status $?"; ls -A disk"#;

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod connections;
+mod docs;
 mod full_disk;
 mod misuse;
 mod requests;
