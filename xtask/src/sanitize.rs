@@ -12,7 +12,7 @@ pub(crate) fn sanitize() -> Result<(), Stop> {
     }
     run(&format!(
         "RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitize \
-         cargo test --package xero-certs --target {host} --lib --test fixture_files --locked"
+         cargo test --package xero-certs --target {host} --lib --test fixture_files --test hostile_files --test limits --test secrets --locked"
     ))
 }
 

@@ -34,7 +34,7 @@ impl Ui {
 
     /// Data for people; nothing with `--json`.
     pub(crate) fn data(&self, text: impl AsRef<str>) -> Outcome {
-        if self.json { Ok(()) } else { self.raw(format!("{}\n", text.as_ref()).as_bytes()) }
+        if self.json { Ok(()) } else { self.raw(format!("{}\n", printable(text.as_ref())).as_bytes()) }
     }
 
     /// The one JSON document of this run; nothing without `--json`.
@@ -187,7 +187,30 @@ fn refused(error: InquireError) -> Failure {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that talks")]
 fn print_line(text: &str) {
-    eprintln!("{text}");
+    // Where even standard error is gone there is no one to tell.
+    drop(writeln!(io::stderr(), "{}", printable(text)));
+}
+
+/// Texts of servers and files must not steer the terminal: control characters, and those that turn the direction of
+/// writing, are shown as a sign.
+fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() && c != '\n' && c != '\t'
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(
+            printable("\u{1b}[31mred\u{202e}\r\n\tok 日本"),
+            "\u{fffd}[31mred\u{fffd}\u{fffd}\n\tok 日本"
+        );
+    }
 }

@@ -21,6 +21,10 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer that is taken, in bytes: ten times the largest attachment that Xero keeps.
+const MAX_ANSWER: usize = 256 * 1024 * 1024;
+/// The largest answer to a test, in bytes.
+const MAX_ORGANISATION: usize = 1024 * 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whose authority a request is made with.
@@ -68,6 +72,8 @@ pub(crate) struct Call {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
+    /// The largest answer that is taken, in bytes.
+    limit: usize,
 }
 
 /// What came back, whole.
@@ -84,7 +90,13 @@ impl Call {
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| {
             Failure::usage(format!("{method:?} is not an HTTP method")).hint("use GET, POST or PUT")
         })?;
-        Ok(Self { method, url: target_url(server, target)?, headers: HeaderMap::new(), body: None })
+        Ok(Self {
+            method,
+            url: target_url(server, target)?,
+            headers: HeaderMap::new(),
+            body: None,
+            limit: MAX_ANSWER,
+        })
     }
 
     /// The same call as the signer sees it.
@@ -146,14 +158,28 @@ async fn send_once(client: &Client, call: &Call, authority: &Authority<'_>) -> O
     }
     tracing::info!(method = %call.method, url = %call.url, "sending");
     let response = request.send().await.map_err(|error| unreachable_server(error, &call.url))?;
-    Reply::read(response, &call.url).await
+    Reply::read(response, call).await
 }
 
 impl Reply {
-    async fn read(response: Response, url: &Url) -> Outcome<Self> {
+    async fn read(mut response: Response, call: &Call) -> Outcome<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
         tracing::info!(status = status.as_u16(), "answered");
-        let body = response.bytes().await.map_err(|error| unreachable_server(error, url))?.to_vec();
+        // Of a refusal no more is looked at than tells why.
+        let limit = if status.is_success() { call.limit } else { Answer::BODY_LIMIT };
+        let mut body = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| unreachable_server(error, &call.url))?
+        {
+            if status.is_success() && body.len() + chunk.len() > limit {
+                let message = format!("{} sent an answer of more than {limit} bytes", host(&call.url));
+                return Err(Failure::new(Kind::Other, message).hint("ask for less, for example a page"));
+            }
+            body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
+            if !status.is_success() && body.len() == limit {
+                break;
+            }
+        }
         Ok(Self { status, headers, body })
     }
 
@@ -182,7 +208,7 @@ impl Reply {
 
 /// Fetches the organisation that a connection reaches: the test of a connection.
 pub(crate) async fn organisation(timeout: Duration, authority: &Authority<'_>) -> Outcome<Organisation> {
-    let call = Call::new(authority.server(), "GET", "Organisation")?;
+    let call = Call { limit: MAX_ORGANISATION, ..Call::new(authority.server(), "GET", "Organisation")? };
     let reply = send(&call, timeout, authority).await?.into_success()?;
     let found: Organisations = serde_json::from_slice(&reply.body).map_err(|_| not_xero(&call.url))?;
     let first = found.organisations.into_iter().next().ok_or_else(|| not_xero(&call.url))?;

@@ -54,6 +54,18 @@ fn faults_of_the_server() {
 }
 
 #[test]
+fn answers_that_are_too_large_or_steer_the_terminal() {
+    let home = Sandbox::connected();
+    let json = |body: String| Fault::Status(200, body, "application/json".to_owned());
+    let id = xero_mock::MAPLE_FLORIST.id;
+    let red =
+        format!(r#"{{"Organisations":[{{"OrganisationID":"{id}","Name":"\u001b[31mRed\u202e\u0007"}}]}}"#);
+    let texts = [("escape sequences", json(red)), ("two megabytes", json(" ".repeat(2 << 20)))];
+    let texts: Vec<_> = texts.into_iter().map(|(name, fault)| under(&home, name, fault)).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
 fn nobody_listens() {
     let mut home = Sandbox::connected();
     let url = home.mock().url().to_owned();
