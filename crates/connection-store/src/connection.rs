@@ -66,6 +66,8 @@ pub struct Connection {
     pub created_at: SystemTime,
     /// When a request last succeeded in a test.
     pub tested_at: Option<SystemTime>,
+    /// Sealed proof that name, app and organisation were put together by the store's owner.
+    pub(crate) pin: Vec<u8>,
 }
 
 /// A connection of a private app, to be stored.

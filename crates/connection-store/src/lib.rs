@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod record;
 mod seal;
 mod server;
 mod sqlite;

@@ -1,3 +1,6 @@
+-- `XctC`: this database is a store.
+PRAGMA application_id = 1482912835;
+
 -- Format 1. Times are seconds since 1970 in UTC. Sealed columns are envelopes (seal.rs).
 CREATE TABLE data_keys (
     id          INTEGER NOT NULL,
@@ -16,7 +19,7 @@ CREATE TABLE apps (
     client_id   TEXT NOT NULL,
     server      TEXT,                    -- NULL: Xero
     certificate BLOB NOT NULL,           -- DER
-    secret      BLOB NOT NULL,           -- sealed: PKCS#8 of the private key
+    secret      BLOB NOT NULL,           -- sealed: PKCS#8 of the private key; bound to kind, client_id, server, certificate
     generation  INTEGER NOT NULL,
     created_at  INTEGER NOT NULL
 ) STRICT;
@@ -27,6 +30,7 @@ CREATE TABLE connections (
     organisation_id         TEXT,
     organisation_name       TEXT,
     organisation_short_code TEXT,
+    pin                     BLOB NOT NULL,      -- sealed: nothing; bound to app and organisation_id
     is_default              INTEGER NOT NULL,
     created_at              INTEGER NOT NULL,
     tested_at               INTEGER

@@ -1,8 +1,8 @@
 //! Sealed values: AES-256-GCM in a versioned envelope, bound to the place where they stand.
 //!
 //! An envelope is `version (1 byte, 1) ‖ data key id (4, big endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`. The
-//! associated data is `xero-store/v1|table|column|row id|generation`, so that a value does not open in another row,
-//! column or generation.
+//! associated data is `xero-store/v1|table|column|row id|generation|bound`, so that a value does not open in another
+//! row, column or generation, nor beside other values than those it was sealed with (`bound`).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
@@ -20,15 +20,24 @@ pub(crate) struct Place<'a> {
     pub(crate) column: &'static str,
     pub(crate) row: &'a str,
     pub(crate) generation: i64,
+    /// What stands in clear beside the value and must not change without it, each part with its length before it.
+    pub(crate) bound: &'a str,
+}
+
+/// Values as one text from which no other values give the same.
+pub(crate) fn bound(parts: &[&str]) -> String {
+    parts.iter().map(|part| format!("{}:{part};", part.len())).collect()
 }
 
 impl Place<'_> {
     fn associated_data(&self) -> Aad<Vec<u8>> {
-        let Self { table, column, row, generation } = self;
-        Aad::from(format!("xero-store/v1|{table}|{column}|{row}|{generation}").into_bytes())
+        let Self { table, column, row, generation, bound } = self;
+        Aad::from(
+            format!("xero-store/v1|{table}|{column}|{}:{row}|{generation}|{bound}", row.len()).into_bytes(),
+        )
     }
 
-    fn tampered(&self) -> Error {
+    pub(crate) fn tampered(&self) -> Error {
         Error::Tampered { table: self.table, column: self.column, row: self.row.to_owned() }
     }
 }
@@ -90,7 +99,8 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'static> = Place { table: "apps", column: "secret", row: "a", generation: 1 };
+    const PLACE: Place<'static> =
+        Place { table: "apps", column: "secret", row: "a", generation: 1, bound: "" };
 
     fn key() -> SealingKey {
         SealingKey::new(7, &[9; 32]).unwrap()
@@ -111,12 +121,19 @@ mod tests {
             Place { column: "certificate", ..PLACE },
             Place { row: "b", ..PLACE },
             Place { generation: 2, ..PLACE },
+            Place { bound: "1:a;", ..PLACE },
         ];
         for place in elsewhere {
             assert!(matches!(key().open(&place, &sealed), Err(Error::Tampered { .. })), "{place:?}");
         }
         assert!(SealingKey::new(7, &[8; 32]).unwrap().open(&PLACE, &sealed).is_err());
         assert!(SealingKey::new(8, &[9; 32]).unwrap().open(&PLACE, &sealed).is_err());
+    }
+
+    #[test]
+    fn bound_values_cannot_run_into_each_other() {
+        assert_ne!(bound(&["a", "bc"]), bound(&["ab", "c"]));
+        assert_ne!(bound(&["a;1:b"]), bound(&["a", "b"]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use rusqlite::{
@@ -10,10 +10,12 @@ use rusqlite::{
     params,
 };
 use rusqlite_migration::{M, Migrations};
-use xero_certs::Certificate;
 
 use crate::{
-    App, AppKind, Connection, Error, Lock, Organisation, Server, error::DatabaseError, store_key::WrappedKey,
+    AppKind, Connection, Error, Lock, Organisation,
+    error::DatabaseError,
+    record::{ConnectionRecord, SELECT_CONNECTION, seconds, wrapped_key},
+    store_key::WrappedKey,
 };
 
 /// `XctC`, in the file's header: this database is a store.
@@ -26,9 +28,14 @@ const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The format that the migrations above lead to.
 const FORMAT: i64 = 1;
 
-const SELECT: &str = "SELECT c.name, c.organisation_id, c.organisation_name, c.organisation_short_code, \
-     c.is_default, c.created_at, c.tested_at, a.id, a.kind, a.client_id, a.server, a.certificate, a.created_at \
-     FROM connections c JOIN apps a ON a.id = c.app";
+/// What to do with a database without anything in it.
+#[derive(Clone, Copy)]
+enum Empty {
+    /// Make it a store.
+    Fill,
+    /// Leave it as it is: it is no store.
+    Leave,
+}
 
 /// An open store file.
 #[derive(Debug)]
@@ -51,9 +58,18 @@ pub(crate) struct AppRow<'a> {
 pub(crate) struct ConnectionRow<'a> {
     pub(crate) name: &'a str,
     pub(crate) organisation: Option<&'a Organisation>,
+    pub(crate) pin: &'a [u8],
     pub(crate) make_default: bool,
     pub(crate) replace: bool,
     pub(crate) tested_at: Option<SystemTime>,
+}
+
+/// What a test showed.
+pub(crate) struct TestedRow<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) app: &'a str,
+    pub(crate) seen: &'a Organisation,
+    pub(crate) pin: &'a [u8],
 }
 
 impl Sqlite {
@@ -62,7 +78,7 @@ impl Sqlite {
     pub(crate) fn create(path: &Path, wrapped: &WrappedKey, now: SystemTime) -> Result<Self, Error> {
         create_private(path)?;
         let mut store = Self::connect(path)?;
-        store.prepare()?;
+        store.prepare(Empty::Fill)?;
         store
             .change(|tx| {
                 if tx.query_row("SELECT count(*) FROM data_keys", [], |row| row.get::<_, i64>(0))? > 0 {
@@ -104,8 +120,9 @@ impl Sqlite {
                 return Err(Error::Io { path: path.to_owned(), source });
             }
         }
+        make_private(path);
         let mut store = Self::connect(path)?;
-        store.prepare()?;
+        store.prepare(Empty::Leave)?;
         Ok(store)
     }
 
@@ -118,13 +135,14 @@ impl Sqlite {
     }
 
     /// Checks whose file it is before anything is changed in it, then settings and migrations.
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, empty: Empty) -> Result<(), Error> {
         let owner = self.pragma("application_id")?;
         let format = self.pragma("user_version")?;
         let tables: i64 =
             self.read(|db| db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)))?;
-        match (owner, tables) {
-            (APPLICATION_ID, _) | (0, 0) => {}
+        match (owner, tables, empty) {
+            (APPLICATION_ID, ..) | (0, 0, Empty::Fill) => {}
+            (0, 0, Empty::Leave) => return Err(Error::NotFound(self.path.clone())),
             _ => return Err(Error::Foreign(self.path.clone())),
         }
         if format > FORMAT {
@@ -172,7 +190,7 @@ impl Sqlite {
                 });
             }
         }
-        self.read(|db| db.pragma_update(None, "application_id", APPLICATION_ID))
+        Ok(())
     }
 
     /// The sealed data keys. None: the store was never finished.
@@ -188,7 +206,7 @@ impl Sqlite {
     /// All connections, by name.
     pub(crate) fn connections(&self) -> Result<Vec<Connection>, Error> {
         let rows = self.read(|db| {
-            let mut statement = db.prepare(&format!("{SELECT} ORDER BY c.name"))?;
+            let mut statement = db.prepare(&format!("{SELECT_CONNECTION} ORDER BY c.name"))?;
             statement.query_map([], ConnectionRecord::read)?.collect::<Result<Vec<_>, _>>()
         })?;
         rows.into_iter().map(|row| self.finish(row)).collect()
@@ -197,19 +215,19 @@ impl Sqlite {
     /// One connection by name, or the default one.
     pub(crate) fn connection(&self, name: Option<&str>) -> Result<Option<Connection>, Error> {
         let row = self.read(|db| {
-            let sql =
-                format!("{SELECT} WHERE CASE WHEN ?1 IS NULL THEN c.is_default = 1 ELSE c.name = ?1 END");
+            let sql = format!(
+                "{SELECT_CONNECTION} WHERE CASE WHEN ?1 IS NULL THEN c.is_default = 1 ELSE c.name = ?1 END"
+            );
             db.query_row(&sql, [name], ConnectionRecord::read).optional()
         })?;
         row.map(|row| self.finish(row)).transpose()
     }
 
     /// The sealed secret of an app, with its generation.
-    pub(crate) fn secret(&self, app: &str) -> Result<(Vec<u8>, i64), Error> {
+    pub(crate) fn secret(&self, app: &str) -> Result<Option<(Vec<u8>, i64)>, Error> {
         self.read(|db| {
-            db.query_row("SELECT secret, generation FROM apps WHERE id = ?1", [app], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            db.query_row("SELECT secret, generation FROM apps WHERE id = ?1", [app], read).optional()
         })
     }
 
@@ -271,13 +289,23 @@ impl Sqlite {
         })
     }
 
-    /// Notes that a test succeeded, and the organisation that it showed.
-    pub(crate) fn tested(&mut self, name: &str, seen: &Organisation, now: SystemTime) -> Result<bool, Error> {
+    /// Notes that a test succeeded, and the organisation that it showed. False: the connection is not there any more, or
+    /// not with this app, or is pinned to another organisation.
+    pub(crate) fn tested(&mut self, row: &TestedRow<'_>, now: SystemTime) -> Result<bool, Error> {
         self.change(|tx| {
             let changed = tx.execute(
-                "UPDATE connections SET organisation_id = ?2, organisation_name = ?3, organisation_short_code = ?4, \
-                 tested_at = ?5 WHERE name = ?1 AND (organisation_id IS NULL OR organisation_id = ?2)",
-                params![name, seen.id, seen.name, seen.short_code, seconds(now)],
+                "UPDATE connections SET organisation_id = ?3, organisation_name = ?4, organisation_short_code = ?5, \
+                 pin = ?6, tested_at = ?7 \
+                 WHERE name = ?1 AND app = ?2 AND (organisation_id IS NULL OR organisation_id = ?3)",
+                params![
+                    row.name,
+                    row.app,
+                    row.seen.id,
+                    row.seen.name,
+                    row.seen.short_code,
+                    row.pin,
+                    seconds(now)
+                ],
             )?;
             Ok(changed == 1)
         })
@@ -309,6 +337,21 @@ impl Sqlite {
     }
 }
 
+/// Takes from others what they may do with the file, if it is ours.
+fn make_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = path.metadata().is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+        if open {
+            // Whoever may not change the mode may still use the store.
+            drop(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
 /// Creates the directory (0700) and an empty file (0600) where there is none.
 fn create_private(path: &Path) -> Result<(), Error> {
     let failed = |source: std::io::Error| match source.kind() {
@@ -329,7 +372,15 @@ fn create_private(path: &Path) -> Result<(), Error> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         folder.recursive(true).create(parent).map_err(failed)?;
     }
-    file.write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    let made = file.write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    // An empty file that was there before may have been open to others.
+    #[cfg(unix)]
+    if made.metadata().map_err(failed)?.len() == 0 {
+        use std::os::unix::fs::PermissionsExt;
+        made.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    #[cfg(not(unix))]
+    drop(made);
     Ok(())
 }
 
@@ -380,88 +431,21 @@ fn insert_connection(
 ) -> rusqlite::Result<()> {
     let seen = row.organisation;
     tx.execute(
-        "INSERT INTO connections (name, app, organisation_id, organisation_name, organisation_short_code, \
-         is_default, created_at, tested_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO connections (name, app, organisation_id, organisation_name, organisation_short_code, pin, \
+         is_default, created_at, tested_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             row.name,
             app,
             seen.map(|seen| &seen.id),
             seen.map(|seen| &seen.name),
             seen.and_then(|seen| seen.short_code.as_ref()),
+            row.pin,
             default,
             seconds(now),
             row.tested_at.map(seconds),
         ],
     )?;
     Ok(())
-}
-
-/// A connection as the database has it, not yet understood.
-struct ConnectionRecord {
-    name: String,
-    organisation: Option<Organisation>,
-    is_default: bool,
-    created_at: i64,
-    tested_at: Option<i64>,
-    app: String,
-    kind: String,
-    client_id: String,
-    server: Option<String>,
-    certificate: Vec<u8>,
-    app_created_at: i64,
-}
-
-impl ConnectionRecord {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let organisation = match (row.get(1)?, row.get(2)?) {
-            (Some(id), Some(name)) => Some(Organisation { id, name, short_code: row.get(3)? }),
-            _ => None,
-        };
-        Ok(Self {
-            name: row.get(0)?,
-            organisation,
-            is_default: row.get(4)?,
-            created_at: row.get(5)?,
-            tested_at: row.get(6)?,
-            app: row.get(7)?,
-            kind: row.get(8)?,
-            client_id: row.get(9)?,
-            server: row.get(10)?,
-            certificate: row.get(11)?,
-            app_created_at: row.get(12)?,
-        })
-    }
-
-    fn finish(self) -> Option<Connection> {
-        let kind = match self.kind.as_str() {
-            "private" => AppKind::Private,
-            _ => return None,
-        };
-        let app = App {
-            id: self.app,
-            kind,
-            client_id: self.client_id,
-            server: self.server.as_deref().map_or(Ok(Server::xero()), Server::at).ok()?,
-            certificate: Certificate::read(&self.certificate).ok()?,
-            created_at: system_time(self.app_created_at),
-        };
-        Some(Connection {
-            name: self.name,
-            app,
-            organisation: self.organisation,
-            is_default: self.is_default,
-            created_at: system_time(self.created_at),
-            tested_at: self.tested_at.map(system_time),
-        })
-    }
-}
-
-fn wrapped_key(row: &Row<'_>) -> rusqlite::Result<WrappedKey> {
-    let lock = match row.get::<_, String>(1)?.as_str() {
-        "passphrase" => Lock::Passphrase,
-        _ => Lock::KeyFile(row.get(2)?),
-    };
-    Ok(WrappedKey { id: row.get(0)?, lock, parameters: row.get(3)?, salt: row.get(4)?, sealed: row.get(5)? })
 }
 
 fn explain(error: rusqlite::Error, path: &Path) -> Error {
@@ -479,13 +463,4 @@ fn explain(error: rusqlite::Error, path: &Path) -> Error {
         }
         _ => Error::Database(DatabaseError(error.into())),
     }
-}
-
-fn seconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(since).unwrap_or(i64::MAX)
-}
-
-fn system_time(seconds: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

@@ -4,13 +4,13 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 
 use url::Url;
 use xero_auth_oauth1::{ConsumerKey, Credentials, Request, Stamp};
-use xero_certs::PrivateKey;
+use xero_certs::{Certificate, PrivateKey};
 
 use crate::{
-    AppKind, Connection, Error, Lock, NewPrivateConnection, Organisation, StoreKey,
+    AppKind, Connection, Error, Lock, NewPrivateConnection, Organisation, Server, StoreKey,
     connection::check_name,
-    seal::{Place, SealingKey, random_key},
-    sqlite::{AppRow, ConnectionRow, Sqlite},
+    seal::{Place, SealingKey, bound, random_key},
+    sqlite::{AppRow, ConnectionRow, Sqlite, TestedRow},
     store_key::WrappedKey,
 };
 
@@ -127,17 +127,20 @@ impl Store {
         }
         let id = new_id()?;
         let secret = new.key.to_pkcs8_der().map_err(Error::Key)?;
+        let binding = app_binding(AppKind::Private, &new.consumer_key, &new.server, &new.certificate);
+        let pin = self.pin(&new.name, &id, new.organisation.as_ref())?;
         let app = AppRow {
             id: &id,
             kind: AppKind::Private,
             client_id: &new.consumer_key,
             server: new.server.address(),
             certificate: new.certificate.der(),
-            secret: &self.data_key.seal(&secret_place(&id, 1), &secret)?,
+            secret: &self.data_key.seal(&secret_place(&id, 1, &binding), &secret)?,
         };
         let row = ConnectionRow {
             name: &new.name,
             organisation: new.organisation.as_ref(),
+            pin: &pin,
             make_default: new.make_default,
             replace: new.replace,
             tested_at: new.organisation.is_some().then_some(now),
@@ -166,8 +169,24 @@ impl Store {
 
     /// Notes that a test of the connection succeeded and pins it to the organisation that answered. False where it is
     /// pinned to another one already: nothing is changed then.
-    pub fn tested(&mut self, name: &str, seen: &Organisation, now: SystemTime) -> Result<bool, Error> {
-        self.backend.tested(name, seen, now)
+    ///
+    /// # Errors
+    /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime.
+    pub fn tested(
+        &mut self,
+        connection: &Connection,
+        seen: &Organisation,
+        now: SystemTime,
+    ) -> Result<bool, Error> {
+        let Connection { name, app, .. } = connection;
+        let pin = self.pin(name, &app.id, Some(seen))?;
+        if self.backend.tested(&TestedRow { name, app: &app.id, seen, pin: &pin }, now)? {
+            return Ok(true);
+        }
+        match self.backend.connection(Some(name))? {
+            Some(there) if there.app.id == app.id => Ok(false),
+            _ => Err(self.no_such(name)?),
+        }
     }
 
     /// Signs a request with a connection's authority. Each call has a fresh nonce: a request that is sent again must be
@@ -181,11 +200,26 @@ impl Store {
         request: &ApiRequest<'_>,
         now: SystemTime,
     ) -> Result<Authorisation, Error> {
-        connection.app.server.admit(request.url)?;
-        let (sealed, generation) = self.backend.secret(&connection.app.id)?;
-        let der = self.data_key.open(&secret_place(&connection.app.id, generation), &sealed)?;
+        let app = &connection.app;
+        app.server.admit(request.url)?;
+        self.check_pin(connection)?;
+        let Some((sealed, generation)) = self.backend.secret(&app.id)? else {
+            return Err(self.no_such(&connection.name)?);
+        };
+        let binding = app_binding(app.kind, &app.client_id, &app.server, &app.certificate);
+        let der = self.data_key.open(&secret_place(&app.id, generation, &binding), &sealed)?;
         let key = PrivateKey::read(&der, None).map_err(Error::Key)?;
-        sign(&connection.app.client_id, Arc::new(key), request, now)
+        sign(&app.client_id, Arc::new(key), request, now)
+    }
+
+    /// Seals that this name stands for this app and organisation.
+    fn pin(&self, name: &str, app: &str, organisation: Option<&Organisation>) -> Result<Vec<u8>, Error> {
+        self.data_key.seal(&pin_place(name, &pin_binding(app, organisation)), &[])
+    }
+
+    fn check_pin(&self, connection: &Connection) -> Result<(), Error> {
+        let binding = pin_binding(&connection.app.id, connection.organisation.as_ref());
+        self.data_key.open(&pin_place(&connection.name, &binding), &connection.pin).map(drop)
     }
 
     fn names(&self) -> Result<Vec<String>, Error> {
@@ -224,8 +258,22 @@ fn sign(
     Ok(Authorisation { header: signed.authorization(), base_string: signed.base_string().to_owned() })
 }
 
-fn secret_place(app: &str, generation: i64) -> Place<'_> {
-    Place { table: "apps", column: "secret", row: app, generation }
+fn secret_place<'a>(app: &'a str, generation: i64, bound: &'a str) -> Place<'a> {
+    Place { table: "apps", column: "secret", row: app, generation, bound }
+}
+
+fn pin_place<'a>(name: &'a str, bound: &'a str) -> Place<'a> {
+    Place { table: "connections", column: "pin", row: name, generation: 0, bound }
+}
+
+/// What an app's secret belongs to: change any of it and the secret does not open.
+fn app_binding(kind: AppKind, client_id: &str, server: &Server, certificate: &Certificate) -> String {
+    let certificate = certificate.sha256().to_string();
+    bound(&[kind.as_str(), client_id, server.address().unwrap_or_default(), &certificate])
+}
+
+fn pin_binding(app: &str, organisation: Option<&Organisation>) -> String {
+    bound(&[app, organisation.map_or("", |organisation| &organisation.id)])
 }
 
 /// A random id of 32 hexadecimal digits.

@@ -117,7 +117,11 @@ impl WrappedKey {
     }
 
     fn place(&self) -> Place<'static> {
-        Place { table: "data_keys", column: "sealed", row: "", generation: i64::from(self.id) }
+        Place { table: "data_keys", column: "sealed", row: "", generation: i64::from(self.id), bound: "" }
+    }
+
+    fn changed(&self) -> Error {
+        Error::Tampered { table: "data_keys", column: "parameters", row: self.id.to_string() }
     }
 
     fn sealing_key(&self, key: &StoreKey) -> Result<SealingKey, Error> {
@@ -134,9 +138,11 @@ impl WrappedKey {
     fn derive(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, Error> {
         const FAILED: Error = Error::Crypto("derive a key from the passphrase");
         let numbers = self.parameters.split(',').map(str::parse).collect::<Result<Vec<u32>, _>>();
-        let Ok(&[memory, passes, lanes]) = numbers.as_deref() else {
-            return Err(FAILED);
-        };
+        let Ok(&[memory, passes, lanes]) = numbers.as_deref() else { return Err(self.changed()) };
+        // Bounds, so that a changed file costs neither hours nor all memory.
+        if memory > 256 * 1024 || passes > 10 || lanes > 4 {
+            return Err(self.changed());
+        }
         let parameters = Params::new(memory, passes, lanes, Some(32)).map_err(|_| FAILED)?;
         let mut derived = Zeroizing::new([0_u8; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)

@@ -184,11 +184,16 @@ fn removal_is_of_all_or_none_and_takes_the_key_along() {
 fn a_test_pins_the_organisation_and_another_one_does_not_replace_it() {
     let (_home, mut store) = Home::with_store();
     store.add_private(&new("acme"), NOW).unwrap();
-    assert!(store.tested("acme", &organisation("1"), NOW).unwrap());
+    let acme = store.connection(None).unwrap();
+    assert!(store.tested(&acme, &organisation("1"), NOW).unwrap());
     let renamed = Organisation { name: "New name".to_owned(), ..organisation("1") };
-    assert!(store.tested("acme", &renamed, NOW).unwrap());
-    assert!(!store.tested("acme", &organisation("2"), NOW).unwrap());
+    assert!(store.tested(&acme, &renamed, NOW).unwrap());
+    assert!(!store.tested(&acme, &organisation("2"), NOW).unwrap());
     assert_eq!(store.connection(None).unwrap().organisation, Some(renamed));
+    assert!(sign(&store, "acme").is_ok());
+    store.add_private(&NewPrivateConnection { replace: true, ..new("acme") }, NOW).unwrap();
+    let gone = store.tested(&acme, &organisation("1"), NOW);
+    assert!(matches!(gone, Err(Error::NoSuchConnection { .. })), "it was replaced in the meantime: {gone:?}");
 }
 
 #[test]
@@ -278,8 +283,14 @@ fn files_that_are_no_store_are_left_as_they_are() {
         &|path| fs::write(path, "notes\n".repeat(500)).unwrap(),
         "STORE is not a store: it is not an SQLite database",
     );
+    check(&emptied, "there is no store at STORE");
     check(&foreign, "STORE is not a store: it is the database of another program");
     check(&newer, "the store STORE has format 99; this version knows formats up to 1");
+}
+
+/// A database without tables, of whatever program.
+fn emptied(path: &Path) {
+    Db::open(path).unwrap().execute_batch("CREATE TABLE t (a); DROP TABLE t; VACUUM").unwrap();
 }
 
 fn foreign(path: &Path) {
@@ -332,6 +343,49 @@ fn secrets_do_not_open_in_another_row() {
     assert!(sign(&store, "b").is_ok(), "nothing else is harmed");
     db.execute_batch("UPDATE apps SET generation = 2").unwrap();
     assert!(matches!(sign(&store, "b"), Err(Error::Tampered { .. })));
+}
+
+#[test]
+fn what_stands_in_clear_beside_a_secret_cannot_be_changed() {
+    let changes = [
+        "UPDATE apps SET server = 'https://evil.example/'",
+        "UPDATE apps SET client_id = 'ZYXWVUTSRQPONMLKJIHGFEDCBA9876'",
+        "UPDATE apps SET certificate = (SELECT certificate FROM apps WHERE id <> (SELECT app FROM connections WHERE name = 'a') LIMIT 1)",
+        "UPDATE connections SET app = (SELECT app FROM connections WHERE name = 'b') WHERE name = 'a'",
+        "UPDATE connections SET organisation_id = '2' WHERE name = 'a'",
+        "UPDATE connections SET organisation_id = NULL WHERE name = 'a'",
+        "DELETE FROM connections WHERE name = 'b'; UPDATE connections SET name = 'b' WHERE name = 'a'",
+    ];
+    for change in changes {
+        let (home, mut store) = Home::with_store();
+        store
+            .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("a") }, NOW)
+            .unwrap();
+        let (key, certificate) = KEYS[1].clone();
+        store.add_private(&NewPrivateConnection { key, certificate, ..new("b") }, NOW).unwrap();
+        home.db().execute_batch(change).unwrap();
+        let name = if change.starts_with("DELETE") { "b" } else { "a" };
+        let connection = store.connection(Some(name)).unwrap();
+        let url = connection.app.server.api();
+        let request = ApiRequest { method: "GET", url: &url.join("x").unwrap(), form: None };
+        let refused = store.authorise(&connection, &request, SystemTime::now());
+        assert!(matches!(refused, Err(Error::Tampered { .. })), "{change}: {refused:?}");
+    }
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_and_not_used() {
+    let (home, mut store) = Home::with_store();
+    store.add_private(&new("acme"), NOW).unwrap();
+    home.db().execute_batch("UPDATE connections SET created_at = 9000000000000000000").unwrap();
+    assert!(matches!(store.connections(), Err(Error::Corrupt(_))));
+    let home = Home::new();
+    let passphrase = StoreKey::passphrase("correct horse");
+    drop(Store::create(&home.path, &passphrase, "", NOW).unwrap());
+    for parameters in ["65536,4000000000,1", "4000000000,1,1", "65536,3,200", "x", ""] {
+        home.db().execute("UPDATE data_keys SET parameters = ?1", [parameters]).unwrap();
+        assert!(matches!(Store::open(&home.path, &passphrase), Err(Error::Tampered { .. })), "{parameters}");
+    }
 }
 
 #[test]

@@ -90,6 +90,9 @@ pub enum Error {
     /// The output path is taken and nothing was said of replacing.
     #[error("{0} exists already")]
     Exists(PathBuf),
+    /// The output path is a device, a pipe or the like, which must not be replaced.
+    #[error("{0} is not a file")]
+    NotAFile(PathBuf),
     /// The output path is a directory.
     #[error("{0} is a directory")]
     IsDirectory(PathBuf),

@@ -1,6 +1,10 @@
 //! Files for keys and certificates: whole or not at all, private from the first byte, never over another unasked.
 
-use std::{fmt, fs, io::Write, path::Path};
+use std::{
+    fmt, fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use tempfile::NamedTempFile;
 
@@ -42,21 +46,75 @@ impl fmt::Debug for NewFile<'_> {
 }
 
 /// Writes files so that each is there whole and with its final mode, or not at all, and durable when this returns.
-/// All are written under other names first, so that a full disk or a missing permission leaves every path as it was.
+/// All are written under other names first, so that a full disk or a missing permission leaves every path as it was;
+/// where one of several cannot be put in its place, those before it are taken back.
 ///
 /// # Errors
-/// [`Error::Exists`], [`Error::IsDirectory`] and [`Error::Write`]; in each case no path has changed.
+/// [`Error::Exists`], [`Error::IsDirectory`], [`Error::NotAFile`] and [`Error::Write`]; in each case no path has changed.
 pub fn write_files(files: &[NewFile<'_>], existing: Existing) -> Result<(), Error> {
     let prepared = files.iter().map(|file| prepare(file, existing)).collect::<Result<Vec<_>, _>>()?;
-    for (at, (file, part)) in files.iter().zip(prepared).enumerate() {
-        if let Err(error) = place(file, part, existing) {
-            if existing == Existing::Keep {
-                files[..at].iter().for_each(|earlier| drop(fs::remove_file(earlier.path)));
+    let mut done = Vec::new();
+    for (file, part) in files.iter().zip(prepared) {
+        match replace(file, part, existing) {
+            Ok(earlier) => done.push(earlier),
+            Err(error) => {
+                done.iter().rev().for_each(Earlier::put_back);
+                return Err(error);
             }
-            return Err(error);
         }
     }
+    for (file, earlier) in files.iter().zip(&done) {
+        earlier.forget();
+        sync_folder(folder_of(file.path))
+            .map_err(|source| Error::Write { path: file.path.to_owned(), source })?;
+    }
     Ok(())
+}
+
+fn replace<'a>(file: &NewFile<'a>, part: NamedTempFile, existing: Existing) -> Result<Earlier<'a>, Error> {
+    let earlier =
+        Earlier::of(file.path).map_err(|source| Error::Write { path: file.path.to_owned(), source })?;
+    match place(file, part, existing) {
+        Ok(()) => Ok(earlier),
+        Err(error) => {
+            earlier.forget();
+            Err(error)
+        }
+    }
+}
+
+/// What was at a path before it was written to.
+struct Earlier<'a> {
+    path: &'a Path,
+    /// A second name of the file that was there.
+    kept: Option<PathBuf>,
+}
+
+impl<'a> Earlier<'a> {
+    /// Gives what is there a second name; a copy where the file system has no such names.
+    fn of(path: &'a Path) -> io::Result<Self> {
+        if path.symlink_metadata().is_err() {
+            return Ok(Self { path, kept: None });
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.before", std::process::id()));
+        let kept = PathBuf::from(name);
+        fs::hard_link(path, &kept).or_else(|_| fs::copy(path, &kept).map(drop))?;
+        Ok(Self { path, kept: Some(kept) })
+    }
+
+    fn put_back(&self) {
+        match &self.kept {
+            Some(kept) => drop(fs::rename(kept, self.path)),
+            None => drop(fs::remove_file(self.path)),
+        }
+    }
+
+    fn forget(&self) {
+        if let Some(kept) = &self.kept {
+            drop(fs::remove_file(kept));
+        }
+    }
 }
 
 /// Refuses a path that is taken, so that no work is done in vain.
@@ -66,6 +124,9 @@ pub fn write_files(files: &[NewFile<'_>], existing: Existing) -> Result<(), Erro
 pub fn check_path(path: &Path, existing: Existing) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::IsDirectory(path.to_owned()));
+    }
+    if path.exists() && !path.is_file() {
+        return Err(Error::NotAFile(path.to_owned()));
     }
     if existing == Existing::Keep && path.symlink_metadata().is_ok() {
         return Err(Error::Exists(path.to_owned()));
@@ -88,7 +149,7 @@ fn place(file: &NewFile<'_>, part: NamedTempFile, existing: Existing) -> Result<
         Existing::Replace => part.persist(file.path),
     };
     match placed {
-        Ok(_) => sync_folder(folder_of(file.path)).map_err(failed),
+        Ok(_) => Ok(()),
         Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(Error::Exists(file.path.to_owned()))
         }

@@ -154,3 +154,30 @@ fn where_the_second_path_cannot_be_written_neither_is() {
         assert_eq!(fs::read(&taken).unwrap(), b"old");
     }
 }
+
+#[test]
+fn what_was_there_comes_back_where_a_later_file_cannot_be_placed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, taken) = (folder.path().join("a.pfx"), folder.path().join("b.pfx"));
+    fs::write(&first, "old").unwrap();
+    // Its parts can be written, but no file can have such a name.
+    let last = folder.path().join("x".repeat(300));
+    let file = |path| NewFile { path, contents: b"new", access: Access::Private };
+    let refused = write_files(&[file(&first), file(&taken), file(&last)], Existing::Replace);
+    assert!(matches!(refused, Err(Error::Write { .. })), "{refused:?}");
+    assert_eq!(fs::read_to_string(&first).unwrap(), "old");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["a.pfx"], "nothing else is left behind");
+    write_files(&[file(&first), file(&taken)], Existing::Replace).unwrap();
+    assert_eq!(fs::read_to_string(&first).unwrap(), "new");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_never_replaced() {
+    let file = NewFile { path: "/dev/null".as_ref(), contents: b"x", access: Access::Private };
+    for existing in [Existing::Keep, Existing::Replace] {
+        assert!(matches!(write_files(&[file], existing), Err(Error::NotAFile(_))));
+    }
+}

@@ -1,6 +1,6 @@
 //! The command line: every command, option and default.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
@@ -26,36 +26,23 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The store's file; without it, a file in the platform's data directory
-    #[arg(long, global = true, value_name = "FILE", env = "XEROCTL_STORE", help_heading = "Global options")]
+    /// The store's file; without it, a file in the platform's data directory [env: XEROCTL_STORE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) store: Option<PathBuf>,
-    /// The key file that opens the store; without it, the one that the store names
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "XEROCTL_KEY_FILE",
-        help_heading = "Global options"
-    )]
+    /// The key file that opens the store; without it, the one that the store names [env: XEROCTL_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) key_file: Option<PathBuf>,
-    /// A file whose first line is the passphrase that opens the store
+    /// A file whose first line is the passphrase that opens the store [env: XEROCTL_PASSPHRASE_FILE]
     #[arg(
         long,
         global = true,
         value_name = "FILE",
-        env = "XEROCTL_PASSPHRASE_FILE",
         help_heading = "Global options",
         conflicts_with = "key_file"
     )]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// A server that stands in for Xero; kept with the app when a connection is made
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "XEROCTL_XERO_URL",
-        help_heading = "Global options"
-    )]
+    /// A server that stands in for Xero; kept with the app when a connection is made [env: XEROCTL_XERO_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) xero_url: Option<String>,
     /// How long a request may take in all, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Global options")]
@@ -72,6 +59,33 @@ pub(crate) struct Global {
     /// Say more of what is done; twice or three times for more still. Never a secret
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// Takes from the environment what the command line does not say. An empty variable is one that is not set, and an
+    /// option for the store's key counts before both variables for it.
+    pub(crate) fn take_environment(&mut self) {
+        let path = |name| variable(name).map(PathBuf::from);
+        self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
+        self.xero_url = self.xero_url.take().or_else(|| variable("XEROCTL_XERO_URL")?.into_string().ok());
+        if self.key_file.is_none() && self.passphrase_file.is_none() {
+            self.passphrase_file = path("XEROCTL_PASSPHRASE_FILE");
+            if self.passphrase_file.is_none() {
+                self.key_file = path("XEROCTL_KEY_FILE");
+            }
+        }
+    }
+}
+
+impl Using {
+    /// The connection named by the option or the variable.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.connection.clone().or_else(|| variable("XEROCTL_CONNECTION")?.into_string().ok())
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// What can be done.
@@ -148,8 +162,8 @@ pub(crate) struct Remove {
 /// Which connection a request is made with.
 #[derive(Debug, Args)]
 pub(crate) struct Using {
-    /// The connection; without it, the default one
-    #[arg(short, long, value_name = "NAME", env = "XEROCTL_CONNECTION")]
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
+    #[arg(short, long, value_name = "NAME")]
     pub(crate) connection: Option<String>,
 }
 

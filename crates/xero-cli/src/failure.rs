@@ -3,6 +3,7 @@
 use std::{error::Error as _, path::Path};
 
 use connection_store::Error as StoreError;
+use serde_json::{Value, json};
 use xero_auth_oauth1::{Problem, Retry};
 use xero_certs::Error as CertError;
 
@@ -55,6 +56,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// Seconds to wait before trying again, where the server said so.
     pub(crate) retry_after: Option<u64>,
+    /// For a refused request with `--json`: the answer's status and body.
+    pub(crate) answer: Option<Box<Value>>,
     /// The failure was reported already: as data, or by clap.
     pub(crate) silent: bool,
 }
@@ -69,8 +72,25 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             retry_after: None,
+            answer: None,
             silent: false,
         }
+    }
+
+    /// The failure as a JSON document.
+    pub(crate) fn document(&self) -> Value {
+        let mut error = json!({
+            "kind": self.kind.word(),
+            "exit_code": self.kind.status(),
+            "message": self.message,
+            "causes": self.causes,
+            "hint": self.hint,
+            "retry_after_seconds": self.retry_after,
+        });
+        if let (Value::Object(error), Some(Value::Object(answer))) = (&mut error, self.answer.as_deref()) {
+            error.extend(answer.clone());
+        }
+        json!({ "error": error })
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -119,6 +139,7 @@ impl Failure {
         let failure = Self::new(Kind::Other, error.to_string());
         match error {
             CertError::Exists(_) => failure.hint("choose another name, or give --force to replace it"),
+            CertError::NotAFile(_) => failure.hint("give the name of a file; for a device or pipe use `>`"),
             CertError::IsDirectory(_) => failure.hint("give the name of a file in it"),
             CertError::Write { source, .. } => {
                 let disk_full = source.kind() == std::io::ErrorKind::StorageFull;
@@ -190,7 +211,11 @@ fn hint_for(error: &StoreError) -> Option<String> {
         StoreError::NotWritable(_) => {
             "check who owns the file and its directory, or name another with --store".into()
         }
-        StoreError::NoSuchConnection { known, .. } | StoreError::NoDefault { known } => names(known),
+        StoreError::NoSuchConnection { known, .. } => names(known),
+        StoreError::NoDefault { known } if known.is_empty() => names(known),
+        StoreError::NoDefault { known } => {
+            format!("name one, or choose one with `xeroctl default NAME`; there are: {}", known.join(", "))
+        }
         StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
         StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
         StoreError::Sign(error) => error.advice().to_owned(),

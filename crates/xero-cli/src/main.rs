@@ -28,10 +28,11 @@ pub(crate) struct Context {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
+    cli.global.take_environment();
     start_log(cli.global.verbose);
     let context =
         Context { ui: Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input), global: cli.global };
@@ -87,6 +88,12 @@ fn misused(error: &clap::Error) -> ExitCode {
     };
     // Nothing is left to tell where even the terminal is gone.
     drop(error.print());
+    if status != 0 && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let failure = Failure::usage(message).hint("`xeroctl help COMMAND` lists the options");
+        drop(Ui::new(true, false, true).document(failure.document()));
+    }
     ExitCode::from(status)
 }
 
@@ -98,7 +105,7 @@ fn start_log(verbose: u8) {
         2 => "debug",
         _ => "trace",
     };
-    let filter = format!("off,xeroctl={level},connection_store={level}");
+    let filter = format!("off,xeroctl={level}");
     fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)

@@ -16,7 +16,8 @@ use crate::{
     ui::Ui,
 };
 
-const MAX_LINE: u64 = 64 * 1024;
+/// The longest password, in bytes.
+const MAX_LINE: usize = 4096;
 const TRIES: usize = 3;
 
 /// A password that was settled, or that there is none.
@@ -97,6 +98,11 @@ pub(crate) fn open_protected<T>(
 /// The password for a new file, asked for twice on a terminal; an empty one is none.
 pub(crate) fn new_password(ui: &Ui, source: &Source<'_>, option: &str) -> Outcome<Choice> {
     let choice = match source.read()? {
+        // Where a secret could not be fetched, a file or pipe is empty: that must not make a bare key.
+        Some(Some(password)) if password.expose().is_empty() => {
+            return Err(Failure::usage("the password for the new file is empty")
+                .hint(format!("give --no-{option} for none")));
+        }
         Some(choice) => choice,
         None if ui.interactive() => ask_new(ui)?,
         None => {
@@ -130,10 +136,19 @@ pub(crate) fn read_small(path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
 }
 
 /// The first line of a file, without its line end.
-pub(crate) fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
-    let bytes = read_small(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| not_text(&path.display().to_string()))?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
+    first_line(&read_small(path)?, &path.display().to_string())
+}
+
+/// The first line of a text, without its line end.
+pub(crate) fn first_line(bytes: &[u8], place: &str) -> Outcome<Zeroizing<String>> {
+    let text = std::str::from_utf8(bytes).map_err(|_| not_text(place))?;
+    let line = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+    if line.len() > MAX_LINE { Err(too_long(place)) } else { Ok(Zeroizing::new(line.to_owned())) }
+}
+
+fn too_long(place: &str) -> Failure {
+    Failure::usage(format!("the first line of {place} is longer than {MAX_LINE} bytes"))
 }
 
 /// The next line of standard input, without its line end.
@@ -141,8 +156,11 @@ fn stdin_line() -> Outcome<Zeroizing<String>> {
     thread_local!(static STDIN: RefCell<io::BufReader<io::Stdin>> = RefCell::new(io::BufReader::new(io::stdin())));
     let mut line = Zeroizing::new(String::new());
     STDIN
-        .with_borrow_mut(|stdin| io::Read::take(stdin, MAX_LINE).read_line(&mut line))
+        .with_borrow_mut(|stdin| io::Read::take(stdin, MAX_LINE as u64 + 2).read_line(&mut line))
         .map_err(|_| not_text("standard input"))?;
+    if line.len() > MAX_LINE {
+        return Err(too_long("standard input"));
+    }
     if line.is_empty() {
         return Err(Failure::usage("standard input ended where a password was to come"));
     }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use xero_certs::Certificate;
 
+use crate::ui::one_line;
+
 /// Said wherever a private app is offered or used against Xero itself.
 pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
      What works at Xero today is OAuth 2.0: a web app, a desktop app (PKCE) or a custom connection. \
@@ -119,7 +121,7 @@ pub(crate) fn certificate_fields(certificate: &Certificate, now: SystemTime) -> 
     };
     let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
     vec![
-        ("Subject", certificate.subject().to_owned()),
+        ("Subject", one_line(certificate.subject())),
         ("Valid", format!("{from} to {to} ({})", days_left(certificate, now))),
         ("Key", key),
         ("SHA-1", certificate.sha1().to_string()),

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use connection_store::{KeyBytes, Lock, Store, StoreKey};
+use connection_store::{Error as StoreError, KeyBytes, Lock, Store, StoreKey};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use xero_certs::{Access, Existing, NewFile, write_files};
 use zeroize::Zeroizing;
@@ -14,9 +14,12 @@ use zeroize::Zeroizing;
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    secrets::{file_line, read_small},
+    secrets::first_line,
     ui::Ui,
 };
+
+/// The largest key or passphrase file, in bytes.
+const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// A store that is open, or that will be made when there is something to keep.
 pub(crate) enum StoreAccess {
@@ -77,7 +80,7 @@ pub(crate) fn open_or_plan(ui: &Ui, global: &Global) -> Outcome<StoreAccess> {
 
 /// True where no store was made yet.
 pub(crate) fn is_missing(global: &Global) -> Outcome<bool> {
-    Ok(matches!(Store::lock(&store_path(global)?), Err(connection_store::Error::NotFound(_))))
+    Ok(matches!(Store::lock(&store_path(global)?), Err(StoreError::NotFound(_))))
 }
 
 impl StoreAccess {
@@ -102,11 +105,19 @@ impl NewStore {
                 Ok(store)
             }
             Err(error) => {
-                if let Some((path, _)) = &self.key_file {
-                    drop(fs::remove_file(path));
-                }
+                self.settle_key_file(ui, &error);
                 Err(error.into())
             }
+        }
+    }
+
+    /// The key file of a store that could not be made. It is taken away only where there can be no store: another process
+    /// may have made its own with it in the meantime, and a key without a store does no harm.
+    fn settle_key_file(&self, ui: &Ui, error: &StoreError) {
+        let Some((path, _)) = &self.key_file else { return };
+        match error {
+            StoreError::Foreign(_) | StoreError::NotADatabase(_) => drop(fs::remove_file(path)),
+            _ => ui.say(format!("The key file {} stays; the next try uses it.", path.display())),
         }
     }
 }
@@ -115,8 +126,8 @@ impl NewStore {
 pub(crate) fn plan(ui: &Ui, global: &Global) -> Outcome<Option<NewStore>> {
     let path = store_path(global)?;
     if let Some(passphrase_file) = &global.passphrase_file {
-        let passphrase = file_line(passphrase_file)?;
-        return Ok(Some(NewStore::with_passphrase(path, &passphrase)?));
+        let key = read_passphrase(passphrase_file)?;
+        return Ok(Some(NewStore { path, key, key_file: None, key_path: String::new() }));
     }
     if let Some(key_file) = &global.key_file {
         return Ok(Some(NewStore::with_key_file(path, key_file)?));
@@ -159,7 +170,10 @@ impl NewStore {
     fn with_key_file(path: PathBuf, key_file: &Path) -> Outcome<Self> {
         let absolute =
             std::path::absolute(key_file).map_err(|error| Failure::unreadable(key_file, &error))?;
-        let key_path = absolute.display().to_string();
+        let Some(key_path) = absolute.to_str().map(str::to_owned) else {
+            let message = format!("the path of the key file, {}, is not UTF-8", key_file.display());
+            return Err(Failure::usage(message).hint("choose another: the store must be able to note it"));
+        };
         if key_file.exists() {
             let key = StoreKey::File(read_key_file(key_file)?);
             return Ok(Self { path, key, key_file: None, key_path });
@@ -173,11 +187,15 @@ impl NewStore {
 /// The key that opens an existing store.
 fn key_for(ui: &Ui, global: &Global, lock: &Lock) -> Outcome<StoreKey> {
     if let Some(path) = &global.passphrase_file {
-        return Ok(StoreKey::passphrase(file_line(path)?.as_str()));
+        return read_passphrase(path);
     }
     match (lock, &global.key_file) {
         (_, Some(path)) => Ok(StoreKey::File(read_key_file(path)?)),
-        (Lock::KeyFile(path), None) => Ok(StoreKey::File(read_key_file(Path::new(path))?)),
+        (Lock::KeyFile(path), None) => {
+            // A home that has moved keeps its key file where key files are.
+            let moved = default_key_path().ok().filter(|usual| !Path::new(path).exists() && usual.is_file());
+            Ok(StoreKey::File(read_key_file(&moved.unwrap_or_else(|| PathBuf::from(path)))?))
+        }
         (Lock::Passphrase, None) if ui.interactive() => {
             Ok(StoreKey::passphrase(Zeroizing::new(ui.ask_hidden("Passphrase of the store:")?).as_str()))
         }
@@ -190,30 +208,54 @@ fn key_for(ui: &Ui, global: &Global, lock: &Lock) -> Outcome<StoreKey> {
 }
 
 fn read_key_file(path: &Path) -> Outcome<KeyBytes> {
-    let unusable = |failure: Failure| Failure { kind: Kind::StoreUnusable, ..failure };
-    let bytes = read_small(path).map_err(|failure| {
-        unusable(failure).hint("say where the store's key file is with --key-file or XEROCTL_KEY_FILE")
+    let bytes = read_private(path, "key file").map_err(|failure| match failure.hint {
+        Some(_) => failure,
+        None => failure.hint("say where the store's key file is with --key-file or XEROCTL_KEY_FILE"),
     })?;
-    check_private(path)?;
     KeyBytes::from_key_file(&bytes)
         .map_err(|error| Failure { message: format!("{}: {error}", path.display()), ..error.into() })
 }
 
+fn read_passphrase(path: &Path) -> Outcome<StoreKey> {
+    let bytes = read_private(path, "passphrase file")?;
+    Ok(StoreKey::passphrase(first_line(&bytes, &path.display().to_string())?.as_str()))
+}
+
+/// What opens the store must be a file that no other user can read; it is looked at and read through one handle.
+fn read_private(path: &Path, what: &str) -> Outcome<Zeroizing<Vec<u8>>> {
+    use std::io::Read;
+    let unusable =
+        |error: std::io::Error| Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(path, &error) };
+    // A pipe would be waited for without end.
+    let regular = fs::metadata(path).map_err(unusable)?.is_file();
+    if !regular {
+        return Err(Failure::new(
+            Kind::StoreUnusable,
+            format!("the {what} {} is not a file", path.display()),
+        ));
+    }
+    let file = fs::File::open(path).map_err(unusable)?;
+    check_private(&file, path, what)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_KEY_FILE).read_to_end(&mut bytes).map_err(unusable)?;
+    Ok(bytes)
+}
+
 /// A key that others can read is no key.
 #[cfg(unix)]
-fn check_private(path: &Path) -> Outcome {
+fn check_private(file: &fs::File, path: &Path, what: &str) -> Outcome {
     use std::os::unix::fs::PermissionsExt;
     let mode =
-        fs::metadata(path).map_err(|error| Failure::unreadable(path, &error))?.permissions().mode() & 0o777;
+        file.metadata().map_err(|error| Failure::unreadable(path, &error))?.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    let message = format!("other users can read the key file {} (mode {mode:04o})", path.display());
+    let message = format!("other users can read the {what} {} (mode {mode:04o})", path.display());
     Err(Failure::new(Kind::StoreUnusable, message).hint(format!("chmod 600 '{}'", path.display())))
 }
 
 #[cfg(not(unix))]
-fn check_private(_: &Path) -> Outcome {
+fn check_private(_: &fs::File, _: &Path, _: &str) -> Outcome {
     Ok(())
 }
 
@@ -227,5 +269,12 @@ fn write_key_file(path: &Path, contents: &str) -> Outcome {
         })?;
     }
     let file = NewFile { path, contents: contents.as_bytes(), access: Access::Private };
-    write_files(&[file], Existing::Keep).map_err(|error| Failure::output(&error))
+    write_files(&[file], Existing::Keep).map_err(|error| match error {
+        xero_certs::Error::Exists(_) => Failure::new(
+            Kind::Temporary,
+            format!("{} was made in this moment by another process", path.display()),
+        )
+        .hint("run the command again: it will use that key file"),
+        error => Failure::output(&error),
+    })
 }

@@ -80,21 +80,18 @@ impl Ui {
         if failure.silent {
             return;
         }
+        Self::explain(failure);
+        // Nothing is left to tell where even standard output is gone.
+        drop(self.document(failure.document()));
+    }
+
+    /// A failure for people alone, on standard error.
+    pub(crate) fn explain(failure: &Failure) {
         print_line(&format!("error: {}", failure.message));
         failure.causes.iter().for_each(|cause| print_line(&format!("  because: {cause}")));
         if let Some(hint) = &failure.hint {
             print_line(&format!("  next: {hint}"));
         }
-        let written = self.document(json!({ "error": {
-            "kind": failure.kind.word(),
-            "exit_code": failure.kind.status(),
-            "message": failure.message,
-            "causes": failure.causes,
-            "hint": failure.hint,
-            "retry_after_seconds": failure.retry_after,
-        }}));
-        // Nothing is left to tell where even standard output is gone.
-        drop(written);
     }
 
     /// Asks for a line of text until `check` accepts it.
@@ -117,12 +114,13 @@ impl Ui {
         check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
     ) -> Outcome<String> {
         self.must_be_interactive(question)?;
-        Text::new(question)
+        let answer = Text::new(question)
             .with_autocomplete(crate::path_completer::PathCompleter)
             .with_help_message("Tab completes, arrow keys choose")
             .with_validator(validator(check))
             .prompt()
-            .map_err(refused)
+            .map_err(refused)?;
+        Ok(answer.trim().to_owned())
     }
 
     /// Asks for one of several things; gives its index.
@@ -192,14 +190,27 @@ fn print_line(text: &str) {
     drop(writeln!(io::stderr(), "{}", printable(text)));
 }
 
-/// Texts of servers and files must not steer the terminal: control characters, and those that turn the direction of
-/// writing, are shown as a sign.
+/// Texts must not steer the terminal: what would is shown as a sign. Line ends are kept.
 fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control() && c != '\n' && c != '\t'
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let kept = |c: char| c == '\n' || c == '\t' || !steers(c);
+    text.chars().map(|c| if kept(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
+/// A text of a server or file that is to stand in one of our lines: it must not begin another.
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Control characters, and those that are not seen or turn the direction of writing.
+fn steers(c: char) -> bool {
+    let unseen = [
+        '\u{ad}'..='\u{ad}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{2069}',
+        '\u{feff}'..='\u{feff}',
+    ];
+    c.is_control() || unseen.iter().any(|range| range.contains(&c))
 }
 
 #[cfg(test)]
@@ -208,6 +219,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_terminal() {
+        assert_eq!(one_line("a\nb\u{200b}c 日本"), "a\u{fffd}b\u{fffd}c 日本");
         assert_eq!(
             printable("\u{1b}[31mred\u{202e}\r\n\tok 日本"),
             "\u{fffd}[31mred\u{fffd}\u{fffd}\n\tok 日本"

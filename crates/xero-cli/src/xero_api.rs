@@ -18,6 +18,8 @@ use xero_auth_oauth1::{Answer, Problem, Retry};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
+    show,
+    ui::one_line,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +27,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 /// The largest answer to a test, in bytes.
 const MAX_ORGANISATION: usize = 1024 * 1024;
+/// The longest name of an organisation that is kept, in characters.
+const MAX_NAME: usize = 200;
+/// Headers that belong to the connection or to the signature.
+const MADE_HERE: [&str; 9] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whose authority a request is made with.
@@ -101,8 +117,9 @@ impl Call {
 
     /// The same call as the signer sees it.
     pub(crate) fn signable(&self) -> Outcome<ApiRequest<'_>> {
-        let is_form =
-            self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        let is_form = essence.eq_ignore_ascii_case(FORM);
         let form = match &self.body {
             Some(body) if is_form && self.method == Method::POST => Some(
                 std::str::from_utf8(body)
@@ -117,7 +134,8 @@ impl Call {
 /// The URL for `Invoices?page=1` (Accounting), `/files.xro/1.0/Files`, or a whole URL.
 fn target_url(server: &Server, target: &str) -> Outcome<Url> {
     let bad = |_| Failure::usage(format!("{target:?} is not a path or URL"));
-    if target.contains("://") {
+    let before_query = target.split('?').next().unwrap_or_default();
+    if before_query.contains("://") {
         return Url::parse(target).map_err(bad);
     }
     let base = server.api().join("api.xro/2.0/").expect("a constant path");
@@ -144,7 +162,6 @@ pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'
 
 async fn send_once(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
     let authorisation = authority.authorise(&call.signable()?, SystemTime::now())?;
-    tracing::debug!(base_string = authorisation.base_string(), "signed");
     let mut header = HeaderValue::from_str(authorisation.expose_header())
         .map_err(|_| Failure::new(Kind::Other, "the signature cannot be sent as a header"))?;
     header.set_sensitive(true);
@@ -156,7 +173,8 @@ async fn send_once(client: &Client, call: &Call, authority: &Authority<'_>) -> O
     if let Some(body) = &call.body {
         request = request.body(body.clone());
     }
-    tracing::info!(method = %call.method, url = %call.url, "sending");
+    // Queries and bodies hold other people's data: neither is logged.
+    tracing::info!(method = %call.method, host = host(&call.url), path = call.url.path(), "sending");
     let response = request.send().await.map_err(|error| unreachable_server(error, &call.url))?;
     Reply::read(response, call).await
 }
@@ -165,20 +183,16 @@ impl Reply {
     async fn read(mut response: Response, call: &Call) -> Outcome<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
         tracing::info!(status = status.as_u16(), "answered");
-        // Of a refusal no more is looked at than tells why.
-        let limit = if status.is_success() { call.limit } else { Answer::BODY_LIMIT };
+        let limit = call.limit;
         let mut body = Vec::new();
         while let Some(chunk) =
             response.chunk().await.map_err(|error| unreachable_server(error, &call.url))?
         {
-            if status.is_success() && body.len() + chunk.len() > limit {
+            if body.len() + chunk.len() > limit {
                 let message = format!("{} sent an answer of more than {limit} bytes", host(&call.url));
                 return Err(Failure::new(Kind::Other, message).hint("ask for less, for example a page"));
             }
-            body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
-            if !status.is_success() && body.len() == limit {
-                break;
-            }
+            body.extend_from_slice(&chunk);
         }
         Ok(Self { status, headers, body })
     }
@@ -198,21 +212,32 @@ impl Reply {
     }
 
     /// The failure of a refused call.
-    pub(crate) fn into_success(self) -> Outcome<Self> {
+    pub(crate) fn into_success(self, server: &Server) -> Outcome<Self> {
         match self.problem() {
-            Some(problem) => Err(problem.into()),
+            Some(problem) => Err(refusal(problem, server)),
             None => Ok(self),
         }
     }
 }
 
+/// A refusal, with what to know of private apps where it came from Xero itself.
+pub(crate) fn refusal(problem: Problem, server: &Server) -> Failure {
+    let failure = Failure::from(problem);
+    if failure.kind == Kind::Refused && server.address().is_none() {
+        return failure.hint(show::RETIRED);
+    }
+    failure
+}
+
 /// Fetches the organisation that a connection reaches: the test of a connection.
 pub(crate) async fn organisation(timeout: Duration, authority: &Authority<'_>) -> Outcome<Organisation> {
     let call = Call { limit: MAX_ORGANISATION, ..Call::new(authority.server(), "GET", "Organisation")? };
-    let reply = send(&call, timeout, authority).await?.into_success()?;
+    let reply = send(&call, timeout, authority).await?.into_success(authority.server())?;
     let found: Organisations = serde_json::from_slice(&reply.body).map_err(|_| not_xero(&call.url))?;
     let first = found.organisations.into_iter().next().ok_or_else(|| not_xero(&call.url))?;
-    Ok(Organisation { id: first.id, name: first.name, short_code: first.short_code })
+    let short = |text: &str| one_line(text).chars().take(MAX_NAME).collect::<String>();
+    let short_code = first.short_code.as_deref().map(short);
+    Ok(Organisation { id: short(&first.id), name: short(&first.name), short_code })
 }
 
 #[derive(Deserialize)]
@@ -282,8 +307,8 @@ pub(crate) fn header(text: &str) -> Outcome<(HeaderName, HeaderValue)> {
     let bad = || Failure::usage(format!("a header is not of the form 'Name: value': {:?}", name_part(text)));
     let (name, value) = text.split_once(':').ok_or_else(bad)?;
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| bad())?;
-    if name == AUTHORIZATION {
-        return Err(Failure::usage("the Authorization header is made by xeroctl").hint("leave it out"));
+    if MADE_HERE.contains(&name.as_str()) {
+        return Err(Failure::usage(format!("the {name} header is made by xeroctl")).hint("leave it out"));
     }
     Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| bad())?))
 }
@@ -303,6 +328,10 @@ mod tests {
         assert_eq!(url("Invoices?page=1"), "https://api.xero.com/api.xro/2.0/Invoices?page=1");
         assert_eq!(url("/files.xro/1.0/Files"), "https://api.xero.com/files.xro/1.0/Files");
         assert_eq!(url("https://api.xero.com/connections"), "https://api.xero.com/connections");
+        assert_eq!(
+            url("Contacts?where=Website==\"https://a.nz\""),
+            "https://api.xero.com/api.xro/2.0/Contacts?where=Website==%22https://a.nz%22"
+        );
         assert_eq!(url("Contacts?where=a:b"), "https://api.xero.com/api.xro/2.0/Contacts?where=a:b");
         assert_eq!(url("x:y"), "https://api.xero.com/api.xro/2.0/x:y");
         assert!(Call::new(&Server::xero(), "GET", "//evil.example/").is_err());
@@ -312,7 +341,16 @@ mod tests {
     #[test]
     fn headers() {
         assert!(header("If-Modified-Since: 2026-01-01T00:00:00").is_ok());
-        for bad in ["nothing", "a b: c", "Authorization: x", "authorization: x", "A: b\nc"] {
+        for bad in [
+            "Host: x",
+            "content-length: 1",
+            "Transfer-Encoding: chunked",
+            "nothing",
+            "a b: c",
+            "Authorization: x",
+            "authorization: x",
+            "A: b\nc",
+        ] {
             assert!(header(bad).is_err(), "{bad}");
         }
     }

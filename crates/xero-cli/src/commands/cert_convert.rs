@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &CertConvert) -> Outcome {
         ui.warn(format!("{} holds the private key without any protection", args.output.display()));
     }
     ui.say(format!("Written: {}", args.output.display()));
-    ui.document(json!({ "written": args.output }))
+    ui.document(json!({ "written": args.output.display().to_string() }))
 }
 
 fn form(args: &CertConvert) -> Outcome<Form> {

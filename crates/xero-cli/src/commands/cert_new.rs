@@ -21,6 +21,12 @@ use crate::{
 
 pub(crate) fn run(context: &Context, args: &CertNew) -> Outcome {
     let ui = &context.ui;
+    let base = args.base.to_string_lossy();
+    if args.base.file_name().is_none() || base.ends_with(std::path::is_separator) {
+        return Err(
+            Failure::usage(format!("{base:?} does not name files")).hint("give a name, such as keys/acme")
+        );
+    }
     let files = KeyPairFiles::named(&args.base);
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     files.check(existing)?;
@@ -41,8 +47,8 @@ pub(crate) fn run(context: &Context, args: &CertNew) -> Outcome {
 fn report(context: &Context, files: &KeyPairFiles, certificate: &Certificate) -> Outcome {
     let now = SystemTime::now();
     context.ui.document(json!({
-        "cer": files.cer,
-        "pfx": files.pfx,
+        "cer": files.cer.display().to_string(),
+        "pfx": files.pfx.display().to_string(),
         "certificate": show::certificate_json(certificate, now),
     }))?;
     let mut rows = vec![

@@ -11,6 +11,7 @@ use crate::{
     failure::{Failure, Outcome},
     secrets::{open_pfx, open_protected, read_small},
     show,
+    ui::one_line,
 };
 
 pub(crate) fn run(context: &Context, args: &CertShow) -> Outcome {
@@ -29,7 +30,7 @@ pub(crate) fn run(context: &Context, args: &CertShow) -> Outcome {
         _ => match open_pfx_or_key(context, args, &bytes)? {
             Found::Pfx(pfx) => {
                 let others =
-                    pfx.others.iter().map(|other| ("Also holds", other.subject().to_owned())).collect();
+                    pfx.others.iter().map(|other| ("Also holds", one_line(other.subject()))).collect();
                 print(context, "pfx", &pfx.certificate, others)
             }
             Found::Key(key) => print_key(context, &key, None),

@@ -9,19 +9,20 @@ use xero_certs::{Existing, KeySize, Pfx, PfxForm, SelfSigned, check_path};
 
 use crate::{
     Context,
-    args::{Connect, Kind},
+    args::{Connect, Kind as AppKind},
     commands::cert_new::{KeyPairFiles, KeyPairPlan},
-    failure::{Failure, Outcome},
+    failure::{Failure, Kind, Outcome},
     secrets::{Source, new_password, open_pfx, read_small},
     show,
     store_access::{self, StoreAccess},
+    ui::Ui,
     xero_api::{self, Authority},
 };
 
 pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
     let Context { ui, global } = context;
     let server = global.xero_url.as_deref().map_or(Ok(Server::xero()), Server::at)?;
-    let Kind::Private = kind(context, args)?;
+    let AppKind::Private = kind(context, args)?;
     if server.address().is_none() {
         ui.warn(show::RETIRED);
     }
@@ -30,12 +31,37 @@ pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
     if let Some(name) = &args.name {
         taken.check(name, args.replace)?;
     }
-    let pfx = certificate(context, args, &server)?;
-    let consumer_key = consumer_key(context, args)?;
+    let (pfx, made) = certificate(context, args, &server)?;
+    let connected = connect(context, args, Certified { access, taken, server, pfx });
+    connected.map_err(|failure| match made {
+        // The key pair was made to be kept: the portal may have its certificate by now.
+        Some(files) if failure.kind == Kind::Interrupted => {
+            let pfx = files.pfx.display();
+            Failure::new(
+                Kind::Interrupted,
+                format!("cancelled; no connection was saved, the key pair {pfx} stays"),
+            )
+            .hint(format!("xeroctl connect --certificate '{pfx}'"))
+        }
+        _ => failure,
+    })
+}
+
+/// What is settled once there is a certificate.
+struct Certified {
+    access: StoreAccess,
+    taken: Taken,
+    server: Server,
+    pfx: Pfx,
+}
+
+fn connect(context: &Context, args: &Connect, certified: Certified) -> Outcome {
+    let ui = &context.ui;
+    let Certified { access, taken, server, pfx } = certified;
     warn_of_dates(context, &pfx);
     let mut new = NewPrivateConnection {
         name: String::new(),
-        consumer_key: consumer_key.as_str().to_owned(),
+        consumer_key: String::new(),
         key: Arc::new(pfx.key),
         certificate: pfx.certificate,
         server,
@@ -43,19 +69,19 @@ pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
         make_default: args.default,
         replace: args.replace,
     };
-    new.organisation = try_it(context, args, &new)?;
+    prove(context, args, &mut new)?;
     new.name = name(context, args, &taken, new.organisation.as_ref())?;
     let mut store = access.into_store(ui)?;
     store.add_private(&new, SystemTime::now())?;
     finish(context, &store, &new.name)
 }
 
-fn kind(context: &Context, args: &Connect) -> Outcome<Kind> {
+fn kind(context: &Context, args: &Connect) -> Outcome<AppKind> {
     match args.kind {
         Some(kind) => Ok(kind),
         None if context.ui.interactive() => {
             context.ui.say("Connecting a private app (OAuth 1.0a): a consumer key and a certificate.");
-            Ok(Kind::Private)
+            Ok(AppKind::Private)
         }
         None => Err(Failure::usage("nothing was said of the kind of app").hint("give --kind private")),
     }
@@ -82,10 +108,11 @@ impl Taken {
     }
 }
 
-fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> {
+/// The key and certificate, and the files if they are new.
+fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<(Pfx, Option<KeyPairFiles>)> {
     let ui = &context.ui;
     if let Some(path) = &args.certificate {
-        return open_pfx(ui, path, &read_small(path)?, &args.password.source());
+        return Ok((open_pfx(ui, path, &read_small(path)?, &args.password.source())?, None));
     }
     if !ui.interactive() {
         return Err(Failure::usage("nothing was said of the certificate file")
@@ -96,8 +123,8 @@ fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pf
         "Generate: make a new key pair (.cer to upload, .pfx to keep)".to_owned(),
     ];
     match ui.choose("Certificate file:", choices)? {
-        0 => browse(context, args),
-        _ => generate(context, args, server),
+        0 => Ok((browse(context, args)?, None)),
+        _ => generate(context, args, server).map(|(pfx, files)| (pfx, Some(files))),
     }
 }
 
@@ -105,11 +132,18 @@ fn browse(context: &Context, args: &Connect) -> Outcome<Pfx> {
     let is_file = |typed: &str| {
         if std::path::Path::new(typed).is_file() { Ok(()) } else { Err("There is no such file.".to_owned()) }
     };
-    let path = PathBuf::from(context.ui.ask_path("Path of the .pfx file:", is_file)?);
-    open_pfx(&context.ui, &path, &read_small(&path)?, &args.password.source())
+    loop {
+        let path = PathBuf::from(context.ui.ask_path("Path of the .pfx file:", is_file)?);
+        let opened =
+            read_small(&path).and_then(|bytes| open_pfx(&context.ui, &path, &bytes, &args.password.source()));
+        match opened {
+            Err(failure) if failure.kind != Kind::Interrupted => Ui::explain(&failure),
+            opened => return opened,
+        }
+    }
 }
 
-fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> {
+fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<(Pfx, KeyPairFiles)> {
     let ui = &context.ui;
     let is_free = |typed: &str| {
         let files = KeyPairFiles::named(typed.as_ref());
@@ -136,7 +170,7 @@ fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> 
     ui.say(format!("Made {} (to upload) and {} (to keep).", files.cer.display(), files.pfx.display()));
     ui.say(format!("In the portal, {}: New app, Private app, a name, the organisation,", portal(server)));
     ui.say(format!("the file {}, Create app. Then copy the consumer key.", files.cer.display()));
-    Ok(pfx)
+    Ok((pfx, files))
 }
 
 fn portal(server: &Server) -> String {
@@ -146,9 +180,9 @@ fn portal(server: &Server) -> String {
     }
 }
 
-fn consumer_key(context: &Context, args: &Connect) -> Outcome<ConsumerKey> {
-    let typed = match &args.consumer_key {
-        Some(key) => key.clone(),
+fn consumer_key(context: &Context, given: Option<String>) -> Outcome<ConsumerKey> {
+    let typed = match given {
+        Some(key) => key,
         None if !context.ui.interactive() => {
             return Err(
                 Failure::usage("nothing was said of the consumer key").hint("give --consumer-key KEY")
@@ -174,31 +208,38 @@ fn warn_of_dates(context: &Context, pfx: &Pfx) {
     }
 }
 
-/// The organisation that a real request shows; `None` where no test is wanted or a person saves without it.
-fn try_it(context: &Context, args: &Connect, new: &NewPrivateConnection) -> Outcome<Option<Organisation>> {
-    if args.no_test {
-        return Ok(None);
-    }
+/// Asks for the consumer key and makes a real request with it, until it works or a person gives up or saves it as it is.
+fn prove(context: &Context, args: &Connect, new: &mut NewPrivateConnection) -> Outcome {
     let ui = &context.ui;
-    ui.say("Testing the connection…");
-    let authority = Authority::New(new);
-    let request = xero_api::organisation(context.timeout(), &authority);
-    let failure = match context.block_on(request) {
-        Ok(organisation) => {
-            ui.say(format!("It works: {}.", organisation.name));
-            return Ok(Some(organisation));
+    let mut given = args.consumer_key.clone();
+    loop {
+        new.consumer_key = consumer_key(context, given.take())?.as_str().to_owned();
+        if args.no_test {
+            return Ok(());
         }
-        Err(failure) => failure,
-    };
-    if !ui.interactive() {
-        let note = "nothing was saved; --no-test saves without a test";
-        let hint = failure.hint.as_ref().map_or(note.to_owned(), |hint| format!("{hint} ({note})"));
-        return Err(failure.hint(hint));
-    }
-    ui.fail(&failure);
-    match ui.confirm("Save it all the same?")? {
-        true => Ok(None),
-        false => Err(Failure { silent: true, ..Failure::new(failure.kind, failure.message) }),
+        ui.say("Testing the connection…");
+        let authority = Authority::New(new);
+        let failure = match context.block_on(xero_api::organisation(context.timeout(), &authority)) {
+            Ok(organisation) => {
+                ui.say(format!("It works: {}.", organisation.name));
+                new.organisation = Some(organisation);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        if !ui.interactive() {
+            let note = "nothing was saved; --no-test saves without a test";
+            let hint = failure.hint.as_ref().map_or(note.to_owned(), |hint| format!("{hint} ({note})"));
+            return Err(failure.hint(hint));
+        }
+        Ui::explain(&failure);
+        let choices =
+            ["Enter the consumer key (again), and test again", "Save it as it is", "Stop, and save nothing"];
+        match ui.choose("What now?", choices.map(str::to_owned).to_vec())? {
+            0 => {}
+            1 => return Ok(()),
+            _ => return Err(Failure { silent: true, ..Failure::new(failure.kind, failure.message) }),
+        }
     }
 }
 

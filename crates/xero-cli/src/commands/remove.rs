@@ -30,6 +30,9 @@ pub(crate) fn run(context: &Context, args: &Remove) -> Outcome {
         }
     }
     store.remove(&names)?;
+    if connections.iter().any(|one| one.is_default) && !store.connections()?.is_empty() {
+        ui.say("No connection is the default one now: `xeroctl default NAME` makes one.");
+    }
     ui.say(format!("Removed {}. The app in the developer portal is still there.", names.join(", ")));
     ui.document(json!({ "removed": names }))
 }

@@ -1,6 +1,6 @@
 //! `xeroctl request`: sends a request with a connection's authority and prints the answer.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use crate::{
     args::Request,
     failure::{Failure, Outcome},
     store_access,
+    ui::one_line,
     xero_api::{self, Authority, Call, Reply},
 };
 
@@ -21,12 +22,12 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
         check_path(path, existing).map_err(|error| Failure::output(&error))?;
     }
     let store = store_access::open(ui, global)?;
-    let connection = store.connection(args.using.connection.as_deref())?;
+    let connection = store.connection(args.using.name().as_deref())?;
     xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
     for text in &args.headers {
         let (name, value) = xero_api::header(text)?;
-        call.headers.insert(name, value);
+        call.headers.append(name, value);
     }
     if let Some(data) = &args.data {
         call.body = Some(body(data)?);
@@ -34,16 +35,23 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
     }
     let authority = Authority::Stored(&store, &connection);
     let reply = context.block_on(xero_api::send(&call, context.timeout(), &authority))?;
-    let problem = reply.problem();
-    if ui.json && problem.is_none() {
-        return ui.document(document(&reply));
+    if let Some(problem) = reply.problem() {
+        print(context, args, &reply)?;
+        let answer = Some(Box::new(json!({ "status": reply.status.as_u16(), "body": body_json(&reply) })));
+        return Err(Failure { answer, ..xero_api::refusal(problem, &connection.app.server) });
     }
-    if !ui.json {
-        print(context, args, &reply, existing)?;
-    }
-    match problem {
-        Some(problem) => Err(problem.into()),
-        None => Ok(()),
+    match &args.output {
+        Some(path) => {
+            let file = NewFile { path, contents: &reply.body, access: Access::Private };
+            write_files(&[file], existing).map_err(|error| Failure::output(&error))?;
+            ui.say(format!("{} bytes written to {}", reply.body.len(), path.display()));
+            let written = json!({ "output": path.display().to_string(), "bytes": reply.body.len() });
+            ui.document(document(&reply, written))
+        }
+        None => {
+            ui.document(document(&reply, json!({ "body": body_json(&reply) })))?;
+            print(context, args, &reply)
+        }
     }
 }
 
@@ -62,37 +70,45 @@ pub(crate) fn body(data: &str) -> Outcome<Vec<u8>> {
     std::fs::read(path).map_err(|error| Failure::unreadable(path.as_ref(), &error))
 }
 
-fn print(context: &Context, args: &Request, reply: &Reply, existing: Existing) -> Outcome {
-    if args.include {
-        context.ui.data(format!("HTTP {}", reply.status))?;
-        for (name, value) in &reply.headers {
-            context.ui.data(format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))?;
-        }
-        context.ui.data("")?;
+/// The answer as it is; on a terminal without what could steer it.
+fn print(context: &Context, args: &Request, reply: &Reply) -> Outcome {
+    let ui = &context.ui;
+    if ui.json {
+        return Ok(());
     }
-    match &args.output {
-        Some(path) if reply.status.is_success() => {
-            let file = NewFile { path, contents: &reply.body, access: Access::Private };
-            write_files(&[file], existing).map_err(|error| Failure::output(&error))?;
-            context.ui.say(format!("{} bytes written to {}", reply.body.len(), path.display()));
-            Ok(())
+    if args.include {
+        ui.data(format!("HTTP {}", reply.status))?;
+        for (name, value) in &reply.headers {
+            ui.data(one_line(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))))?;
         }
-        _ if reply.body.is_empty() => Ok(()),
-        _ => {
-            context.ui.raw(&reply.body)?;
-            // An answer without a line end would run into the next prompt.
-            if reply.body.ends_with(b"\n") { Ok(()) } else { context.ui.raw(b"\n") }
-        }
+        ui.data("")?;
+    }
+    if reply.body.is_empty() {
+        return Ok(());
+    }
+    if !std::io::stdout().is_terminal() {
+        return ui.raw(&reply.body);
+    }
+    match std::str::from_utf8(&reply.body) {
+        Ok(text) => ui.data(text.trim_end()),
+        Err(_) => Err(Failure::usage("the answer is not text").hint("write it to a file with --output FILE")),
     }
 }
 
-fn document(reply: &Reply) -> Value {
+fn document(reply: &Reply, more: Value) -> Value {
     let headers: Map<String, Value> = reply
         .headers
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
         .collect();
-    let body = serde_json::from_slice(&reply.body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&reply.body).into_owned()));
-    json!({ "status": reply.status.as_u16(), "headers": headers, "body": body })
+    let mut document = json!({ "status": reply.status.as_u16(), "headers": headers });
+    if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
+        document.extend(more);
+    }
+    document
+}
+
+fn body_json(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&reply.body).into_owned()))
 }

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn run(context: &Context, args: &Sign) -> Outcome {
     let Context { ui, global } = context;
     let store = store_access::open(ui, global)?;
-    let connection = store.connection(args.using.connection.as_deref())?;
+    let connection = store.connection(args.using.name().as_deref())?;
     xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
     if let Some(form) = &args.form {

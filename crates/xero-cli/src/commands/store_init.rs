@@ -20,5 +20,5 @@ pub(crate) fn run(context: &Context) -> Outcome {
             .hint("give --key-file FILE (made if it does not exist) or --passphrase-file FILE"));
     };
     new.make(ui)?;
-    ui.document(json!({ "store": path }))
+    ui.document(json!({ "store": path.display().to_string() }))
 }

@@ -9,7 +9,7 @@ use crate::{
     Context,
     args::Test,
     failure::{Failure, Kind, Outcome},
-    show, store_access,
+    store_access,
     xero_api::{self, Authority},
 };
 
@@ -25,9 +25,10 @@ pub(crate) fn run(context: &Context, args: &Test) -> Outcome {
         documents.push(document(connection, &outcome));
         match outcome {
             Ok(seen) => context.ui.data(format!("ok      {}  {}", connection.name, describe(&seen)))?,
-            Err(failure) if !args.all => return Err(explain(connection, failure)),
+            Err(failure) if !args.all => return Err(failure),
             Err(failure) => {
                 context.ui.data(format!("failed  {}  {}", connection.name, failure.message))?;
+                failure.hint.iter().for_each(|hint| context.ui.say(format!("  next: {hint}")));
                 first_failure = first_failure.or(Some(failure));
             }
         }
@@ -43,7 +44,7 @@ fn test_one(context: &Context, store: &mut Store, connection: &Connection) -> Ou
     xero_api::check_server(&context.global, connection)?;
     let authority = Authority::Stored(store, connection);
     let seen = context.block_on(xero_api::organisation(context.timeout(), &authority))?;
-    if store.tested(&connection.name, &seen, SystemTime::now())? {
+    if store.tested(connection, &seen, SystemTime::now())? {
         return Ok(seen);
     }
     let pinned = connection.organisation.as_ref().map_or("another one", |pinned| pinned.name.as_str());
@@ -52,14 +53,6 @@ fn test_one(context: &Context, store: &mut Store, connection: &Connection) -> Ou
         format!("the connection is for {pinned}, and {} answered", describe(&seen)),
     )
     .hint(format!("make a connection for {} with `xeroctl connect`, and remove this one", seen.name)))
-}
-
-/// What to add to a failure of a private app at Xero itself.
-fn explain(connection: &Connection, failure: Failure) -> Failure {
-    if failure.kind == Kind::Refused && connection.app.server.address().is_none() {
-        return Failure { hint: Some(show::RETIRED.to_owned()), ..failure };
-    }
-    failure
 }
 
 fn describe(seen: &Organisation) -> String {

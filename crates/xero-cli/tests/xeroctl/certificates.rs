@@ -57,6 +57,19 @@ fn the_password_comes_from_standard_input() {
     assert_eq!(wrong.status, 1, "{}", wrong.text());
 }
 
+#[test]
+fn an_empty_secret_makes_no_bare_key() {
+    let home = Sandbox::new();
+    home.write("empty", "");
+    let runs = [
+        home.run(&["cert", "new", "acme", "--password-file", "empty"]),
+        home.run_with(&["cert", "new", "acme", "--password-stdin"], "\n"),
+        home.run_with(&["cert", "new", "acme", "--password-stdin"], &"x".repeat(5000)),
+    ];
+    insta::assert_snapshot!(runs.iter().map(|run| run.text()).collect::<Vec<_>>().join("\n"));
+    assert!(home.files().iter().all(|file| file == "empty"), "{:?}", home.files());
+}
+
 #[cfg(unix)]
 #[test]
 fn the_key_is_private_and_the_certificate_is_not() {

@@ -1,6 +1,6 @@
 //! Connections made, listed, shown, tested, chosen and removed, without a terminal.
 
-use xero_mock::HEXAGON_TOOLS;
+use xero_mock::Fault;
 
 use crate::sandbox::{Sandbox, fixture, transcript};
 
@@ -149,14 +149,13 @@ fn a_failing_test_of_many_gives_its_status() {
 #[test]
 fn another_organisation_is_noticed() {
     let home = Sandbox::connected();
-    let certificate = std::fs::read_to_string(fixture("test.cer")).unwrap();
-    let other = home.mock().create_private_app("Other", HEXAGON_TOOLS.id, &certificate).unwrap().consumer_key;
-    let db = rusqlite::Connection::open(home.path("data/xeroctl/connections.db")).unwrap();
-    db.execute("UPDATE apps SET client_id = ?1", [&other]).unwrap();
-    drop(db);
+    let other =
+        r#"{"Organisations":[{"OrganisationID":"x","Name":"Hexagon Tools Pty Ltd","ShortCode":"!hXg6T"}]}"#;
+    home.mock().fault(Fault::Status(200, other.to_owned(), "application/json".to_owned()));
     let run = home.run(&["test", "acme"]);
     insta::assert_snapshot!(run.text());
     assert_eq!(run.status, 8);
+    home.ok(&["test", "acme"]);
 }
 
 #[test]

@@ -191,6 +191,9 @@ fn values_that_cannot_be() {
             &["lsit"],
             &["connect", "--client-secret", "x"],
             &["help", "nothing"],
+            &["request", "--json"],
+            &["request", "GET", "Invoices", "-H", "Host: evil.example"],
+            &["cert", "new", "keys/", "--no-password"],
         ]
     ));
     home.ok(&["test", "acme"]);

@@ -91,6 +91,31 @@ fn what_the_server_refuses_is_explained() {
 }
 
 #[test]
+fn json_with_a_file_and_with_a_refusal() {
+    let home = Sandbox::connected();
+    let saved = home.ok(&["--json", "request", "GET", "Organisation", "-o", "organisation.json"]);
+    let document: serde_json::Value = serde_json::from_str(&saved.stdout).unwrap();
+    let written = fs::read(home.path("organisation.json")).unwrap();
+    assert_eq!(
+        (&document["output"], &document["bytes"]),
+        (&"organisation.json".into(), &written.len().into())
+    );
+    // A refusal longer than any error of Xero's own comes whole.
+    let body = format!(
+        "{{\"ErrorNumber\":10,\"Type\":\"ValidationException\",\"Message\":\"{}\"}}",
+        "x".repeat(200_000)
+    );
+    home.mock().fault(Fault::Status(400, body.clone(), "application/json".to_owned()));
+    let refused = home.run(&["request", "GET", "Invoices"]);
+    assert_eq!((refused.stdout.trim_end(), refused.status), (body.as_str(), 6));
+    home.mock().fault(Fault::Status(400, body.clone(), "application/json".to_owned()));
+    let refused = home.run(&["--json", "request", "GET", "Invoices"]);
+    let document: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!(document["error"]["status"], 400);
+    assert_eq!(document["error"]["body"], serde_json::from_str::<serde_json::Value>(&body).unwrap());
+}
+
+#[test]
 fn a_signature_for_another_program() {
     let home = Sandbox::connected();
     let signed = home.run(&["sign", "GET", "Organisation", "--base-string"]);

@@ -97,6 +97,12 @@ impl Sandbox {
     pub(crate) fn write(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, contents).unwrap();
+        // What opens a store must be private; for other files it does no harm.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
         path
     }
 

@@ -6,8 +6,8 @@ use xero_certs::{Password, Pfx};
 
 use crate::sandbox::{BINARY, PASSWORD, Sandbox, fixture};
 
-/// What must never be seen: the password, the store key, the consumer secret, and the private key in any spelling.
-fn markers(home: &Sandbox, consumer_secret: &str) -> Vec<Vec<u8>> {
+/// What must never be seen: the password, the store key, and the private key in any spelling.
+fn markers(home: &Sandbox) -> Vec<Vec<u8>> {
     let pfx =
         Pfx::open(&fs::read(fixture("kinds/test-openssl-3.pfx")).unwrap(), Some(&Password::new(PASSWORD)))
             .unwrap();
@@ -18,7 +18,7 @@ fn markers(home: &Sandbox, consumer_secret: &str) -> Vec<Vec<u8>> {
     let key_file = fs::read_to_string(home.path("store.key")).unwrap();
     let store_key = key_file.split(' ').nth(1).unwrap().trim().to_owned();
     let hex: String = private.iter().map(|byte| format!("{byte:02x}")).collect();
-    vec![PASSWORD.into(), store_key.into(), consumer_secret.into(), private, line.into(), hex.into()]
+    vec![PASSWORD.into(), store_key.into(), private, line.into(), hex.into()]
 }
 
 #[test]
@@ -26,8 +26,7 @@ fn no_planted_secret_is_printed_or_stored_in_clear() {
     let home = Sandbox::with_mock();
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let consumer_key = home.app();
-    let secret = home.mock().app(&consumer_key).unwrap().consumer_secret;
-    let markers = markers(&home, &secret);
+    let markers = markers(&home);
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
     let connect = [
         "connect",
@@ -81,4 +80,58 @@ fn no_planted_secret_is_printed_or_stored_in_clear() {
             assert!(!text.windows(marker.len()).any(|window| window == marker), "marker {at} in {name}");
         }
     }
+}
+
+#[test]
+fn the_log_holds_no_query_and_no_body() {
+    let home = Sandbox::connected();
+    home.write("form", "xml=%3CContact%3E%3CName%3Eplanted-body%3C%2FName%3E%3C%2FContact%3E");
+    let form = ["-H", "Content-Type: application/x-www-form-urlencoded", "-d", "@form"];
+    let get = home.run(&["-vvv", "request", "GET", "Contacts?where=Name==%22planted-query%22"]);
+    let post = home.run(&[&["-vvv", "request", "POST", "Contacts"], &form[..]].concat());
+    for run in [get, post] {
+        assert!(run.stderr.contains("path=\"/api.xro/2.0/Contacts\""), "the log was on: {}", run.stderr);
+        assert!(!run.stderr.contains("planted"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_passphrase_is_neither_printed_nor_stored() {
+    let home = Sandbox::with_mock();
+    let passphrase = "planted passphrase";
+    home.write("passphrase", &format!("{passphrase}\n"));
+    let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
+    let consumer_key = home.app();
+    let connect = [
+        "connect",
+        "acme",
+        "--kind",
+        "private",
+        "--consumer-key",
+        &consumer_key,
+        "--certificate",
+        &pfx,
+        "--password-stdin",
+    ];
+    let runs = [
+        home.run(&["-vvv", "--passphrase-file", "passphrase", "store", "init"]),
+        home.run_with(
+            &[&["-vvv", "--passphrase-file", "passphrase"], &connect[..]].concat(),
+            "test-password\n",
+        ),
+        home.run_with(
+            &[&["-vvv", "--passphrase-file", "passphrase"], &connect[..]].concat(),
+            "planted wrong\n",
+        ),
+        home.run(&["-vvv", "--passphrase-file", "password", "list"]),
+    ];
+    let statuses: Vec<_> = runs.iter().map(|run| run.status).collect();
+    assert_eq!(statuses, [0, 0, 2, 9], "{}", runs.iter().map(|run| run.text()).collect::<String>());
+    for run in &runs {
+        for marker in [passphrase, PASSWORD, "planted wrong"] {
+            assert!(!run.stdout.contains(marker) && !run.stderr.contains(marker), "{}", run.text());
+        }
+    }
+    let store = fs::read(home.path("data/xeroctl/connections.db")).unwrap();
+    assert!(!store.windows(passphrase.len()).any(|window| window == passphrase.as_bytes()));
 }

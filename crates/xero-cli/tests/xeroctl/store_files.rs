@@ -52,12 +52,13 @@ fn keys_that_do_not_open_it() {
     let home = Sandbox::connected();
     home.ok(&["store", "init", "--store", "other.db", "--key-file", "other.key"]);
     home.write("bad.key", "hello\n");
-    private(&home, "bad.key");
     fs::copy(home.path("store.key"), home.path("open.key")).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(home.path("open.key"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::copy(home.path("password"), home.path("open.passphrase")).unwrap();
+        fs::set_permissions(home.path("open.passphrase"), fs::Permissions::from_mode(0o640)).unwrap();
     }
     insta::assert_snapshot!(transcript(
         &home,
@@ -66,6 +67,8 @@ fn keys_that_do_not_open_it() {
             &["list", "--key-file", "bad.key"],
             &["list", "--key-file", "nothing.key"],
             &["list", "--key-file", "open.key"],
+            &["list", "--key-file", "."],
+            &["list", "--passphrase-file", "open.passphrase"],
             &["list", "--passphrase-file", "password"],
             &["list", "--passphrase-file", "password", "--key-file", "store.key"],
             &["store", "init", "--key-file", "other.key"],
@@ -77,14 +80,40 @@ fn keys_that_do_not_open_it() {
     insta::assert_snapshot!("the_key_file_is_gone", lost.text());
 }
 
-#[cfg(unix)]
-fn private(home: &Sandbox, name: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(home.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+#[test]
+fn variables_count_when_they_say_something_and_no_option_does() {
+    let home = Sandbox::connected();
+    let list = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = home.command(crate::sandbox::BINARY);
+        command.envs(variables.iter().copied()).args(arguments);
+        home.finish(String::new(), &command.output().unwrap()).status
+    };
+    assert_eq!(
+        list(&[("XEROCTL_KEY_FILE", ""), ("XEROCTL_STORE", ""), ("XEROCTL_XERO_URL", "")], &["list"]),
+        0
+    );
+    assert_eq!(list(&[("XEROCTL_PASSPHRASE_FILE", "password")], &["list"]), 9);
+    assert_eq!(list(&[("XEROCTL_PASSPHRASE_FILE", "password")], &["list", "--key-file", "store.key"]), 0);
+    assert_eq!(list(&[("XEROCTL_STORE", "nothing.db")], &["show"]), 9);
+    assert_eq!(list(&[("XEROCTL_CONNECTION", "nothing")], &["sign", "GET", "Organisation"]), 3);
+    assert_eq!(list(&[("XEROCTL_CONNECTION", "nothing")], &["sign", "-c", "acme", "GET", "Organisation"]), 0);
 }
 
-#[cfg(not(unix))]
-fn private(_: &Sandbox, _: &str) {}
+#[test]
+fn of_many_that_make_a_store_with_one_key_file_it_opens_afterwards() {
+    for _ in 0..10 {
+        let home = Sandbox::new();
+        let start = || {
+            let mut command = home.command(crate::sandbox::BINARY);
+            command.args(["store", "init", "--key-file", "store.key"]);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+        };
+        let mut all: Vec<_> = (0..8).map(|_| start()).collect();
+        let made = all.iter_mut().map(|child| child.wait().unwrap()).filter(|status| status.success());
+        assert_eq!(made.count(), 1);
+        home.ok(&["list"]);
+    }
+}
 
 #[test]
 fn a_key_moved_to_another_row_is_refused() {
