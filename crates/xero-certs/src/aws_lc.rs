@@ -1,6 +1,6 @@
-//! The one module that calls the C library aws-lc: RSA keys that can sign with SHA-1, and its PKCS#12 reader.
+//! The one module that calls the C library aws-lc: RSA keys that can sign with SHA-1.
 //!
-//! aws-lc-rs offers neither RSA-SHA1 signing nor keys below 2048 bits nor PKCS#12, so its C side is called here.
+//! aws-lc-rs offers neither RSA-SHA1 signing nor keys below 2048 bits, so its C side is called here.
 //! Every block says why it is sound; the tests of this crate run under AddressSanitizer in `cargo xtask sanitize`.
 #![allow(unsafe_code)]
 
@@ -163,81 +163,6 @@ impl RsaKey {
     pub(crate) fn to_spki(&self) -> Option<Vec<u8>> {
         marshal(self.0.as_ptr(), c::EVP_marshal_public_key)
     }
-}
-
-/// What aws-lc's reader finds in a PKCS#12 file: at most one key, and certificates as DER.
-pub(crate) struct Pkcs12 {
-    pub(crate) key: Option<RsaKey>,
-    pub(crate) certificates: Vec<Vec<u8>>,
-}
-
-/// Why aws-lc did not read a PKCS#12 file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// The integrity check failed.
-    WrongPassword,
-    /// It did not get so far, or failed after it.
-    Unknown,
-}
-
-fn why_unread() -> Unread {
-    // SAFETY: takes nothing and reads only this thread's queue.
-    let code = unsafe { c::ERR_peek_last_error() };
-    clear_errors();
-    // `ERR_GET_LIB` and `ERR_GET_REASON` are inline functions of the C header, which no library exports.
-    let (library, reason) = ((code >> 24).cast_signed(), (code & 0xFFF).cast_signed());
-    if library == c::ERR_LIB_PKCS12 && reason == c::PKCS12_R_MAC_VERIFY_FAILURE {
-        Unread::WrongPassword
-    } else {
-        Unread::Unknown
-    }
-}
-
-/// Opens a PKCS#12 file with aws-lc, which reads some old forms that the first reader does not.
-pub(crate) fn open_pkcs12(file: &[u8], password: &str) -> Result<Pkcs12, Unread> {
-    let password = CString::new(password).map_err(|_| Unread::WrongPassword)?;
-    let password = Zeroizing::new(password.into_bytes_with_nul());
-    // SAFETY: takes nothing; NULL or a stack that we own.
-    let stack = NonNull::new(unsafe { c::OPENSSL_sk_new_null() }).ok_or(Unread::Unknown)?;
-    let mut cbs = bytes(file);
-    let mut key = ptr::null_mut();
-    // SAFETY: `cbs` points into `file`; `key` and the stack are live; the password ends in NUL. On success the key
-    // (or NULL) and what is on the stack are ours; on failure nothing is left in either.
-    let done = unsafe {
-        c::PKCS12_get_key_and_certs(&mut key, stack.as_ptr().cast(), &mut cbs, password.as_ptr().cast())
-    };
-    let certificates = take_certificates(stack);
-    let key = NonNull::new(key).map(RsaKey);
-    if done != 1 {
-        return Err(why_unread());
-    }
-    Ok(Pkcs12 { key: key.and_then(|key| key.only_rsa().ok()), certificates })
-}
-
-/// Empties and frees a stack of X.509 certificates.
-fn take_certificates(stack: NonNull<c::OPENSSL_STACK>) -> Vec<Vec<u8>> {
-    let mut certificates = Vec::new();
-    loop {
-        // SAFETY: the stack is live and holds `X509` pointers only; a popped element is ours.
-        let x509 = unsafe { c::OPENSSL_sk_pop(stack.as_ptr()) }.cast::<c::X509>();
-        if x509.is_null() {
-            break;
-        }
-        certificates.extend(x509_der(x509));
-        // SAFETY: popped above, not used again.
-        unsafe { c::X509_free(x509) };
-    }
-    // SAFETY: the stack is ours, empty, and not used again.
-    unsafe { c::OPENSSL_sk_free(stack.as_ptr()) };
-    certificates.reverse();
-    certificates
-}
-
-fn x509_der(x509: *mut c::X509) -> Option<Vec<u8>> {
-    let mut der = ptr::null_mut();
-    // SAFETY: `x509` is live; with a NULL output pointer the library allocates a buffer and gives it to us.
-    let length = unsafe { c::i2d_X509(x509, &mut der) };
-    take_buffer(der, usize::try_from(length).ok()?)
 }
 
 fn marshal(

@@ -46,7 +46,7 @@ pub enum Error {
         /// What kind of file it is: a PFX or a private key.
         container: FileKind,
     },
-    /// Characters outside the Basic Multilingual Plane (emoji) in the password of a file that is opened or written.
+    /// Characters outside the Basic Multilingual Plane (emoji) in the password of a file that is written.
     #[error("the password has a character such as an emoji that PFX files cannot carry portably")]
     UnsupportedPassword,
     /// A PKCS#12 file without a private key.
@@ -76,9 +76,9 @@ pub enum Error {
     /// The file asks for more key-derivation work than is reasonable.
     #[error("the file asks for {found} key-derivation rounds; the limit is {limit}")]
     TooManyIterations {
-        /// Rounds (iterations) that the file asks for, in sum.
+        /// Rounds (iterations) that the file asks for: of one derivation, or in sum up to where counting stopped.
         found: u64,
-        /// The limit for one file.
+        /// The limit for one derivation, or for the file.
         limit: u64,
     },
     /// A certificate cannot be made with the values given.
@@ -111,17 +111,17 @@ impl Error {
     pub fn advice(&self) -> Option<&'static str> {
         const OPENSSL: &str = "rewrite it with OpenSSL 3: `openssl pkcs12 -legacy -in OLD.pfx -out key.pem`, \
              then `openssl pkcs12 -export -in key.pem -out NEW.pfx`";
-        const OPENSSL_NEW: &str = "rewrite it with OpenSSL 3.4 or later: `openssl pkcs12 -in OLD.pfx -out key.pem`, \
-             then `openssl pkcs12 -export -in key.pem -out NEW.pfx`";
         const OPENSSL_KEY: &str =
             "rewrite it with OpenSSL: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD.pem -out NEW.pem`";
         match self {
             Self::UnsupportedAlgorithm { container, .. } if *container != FileKind::Pfx => Some(OPENSSL_KEY),
-            Self::UnsupportedAlgorithm { oid, .. } if oid == crate::survey::PBMAC1 => Some(OPENSSL_NEW),
-            Self::UnsupportedAlgorithm { oid, .. } if oid == crate::survey::SIGNED_DATA => {
+            Self::UnsupportedAlgorithm { oid, .. } if oid == crate::algorithm::SIGNED_DATA => {
                 Some("export it again with a password in place of a signature")
             }
-            Self::UnsupportedAlgorithm { .. } | Self::UnsupportedPassword => Some(OPENSSL),
+            Self::UnsupportedAlgorithm { .. } => Some(OPENSSL),
+            Self::UnsupportedPassword => {
+                Some("choose a password without emoji; ASCII is what every program reads")
+            }
             Self::NotKey(kind) => kind.to_key(),
             Self::NotPfx(kind) => Some(kind.to_pfx()),
             Self::NotCertificate(kind) => kind.to_certificate(),

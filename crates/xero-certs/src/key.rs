@@ -133,11 +133,6 @@ impl PrivateKey {
         Self::checked(RsaKey::from_der(der), Error::Damaged("it is not a well-formed private key"))
     }
 
-    /// Takes over a key that was read elsewhere, if it is large enough.
-    pub(crate) fn from_rsa(key: RsaKey) -> Result<Self, Error> {
-        Self::checked(Ok(key), Error::NoKey)
-    }
-
     fn from_pem(file: &[u8], password: Option<&Password>) -> Result<Self, Error> {
         const DAMAGED: Error = Error::Damaged("its PEM armour is broken");
         let blocks = pem::parse_many(file).map_err(|_| DAMAGED)?;
@@ -158,10 +153,8 @@ impl PrivateKey {
 
     fn from_encrypted(der: &[u8], password: Option<&Password>) -> Result<Self, Error> {
         let survey = Survey::of_key(der)?;
-        if let Some(unsupported) = survey.unsupported(FileKind::PrivateKeyDer) {
-            return Err(unsupported);
-        }
-        if !survey.is_encrypted() {
+        survey.check_algorithms()?;
+        if !survey.is_encrypted {
             return Err(Error::NotKey(FileKind::of(der)));
         }
         let password = password.ok_or(Error::PasswordNeeded)?;

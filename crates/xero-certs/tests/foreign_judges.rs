@@ -105,6 +105,43 @@ fn a_wrong_password_opens_nothing_for_anyone() {
     assert!(p12(&case).is_none());
 }
 
+/// The other way round: every cipher and digest that OpenSSL writes a file with, beyond those of the fixtures.
+#[test]
+fn we_open_what_openssl_writes() {
+    const CIPHERS: [&str; 9] = [
+        "PBE-SHA1-RC4-40",
+        "PBE-SHA1-RC4-128",
+        "PBE-SHA1-RC2-40",
+        "PBE-SHA1-RC2-128",
+        "PBE-SHA1-2DES",
+        "PBE-SHA1-3DES",
+        "DES-EDE3-CBC",
+        "AES-192-CBC",
+        "NONE",
+    ];
+    const DIGESTS: [&str; 7] = ["sha1", "sha224", "sha256", "sha384", "sha512", "sha512-224", "sha512-256"];
+    let (folder, pfx) = (tempfile::tempdir().unwrap(), pair());
+    let (path, input) = (folder.path().join("written.pfx"), folder.path().join("pair.pem"));
+    let pair = pfx.key.to_pkcs8_pem().unwrap().to_string() + &pfx.certificate.to_pem();
+    fs::write(&input, pair).unwrap();
+    let digests = CIPHERS.map(|cipher| (cipher, "sha256")).into_iter();
+    for (cipher, digest) in digests.chain(DIGESTS.map(|digest| ("AES-256-CBC", digest))) {
+        for password in ["correct horse", "é", "😀"] {
+            let mut export = tool("openssl");
+            export.args(["pkcs12", "-export", "-legacy", "-keypbe", cipher, "-certpbe", cipher]);
+            export.args(["-macalg", digest, "-passout", &format!("env:{PASSWORD}"), "-in"]).arg(&input);
+            stdout(run(export.arg("-out").arg(&path).env(PASSWORD, password), b""));
+            let file = fs::read(&path).unwrap();
+            let opened = Pfx::open(&file, Some(&Password::new(password)))
+                .unwrap_or_else(|error| panic!("{cipher}, {digest}, {password}: {error}"));
+            assert_eq!(opened.key.to_pkcs8_der().unwrap(), pfx.key.to_pkcs8_der().unwrap(), "{cipher}");
+            assert_eq!(opened.certificate, pfx.certificate, "{cipher}, {digest}");
+            let wrong = Pfx::open(&file, Some(&Password::new("wrong"))).unwrap_err();
+            assert_eq!(wrong.to_string(), "the password is wrong", "{cipher}, {digest}");
+        }
+    }
+}
+
 fn openssl(case: &Case) -> Option<Vec<u8>> {
     case.ask(
         tool("openssl")
