@@ -90,8 +90,10 @@ fn misused(error: &clap::Error) -> ExitCode {
     drop(error.print());
     if status != 0 && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::usage(message).hint("`xeroctl help COMMAND` lists the options");
+        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+        let message = lines.collect::<Vec<_>>().join(" ");
+        let failure = Failure::usage(message.trim_start_matches("error: "))
+            .hint("`xeroctl help COMMAND` lists the options");
         drop(Ui::new(true, false, true).document(failure.document()));
     }
     ExitCode::from(status)
