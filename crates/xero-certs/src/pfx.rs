@@ -7,6 +7,7 @@ mod candidate;
 mod cipher;
 mod extent;
 mod mac;
+mod pbkdf2;
 
 use p12_keystore::{EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKeyChain};
 

@@ -94,9 +94,13 @@ fn the_key_of_a_mac_has_a_bounded_length() {
 
 #[test]
 fn a_vector_of_the_wrong_length_is_refused() {
-    for (oid, length) in
-        [(OID_DES_EDE3_CBC, 0), (OID_DES_EDE3_CBC, 7), (OID_AES_256_CBC, 8), (OID_AES_256_CBC, 17)]
-    {
+    for (oid, length) in [
+        (OID_DES_EDE3_CBC, 0),
+        (OID_DES_EDE3_CBC, 7),
+        (OID_DES_EDE3_CBC, 9),
+        (OID_AES_256_CBC, 8),
+        (OID_AES_256_CBC, 17),
+    ] {
         let cipher = der(0x30, &[oid, &der(0x04, &[&vec![7; length]])]);
         let algorithm = der(0x30, &[OID_PBES2, &der(0x30, &[&one_round(), &cipher])]);
         let refused = refusal(&pfx(&encrypted_safe(&algorithm, &[0; 16])), "x");

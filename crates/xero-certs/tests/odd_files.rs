@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::PathBuf};
+use std::{fs, num::NonZeroU32, path::PathBuf};
 
+use aws_lc_rs::{cipher, iv::FixedLength, pbkdf2};
 use xero_certs::{Certificate, Error, Password, Pfx, PrivateKey};
 
 const OID_DATA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
 const OID_X509: &[u8] = &[0x06, 0x0A, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x16, 0x01];
 const OID_SDSI: &[u8] = &[0x06, 0x0A, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x16, 0x02];
+const OID_PBES2: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0D];
+const OID_PBKDF2: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0C];
+const OID_AES_256_CBC: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2A];
 const KEY: u8 = 1;
+const SHROUDED_KEY: u8 = 2;
 const CERTIFICATE: u8 = 3;
 const CRL: u8 = 4;
 const SAFE_CONTENTS: u8 = 6;
@@ -81,6 +86,27 @@ fn a_password_that_nothing_asks_for_does_no_harm() {
 fn a_bag_that_is_no_key_is_damage() {
     let file = pfx(&[&bag(KEY, &der(0x30, &[]), &[]), &certificate_bag()]);
     assert!(matches!(Pfx::open(&file, None), Err(Error::Damaged(_))));
+}
+
+#[test]
+fn a_salt_may_be_long() {
+    let salt = [5; 100];
+    let kdf = der(0x30, &[OID_PBKDF2, &der(0x30, &[&der(0x04, &[&salt]), &[0x02, 0x01, 0x01]])]);
+    let cipher = der(0x30, &[OID_AES_256_CBC, &der(0x04, &[&[7; 16]])]);
+    let algorithm = der(0x30, &[OID_PBES2, &der(0x30, &[&kdf, &cipher])]);
+    let key = der(0x30, &[&algorithm, &der(0x04, &[&encrypted(&key().to_pkcs8_der().unwrap(), &salt)])]);
+    assert_opens(&pfx(&[&bag(SHROUDED_KEY, &key, &[]), &certificate_bag()]));
+}
+
+/// Encrypts under no password with AES-256-CBC, and PBKDF2 with one round of the HMAC that needs no name.
+fn encrypted(plain: &[u8], salt: &[u8]) -> Vec<u8> {
+    let mut key = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA1, NonZeroU32::MIN, salt, b"", &mut key);
+    let key = cipher::UnboundCipherKey::new(&cipher::AES_256, &key).unwrap();
+    let key = cipher::PaddedBlockEncryptingKey::cbc_pkcs7(key).unwrap();
+    let mut text = plain.to_vec();
+    key.less_safe_encrypt(&mut text, cipher::EncryptionContext::Iv128(FixedLength::from([7; 16]))).unwrap();
+    text
 }
 
 /// `SafeBag` of RFC 7292 section 4.2, with attributes or without.

@@ -1,5 +1,6 @@
 //! Decryption: PBES1 with the algorithms of RFC 7292 appendix C, and PBES2 (RFC 8018 section 6.2).
 
+use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::{
     BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher, block_padding::Pkcs7,
 };
@@ -8,7 +9,6 @@ use der::{
     asn1::{AnyRef, OctetStringRef},
 };
 use des::{TdesEde2, TdesEde3};
-use pkcs5::{Error as Pkcs5Error, pbes2};
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use rc2::Rc2;
 use rc4::Rc4;
@@ -16,13 +16,12 @@ use sha1::Sha1;
 use spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
-use super::{budget::Budget, candidate::Candidate};
+use super::{budget::Budget, candidate::Candidate, pbkdf2::Pbkdf2};
 use crate::{Error, FileKind, algorithm::unsupported};
 
 pub(super) const DAMAGED: Error = Error::Damaged("its contents do not parse");
 
 const PBES2: &str = "1.2.840.113549.1.5.13";
-const PBKDF2: &str = "1.2.840.113549.1.5.12";
 
 /// The plain text, or nothing where the password does not fit.
 pub(super) fn decrypt(
@@ -86,8 +85,7 @@ fn cbc<C: KeyInit + BlockCipherDecrypt, const KEY: usize>(
     text: &mut [u8],
 ) -> Option<usize> {
     let (key, iv) = (with.derive(Pkcs12KeyType::EncryptionKey, KEY), with.derive(Pkcs12KeyType::Iv, 8));
-    let cipher = cbc::Decryptor::<C>::new_from_slices(&key, &iv).ok()?;
-    cipher.decrypt_padded::<Pkcs7>(text).ok().map(<[u8]>::len)
+    in_blocks::<C>(&key, &iv, text).ok().flatten()
 }
 
 fn rc4<const KEY: usize>(with: &Pbes1<'_>, text: &mut [u8]) -> Option<usize> {
@@ -104,31 +102,38 @@ fn pbes2(
     text: &mut [u8],
 ) -> Result<Option<usize>, Error> {
     let [kdf, scheme] = parameters::<AlgorithmIdentifierOwned, 2>(algorithm)?;
-    budget.derive(pbkdf2_rounds(&kdf)?)?;
-    // The library cuts the 8 bytes of a DES vector out of a shorter one, and panics.
-    let vector = scheme.parameters.as_ref().and_then(|vector| vector.decode_as::<&OctetStringRef>().ok());
-    if vector.is_some_and(|vector| vector.as_bytes().len() < 8) {
+    let (size, cipher) = scheme_of(&scheme.oid.to_string())?;
+    let vector = scheme.parameters.as_ref().ok_or(DAMAGED)?.to_ref();
+    let vector = vector.decode_as::<&OctetStringRef>().map_err(|_| DAMAGED)?;
+    let kdf = Pbkdf2::read(&kdf)?;
+    if kdf.key_length.is_some_and(|length| usize::from(length) != size) {
         return Err(DAMAGED);
     }
-    let parameters = algorithm.parameters.as_ref().ok_or(DAMAGED)?;
-    let parameters = parameters.decode_as::<pbes2::Parameters>().map_err(|error| unknown(&error))?;
-    match parameters.decrypt_in_place(password.utf8, text) {
-        Ok(plain) => Ok(Some(plain.len())),
-        Err(Pkcs5Error::UnsupportedAlgorithm { oid }) => Err(unsupported(&oid.to_string(), FileKind::Pfx)),
-        Err(Pkcs5Error::AlgorithmParametersInvalid { .. }) => Err(DAMAGED),
-        Err(_) => Ok(None),
-    }
+    let key = kdf.derive(password, size, budget)?;
+    cipher(&key, vector.as_bytes(), text)
 }
 
-/// The rounds of PBKDF2. scrypt, which takes as much memory as it likes, is not supported.
-pub(super) fn pbkdf2_rounds(kdf: &AlgorithmIdentifierOwned) -> Result<u64, Error> {
-    let oid = kdf.oid.to_string();
-    if oid != PBKDF2 {
-        return Err(unsupported(&oid, FileKind::Pfx));
-    }
-    let parameters = kdf.parameters.as_ref().ok_or(DAMAGED)?.to_ref();
-    let parts = parameters.decode_as::<Vec<AnyRef<'_>>>().map_err(|_| DAMAGED)?;
-    rounds(*parts.get(1).ok_or(DAMAGED)?)
+/// Decrypts in place with key and vector, and says how many bytes are left.
+type Pbes2Cipher = fn(&[u8], &[u8], &mut [u8]) -> Result<Option<usize>, Error>;
+
+/// The size of the key, and the cipher.
+fn scheme_of(oid: &str) -> Result<(usize, Pbes2Cipher), Error> {
+    Ok(match oid {
+        "2.16.840.1.101.3.4.1.2" => (16, in_blocks::<Aes128>),
+        "2.16.840.1.101.3.4.1.22" => (24, in_blocks::<Aes192>),
+        "2.16.840.1.101.3.4.1.42" => (32, in_blocks::<Aes256>),
+        "1.2.840.113549.3.7" => (24, in_blocks::<TdesEde3>),
+        _ => return Err(unsupported(oid, FileKind::Pfx)),
+    })
+}
+
+fn in_blocks<C: KeyInit + BlockCipherDecrypt>(
+    key: &[u8],
+    vector: &[u8],
+    text: &mut [u8],
+) -> Result<Option<usize>, Error> {
+    let cipher = cbc::Decryptor::<C>::new_from_slices(key, vector).map_err(|_| DAMAGED)?;
+    Ok(cipher.decrypt_padded::<Pkcs7>(text).ok().map(<[u8]>::len))
 }
 
 /// The `N` parameters of an algorithm.
@@ -153,13 +158,5 @@ pub(super) fn rounds(count: AnyRef<'_>) -> Result<u64, Error> {
             let count = digits.iter().fold(0, |sum: u64, digit| sum << 8 | u64::from(*digit));
             Ok(if digits.len() > 8 { u64::MAX } else { count })
         }
-    }
-}
-
-/// An algorithm inside that the library does not know, or damage.
-pub(super) fn unknown(error: &der::Error) -> Error {
-    match error.kind() {
-        der::ErrorKind::OidUnknown { oid } => unsupported(&oid.to_string(), FileKind::Pfx),
-        _ => DAMAGED,
     }
 }

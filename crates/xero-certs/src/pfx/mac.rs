@@ -1,14 +1,10 @@
 //! The MAC over a PKCS#12 file: HMAC with a key of RFC 7292 appendix B, and PBMAC1 (RFC 9579).
 
-use std::num::NonZeroU32;
-
-use aws_lc_rs::pbkdf2;
 use der::{
     Sequence,
     asn1::{AnyRef, OctetStringRef},
 };
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
-use pkcs5::pbes2::{Pbkdf2Params, Pbkdf2Prf};
 use pkcs12::{
     DigestInfo,
     kdf::{Pkcs12KeyType, derive_key},
@@ -21,7 +17,8 @@ use zeroize::Zeroizing;
 use super::{
     budget::Budget,
     candidate::Candidate,
-    cipher::{DAMAGED, parameters, pbkdf2_rounds, rounds, unknown},
+    cipher::{DAMAGED, parameters, rounds},
+    pbkdf2::Pbkdf2,
 };
 use crate::{Error, FileKind, algorithm::unsupported};
 
@@ -69,24 +66,9 @@ fn pbmac1(
     let oid = scheme.oid.to_string();
     let digest = DIGESTS.iter().find(|digest| digest.hmac_oid == oid);
     let digest = digest.ok_or_else(|| unsupported(&oid, FileKind::Pfx))?;
-    let count = budget.derive(pbkdf2_rounds(&kdf)?)?;
-    let kdf = kdf.parameters.as_ref().ok_or(DAMAGED)?;
-    let kdf = kdf.decode_as::<Pbkdf2Params>().map_err(|error| unknown(&error))?;
+    let kdf = Pbkdf2::read(&kdf)?;
     let length = kdf.key_length.filter(|length| KEY_LENGTHS.contains(length)).ok_or(DAMAGED)?;
-    let mut key = Zeroizing::new(vec![0; length.into()]);
-    let count = NonZeroU32::new(count).ok_or(DAMAGED)?;
-    pbkdf2::derive(prf(kdf.prf)?, count, kdf.salt.as_ref(), password.utf8.as_bytes(), &mut key);
-    Ok((key, digest.check))
-}
-
-fn prf(prf: Pbkdf2Prf) -> Result<pbkdf2::Algorithm, Error> {
-    match prf {
-        Pbkdf2Prf::HmacWithSha1 => Ok(pbkdf2::PBKDF2_HMAC_SHA1),
-        Pbkdf2Prf::HmacWithSha256 => Ok(pbkdf2::PBKDF2_HMAC_SHA256),
-        Pbkdf2Prf::HmacWithSha384 => Ok(pbkdf2::PBKDF2_HMAC_SHA384),
-        Pbkdf2Prf::HmacWithSha512 => Ok(pbkdf2::PBKDF2_HMAC_SHA512),
-        other => Err(unsupported(&other.oid().to_string(), FileKind::Pfx)),
-    }
+    Ok((kdf.derive(password, length.into(), budget)?, digest.check))
 }
 
 type Derive = fn(&[u8], &[u8], i32) -> Zeroizing<Vec<u8>>;
