@@ -7,6 +7,7 @@ mod path_completer;
 mod secrets;
 mod show;
 mod store_access;
+mod terminal_signals;
 mod ui;
 mod xero_api;
 

@@ -1,6 +1,6 @@
 //! How things look: dates, tables, connections, certificates.
 
-use std::time::SystemTime;
+use std::{io::IsTerminal, time::SystemTime};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use connection_store::Connection;
@@ -44,6 +44,9 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     table.add_rows(rows);
+    if let Some(width) = width() {
+        table.set_width(width);
+    }
     let lines = table.to_string();
     lines
         .lines()
@@ -51,6 +54,11 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// The terminal's width where a terminal shows the table; otherwise lines are as long as they are.
+fn width() -> Option<u16> {
+    std::io::stdout().is_terminal().then(crossterm::terminal::size)?.ok().map(|(columns, _)| columns)
 }
 
 /// `1,204 days left`, `ended 3 days ago`, `ends today`.

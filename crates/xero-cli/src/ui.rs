@@ -8,7 +8,10 @@ use inquire::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Kind, Outcome};
+use crate::{
+    failure::{Failure, Kind, Outcome},
+    terminal_signals,
+};
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
 pub(crate) const SCHEMA: u32 = 1;
@@ -154,6 +157,7 @@ impl Ui {
 
     fn must_be_interactive(&self, question: &str) -> Outcome {
         if self.interactive {
+            terminal_signals::restore_terminal();
             return Ok(());
         }
         Err(Failure::usage(format!("an answer is missing and no one can be asked: {question}"))

@@ -24,7 +24,7 @@ pub(crate) const TAB: &str = "\t";
 pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     /// Kept open: the terminal goes when it is dropped.
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     reader: Option<JoinHandle<()>>,
@@ -50,7 +50,7 @@ impl Terminal {
             }
         });
         let screen = vt100::Parser::new(SIZE.rows, SIZE.cols, 0);
-        Self { child, _master: pair.master, keyboard, output: receive, reader: Some(reader), screen }
+        Self { child, master: pair.master, keyboard, output: receive, reader: Some(reader), screen }
     }
 
     /// Waits until a text stands on the screen.
@@ -89,6 +89,12 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
+    /// True where the terminal shows what is typed.
+    #[cfg(unix)]
+    pub(crate) fn echoes(&self) -> bool {
+        self.master.get_termios().is_some_and(|modes| format!("{:?}", modes.local_flags).contains("ECHO "))
+    }
+
     /// What stands on the screen, without blank lines at its end.
     pub(crate) fn text(&self) -> String {
         let contents = self.screen.screen().contents();
@@ -98,6 +104,11 @@ impl Terminal {
 
     /// Waits for the end; the status and the last screen.
     pub(crate) fn finish(mut self) -> (u32, String) {
+        self.wait()
+    }
+
+    /// Waits for the end and keeps the terminal.
+    pub(crate) fn wait(&mut self) -> (u32, String) {
         loop {
             match self.output.recv_timeout(PATIENCE) {
                 Ok(bytes) => self.screen.process(&bytes),

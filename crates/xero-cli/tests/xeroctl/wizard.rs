@@ -237,6 +237,32 @@ fn removal_asks_first() {
     assert_eq!(home.run(&["show", "acme"]).status, 3);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let home = home();
+        let mut terminal = at_password(&home);
+        assert!(!terminal.echoes(), "a password is being asked for");
+        let sent =
+            std::process::Command::new("kill").args(["-s", signal, &terminal.process().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let (status, screen) = terminal.wait();
+        assert_ne!(status, 0, "{screen}");
+        assert!(terminal.echoes(), "after {signal}");
+        assert_eq!(home.files(), ["acme.pfx"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_table_fits_its_terminal() {
+    let home = Sandbox::connected();
+    let (status, screen) = home.terminal(&["list"]).finish();
+    assert_eq!(status, 0);
+    insta::assert_snapshot!(home.tidy(&screen));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_process_list_shows_no_password() {
