@@ -110,7 +110,7 @@ impl Sqlite {
     /// Opens a store that is there, bringing an older format up to date.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         match path.metadata() {
-            Ok(file) if file.is_dir() => return Err(Error::NotADatabase(path.to_owned())),
+            Ok(file) if !file.is_file() => return Err(Error::NotADatabase(path.to_owned())),
             Ok(file) if file.len() == 0 => return Err(Error::NotFound(path.to_owned())),
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -120,9 +120,10 @@ impl Sqlite {
                 return Err(Error::Io { path: path.to_owned(), source });
             }
         }
-        make_private(path);
         let mut store = Self::connect(path)?;
         store.prepare(Empty::Leave)?;
+        // Not before it is known to be a store: what is another program's is left as it is.
+        make_private(path);
         Ok(store)
     }
 
@@ -361,6 +362,9 @@ fn create_private(path: &Path) -> Result<(), Error> {
         }
         _ => Error::Io { path: path.to_owned(), source },
     };
+    if path.exists() && !path.is_file() {
+        return Err(Error::NotADatabase(path.to_owned()));
+    }
     let mut folder = std::fs::DirBuilder::new();
     let mut file = std::fs::OpenOptions::new();
     #[cfg(unix)]

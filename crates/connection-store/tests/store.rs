@@ -421,6 +421,33 @@ fn the_file_and_all_debug_texts_hold_no_secret() {
 
 #[cfg(unix)]
 #[test]
+fn only_a_store_is_made_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    fs::create_dir(home.path.parent().unwrap()).unwrap();
+    let mode = || fs::metadata(&home.path).unwrap().permissions().mode() & 0o777;
+    let open_to_all = || fs::set_permissions(&home.path, fs::Permissions::from_mode(0o644)).unwrap();
+    for prepare in [foreign as fn(&Path), emptied, |path| fs::write(path, "notes\n".repeat(500)).unwrap()] {
+        drop(fs::remove_file(&home.path));
+        prepare(&home.path);
+        open_to_all();
+        assert!(home.open().is_err());
+        assert_eq!(mode(), 0o644, "what is another program's is left as it is");
+    }
+    fs::remove_file(&home.path).unwrap();
+    drop(Store::create(&home.path, &home.key, "", NOW).unwrap());
+    open_to_all();
+    assert!(home.open().is_ok());
+    assert_eq!(mode(), 0o600);
+    let device = Path::new("/dev/zero");
+    let before = fs::metadata(device).unwrap().permissions().mode();
+    assert!(matches!(Store::lock(device), Err(Error::NotADatabase(_))));
+    assert!(matches!(Store::create(device, &home.key, "", NOW), Err(Error::NotADatabase(_))));
+    assert_eq!(fs::metadata(device).unwrap().permissions().mode(), before);
+}
+
+#[cfg(unix)]
+#[test]
 fn directory_and_files_are_for_the_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (home, mut store) = Home::with_store();

@@ -157,7 +157,11 @@ impl Failure {
 
     /// A file that could not be read.
     pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(Kind::Other, format!("{} cannot be read", path.display())).because(error)
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => "check the path",
+            _ => "check what it is and who may read it",
+        };
+        Self::new(Kind::Other, format!("{} cannot be read", path.display())).because(error).hint(hint)
     }
 }
 

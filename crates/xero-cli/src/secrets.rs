@@ -162,7 +162,8 @@ fn stdin_line() -> Outcome<Zeroizing<String>> {
         return Err(too_long("standard input"));
     }
     if line.is_empty() {
-        return Err(Failure::usage("standard input ended where a password was to come"));
+        return Err(Failure::usage("standard input ended where a password was to come")
+            .hint("give a line for each password, the old file's first"));
     }
     let length = line.trim_end_matches(['\n', '\r']).len();
     line.truncate(length);

@@ -94,7 +94,7 @@ impl StoreAccess {
 }
 
 impl NewStore {
-    /// Writes the key file and makes the store. Where the store cannot be made, a key file that was new is taken away.
+    /// Writes the key file if it is new, and makes the store.
     pub(crate) fn make(self, ui: &Ui) -> Outcome<Store> {
         if let Some((path, contents)) = &self.key_file {
             write_key_file(path, contents)?;
@@ -208,17 +208,24 @@ fn key_for(ui: &Ui, global: &Global, lock: &Lock) -> Outcome<StoreKey> {
 }
 
 fn read_key_file(path: &Path) -> Outcome<KeyBytes> {
-    let bytes = read_private(path, "key file").map_err(|failure| match failure.hint {
-        Some(_) => failure,
-        None => failure.hint("say where the store's key file is with --key-file or XEROCTL_KEY_FILE"),
-    })?;
-    KeyBytes::from_key_file(&bytes)
+    if !path.exists() {
+        let message = format!("the key file {} is not there", path.display());
+        return Err(Failure::new(Kind::StoreUnusable, message)
+            .hint("say where the store's key file is with --key-file or XEROCTL_KEY_FILE"));
+    }
+    KeyBytes::from_key_file(&read_private(path, "key file")?)
         .map_err(|error| Failure { message: format!("{}: {error}", path.display()), ..error.into() })
 }
 
 fn read_passphrase(path: &Path) -> Outcome<StoreKey> {
     let bytes = read_private(path, "passphrase file")?;
-    Ok(StoreKey::passphrase(first_line(&bytes, &path.display().to_string())?.as_str()))
+    let line = first_line(&bytes, &path.display().to_string())?;
+    // Where a secret could not be fetched its file is empty: that must not lock a store.
+    if line.is_empty() {
+        let message = format!("the passphrase file {} is empty", path.display());
+        return Err(Failure::new(Kind::StoreUnusable, message).hint("write the passphrase on its first line"));
+    }
+    Ok(StoreKey::passphrase(line.as_str()))
 }
 
 /// What opens the store must be a file that no other user can read; it is looked at and read through one handle.
@@ -232,7 +239,8 @@ fn read_private(path: &Path, what: &str) -> Outcome<Zeroizing<Vec<u8>>> {
         return Err(Failure::new(
             Kind::StoreUnusable,
             format!("the {what} {} is not a file", path.display()),
-        ));
+        )
+        .hint("name a file: a directory, pipe or device is not read"));
     }
     let file = fs::File::open(path).map_err(unusable)?;
     check_private(&file, path, what)?;

@@ -133,7 +133,10 @@ impl Call {
 
 /// The URL for `Invoices?page=1` (Accounting), `/files.xro/1.0/Files`, or a whole URL.
 fn target_url(server: &Server, target: &str) -> Outcome<Url> {
-    let bad = |_| Failure::usage(format!("{target:?} is not a path or URL"));
+    let bad = |_| {
+        Failure::usage(format!("{target:?} is not a path or URL"))
+            .hint("give a path such as Invoices?page=1, or a URL of the connection's server")
+    };
     let before_query = target.split('?').next().unwrap_or_default();
     if before_query.contains("://") {
         return Url::parse(target).map_err(bad);

@@ -238,7 +238,10 @@ fn prove(context: &Context, args: &Connect, new: &mut NewPrivateConnection) -> O
         match ui.choose("What now?", choices.map(str::to_owned).to_vec())? {
             0 => {}
             1 => return Ok(()),
-            _ => return Err(Failure { silent: true, ..Failure::new(failure.kind, failure.message) }),
+            _ => {
+                ui.document(failure.document())?;
+                return Err(Failure::silent(failure.kind));
+            }
         }
     }
 }

@@ -65,7 +65,8 @@ pub(crate) fn body(data: &str) -> Outcome<Vec<u8>> {
         return Ok(bytes);
     }
     let Some(path) = data.strip_prefix('@') else {
-        return Err(Failure::usage("a body is given as @FILE, or as - for standard input"));
+        return Err(Failure::usage("a body is given as @FILE, or as - for standard input")
+            .hint("write the body to a file and give its name after an @"));
     };
     std::fs::read(path).map_err(|error| Failure::unreadable(path.as_ref(), &error))
 }

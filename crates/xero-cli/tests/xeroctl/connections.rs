@@ -186,9 +186,11 @@ fn a_passphrase_locks_the_store_as_well() {
     let home = Sandbox::with_mock();
     home.write("passphrase", "correct horse battery staple\n");
     home.write("wrong", "correct horse\n");
+    home.write("empty", "");
     insta::assert_snapshot!(transcript(
         &home,
         &[
+            &["store", "init", "--passphrase-file", "empty"],
             &["store", "init", "--passphrase-file", "passphrase"],
             &["list", "--passphrase-file", "passphrase"],
             &["list"],

@@ -172,6 +172,18 @@ fn one_json_document_whatever_a_person_answers() {
 }
 
 #[test]
+fn giving_up_is_one_json_document_too() {
+    let home = home();
+    let mut terminal = home.terminal(&["connect", "--json", "--key-file", "k", "--certificate", "acme.pfx"]);
+    terminal.expect("Password of acme.pfx:").line(PASSWORD);
+    terminal.expect("Consumer key:").line("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123");
+    terminal.expect("What now?").keys(DOWN).keys(DOWN).keys(ENTER);
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 6, "{screen}");
+    assert_eq!(screen.matches("\"schema\"").count(), 1, "{screen}");
+}
+
+#[test]
 fn a_test_that_fails_saves_nothing_by_default() {
     let home = home();
     let mut terminal = at_password(&home);
