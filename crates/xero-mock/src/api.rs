@@ -1,4 +1,4 @@
-//! The accounting API under `/api.xro/2.0/` and what is left of `/oauth/`, for requests signed with OAuth 1.0a.
+//! The accounting API under `/api.xro/2.0/`, for requests with a token or a signature, and what is left of `/oauth/`.
 
 mod attachments;
 mod contacts;
@@ -6,70 +6,52 @@ mod document;
 mod invoices;
 mod organisation;
 mod refusal;
+mod replay;
+mod scope;
 mod submission;
 
-use axum::Json;
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
-use uuid::Uuid;
 
 use self::document::{Document, Form, Node};
 use self::refusal::Refusal;
-use crate::app::PrivateApp;
+use self::replay::Keyed;
+pub(crate) use self::replay::Replays;
 use crate::limits::Remaining;
 use crate::oauth1::{Problem, Signed, endpoint};
-use crate::organisation::{Organisation, find};
-use crate::world::{Shared, World};
+use crate::oauth2::{ApiProblem, is_bearer, problem};
+use crate::organisation::Tenant;
+use crate::world::World;
 
-/// Larger bodies are refused with 413; Xero takes attachments of 10 MB.
-const LARGEST_BODY: usize = 10 * 1024 * 1024;
-
-/// A verified call: who calls for whom, and what is asked.
+/// A call that was let in: who calls for whom, and what is asked.
 struct Call<'a> {
     parts: &'a Parts,
     body: &'a [u8],
     /// Below `/api.xro/2.0/`, decoded.
     segments: Vec<String>,
-    app: PrivateApp,
-    organisation: &'static Organisation,
+    /// The app's name.
+    provider: String,
+    /// Of an OAuth 2.0 app.
+    client_id: Option<String>,
+    tenant: Tenant,
 }
 
 /// What an endpoint answers: the fields after the envelope's own.
 type Outcome = Result<Vec<(&'static str, Node)>, Refusal>;
 
-/// Answers every path that is neither the portal's nor the controls'.
-pub(crate) async fn answer(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    // Xero's paths have no case: its own Python library calls /Connections.
-    let path = parts.uri.path().to_ascii_lowercase();
-    let mut world = shared.lock();
+/// The answer to a path, given in lower case too: Xero's paths have no case, and its own Python library calls
+/// `/Connections`.
+pub(crate) fn answer(world: &mut World, path: &str, parts: &Parts, body: &Bytes) -> Response {
     match (path.strip_prefix("/oauth/"), path.strip_prefix("/api.xro/2.0/")) {
         (None, None) => Refusal::NotFound.into_response(Form::of(&parts.headers)),
-        _ if world.private_apps_off => switched_off(),
-        (Some(name), _) => oauth_endpoint(&mut world, name, &parts, &body),
-        (_, Some(_)) => accounting(&mut world, &parts, &body),
+        (None, Some(_)) if is_bearer(&parts.headers) => accounting(world, parts, body, Admission::Token),
+        // Xero's answer to OAuth 1.0a after the end; recorded for `/oauth/`, assumed for the API.
+        _ if world.private_apps_off => problem(StatusCode::UNAUTHORIZED, "AuthenticationUnsuccessful"),
+        (Some(name), _) => oauth_endpoint(world, name, parts, body),
+        (_, Some(_)) => accounting(world, parts, body, Admission::Signature),
     }
-}
-
-/// Xero's answer to OAuth 1.0a after the end; recorded for `/oauth/`, assumed for the API.
-fn switched_off() -> Response {
-    let instance = Uuid::new_v4().to_string();
-    let problem = json!({
-        "Type": null,
-        "Title": "Unauthorized",
-        "Status": 401,
-        "Detail": "AuthenticationUnsuccessful",
-        "Instance": instance,
-        "Extensions": {},
-    });
-    (StatusCode::UNAUTHORIZED, [("xero-correlation-id", instance)], Json(problem)).into_response()
 }
 
 /// Only `/oauth/migrate` looks at the signature; the others refuse a private app by its key alone.
@@ -85,21 +67,84 @@ fn oauth_endpoint(world: &mut World, name: &str, parts: &Parts, body: &Bytes) ->
     refusal.into_response()
 }
 
-fn accounting(world: &mut World, parts: &Parts, body: &Bytes) -> Response {
-    let now = world.now();
-    let signed = Signed::read(parts, body);
-    let (app, remaining) = match world.provider.admit(&signed, &world.apps, now) {
-        Ok((app, remaining)) => (app.clone(), remaining),
-        Err(problem) => return problem.into_response(),
+/// How a call proves whose it is.
+#[derive(Clone, Copy)]
+enum Admission {
+    Signature,
+    Token,
+}
+
+fn accounting(world: &mut World, parts: &Parts, body: &Bytes, admission: Admission) -> Response {
+    let admitted = match admission {
+        Admission::Signature => admit_signed(world, parts, body).map_err(IntoResponse::into_response),
+        Admission::Token => admit_token(world, parts, body).map_err(IntoResponse::into_response),
     };
-    let organisation = find(&app.organisation).expect("apps are added for known organisations only");
-    let call = Call { parts, body, segments: segments(parts.uri.path()), app, organisation };
+    let (call, remaining) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
     let form = Form::of(&parts.headers);
-    let answered = match route(&call, world) {
-        Ok(fields) => Document::envelope(&call.app.name, now, fields).into_response(form),
-        Err(refusal) => refusal.into_response(form),
+    let mut answered = once(&call, world).unwrap_or_else(|refusal| refusal.into_response(form));
+    remaining.write(answered.headers_mut());
+    answered
+}
+
+/// The answer, or the same one again where the request's key asks for it.
+fn once(call: &Call<'_>, world: &mut World) -> Result<Response, Refusal> {
+    let Some(keyed) = Keyed::read(call)? else {
+        return Ok(answered(call, world));
     };
-    with_remaining(answered, remaining)
+    let now = world.now();
+    if let Some(replayed) = world.replays.find(&keyed, now)? {
+        return Ok(replayed);
+    }
+    let answer = answered(call, world);
+    Ok(world.replays.keep(keyed, answer, now))
+}
+
+fn answered(call: &Call<'_>, world: &mut World) -> Response {
+    let form = Form::of(&call.parts.headers);
+    match route(call, world) {
+        Ok(fields) => Document::envelope(&call.provider, world.now(), fields).into_response(form),
+        Err(refusal) => refusal.into_response(form),
+    }
+}
+
+fn admit_signed<'a>(
+    world: &mut World,
+    parts: &'a Parts,
+    body: &'a Bytes,
+) -> Result<(Call<'a>, Remaining), Problem> {
+    let signed = Signed::read(parts, body);
+    let now = world.now();
+    let (app, remaining) = world.provider.admit(&signed, &world.apps, now)?;
+    let tenant = world.tenants.find(&app.organisation).expect("an app that is let in has its organisation");
+    let (provider, tenant) = (app.name.clone(), tenant.clone());
+    Ok((
+        Call { parts, body, segments: segments(parts.uri.path()), provider, client_id: None, tenant },
+        remaining,
+    ))
+}
+
+fn admit_token<'a>(
+    world: &mut World,
+    parts: &'a Parts,
+    body: &'a Bytes,
+) -> Result<(Call<'a>, Remaining), ApiProblem> {
+    let segments = segments(parts.uri.path());
+    let scopes = scope::needed(&parts.method, &segments);
+    let (caller, tenant, remaining) = world.admit_bearer(parts, scopes)?;
+    Ok((
+        Call {
+            parts,
+            body,
+            segments,
+            provider: caller.app.name,
+            client_id: Some(caller.app.client_id),
+            tenant,
+        },
+        remaining,
+    ))
 }
 
 /// The path's parts below `/api.xro/2.0/`, each decoded by itself, so that `%2F` stays in its part.
@@ -112,9 +157,9 @@ fn route(call: &Call<'_>, world: &mut World) -> Outcome {
     let lower: Vec<String> = call.segments.iter().map(|part| part.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     let now = world.now();
-    let ledger = world.ledger(call.organisation);
+    let ledger = world.ledger(&call.tenant);
     match (call.verb(), lower.as_slice()) {
-        (Verb::Read, ["organisation" | "organisations"]) => organisation::show(call.organisation),
+        (Verb::Read, ["organisation" | "organisations"]) => organisation::show(&call.tenant),
         (Verb::Read, ["contacts"]) => contacts::list(ledger),
         (Verb::Write, ["contacts"]) => contacts::create(call, ledger, now),
         (Verb::Read, ["contacts", id]) => contacts::show(id, ledger),
@@ -159,14 +204,6 @@ impl Call<'_> {
     fn header(&self, name: &HeaderName) -> Option<&str> {
         header_text(&self.parts.headers, name)
     }
-}
-
-fn with_remaining(mut response: Response, remaining: Remaining) -> Response {
-    let headers = response.headers_mut();
-    headers.insert("x-minlimit-remaining", remaining.minute.into());
-    headers.insert("x-daylimit-remaining", remaining.day.into());
-    headers.insert("x-appminlimit-remaining", remaining.app_minute.into());
-    response
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -90,6 +90,13 @@ impl Apps {
         self.0.iter().find(|app| app.consumer_key == consumer_key)
     }
 
+    /// Disconnects the apps of an organisation.
+    pub(crate) fn disconnect_all(&mut self, organisation: &str) {
+        let connected =
+            |app: &&mut PrivateApp| app.organisation == organisation && app.state == AppState::Connected;
+        self.0.iter_mut().filter(connected).for_each(|app| app.state = AppState::Disconnected);
+    }
+
     /// The app of this key, unless it was deleted.
     pub(crate) fn change(&mut self, consumer_key: &str) -> Result<&mut PrivateApp, Error> {
         let mut apps = self.0.iter_mut();

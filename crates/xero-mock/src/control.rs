@@ -1,35 +1,58 @@
 //! The mock's controls over HTTP, under `/_mock/`: the same as the methods of [`Mock`](crate::Mock), in JSON.
+//!
+//! | path | |
+//! |---|---|
+//! | `clock` | GET; POST `{"advance_seconds": 60}` or `{"set": "2021-10-01T00:00:00Z"}` |
+//! | `mode` | GET; POST `{"private_apps_off": true}` |
+//! | `faults` | POST `{"fault": "cut", "times": 2, "path": "/connect/token"}`; DELETE |
+//! | `journal` | GET; the form of token requests too |
+//! | `reset` | POST |
+//! | `apps` | GET; POST `{"kind": "web", "name", "redirect_uris"}`, `{"kind": "desktop", …}` likewise, `{"kind": "custom", "name", "organisation", "scopes"}`, `{"kind": "private", "name", "organisation", "certificate"}`; the kind is private when it is missing. Also `bulk_connections` and `created_before_march_2026`, true or false, for web and desktop |
+//! | `apps/{key}` | DELETE, by consumer key or client id |
+//! | `apps/{key}/certificate` | PUT `{"certificate"}`; DELETE |
+//! | `apps/authorise` | POST `{"client_id"}`: what a custom connection's user does |
+//! | `apps/secret` | POST `{"client_id"}`; answers `{"client_secret"}` |
+//! | `revoke` | POST `{"consumer_key"}`: a private app is disconnected |
+//! | `consent` | POST `{"url", "email", "organisations": [], "decision": "allow"}`; e-mail (Ada's) and decision (allow) can be left out. Answers 200 `{"location"}` or 422 `{"error"}` |
+//! | `rotation` | POST `{"mode": "grace"}` or `"strict"` |
+//! | `disconnect` | POST `{"client_id", "organisation"}` |
+//! | `refresh-tokens` | DELETE `{"client_id"}`: all of the app's end |
+//! | `demo-company/reset` | POST; answers `{"id"}` |
+//! | `cap` | POST `{"cap": 5}` or `null` |
+//!
+//! Faults: `slow` and `delay_reply` (`milliseconds`), `lose_reply`, `cut`, `cut_after_bytes` (`bytes`), `status`
+//! (`status`, `body`, `content_type`), `html` (`status`), `organisation_offline`, `maintenance`, `rate_limited`
+//! (`problem`: `minute` or `day`; `retry_after`) and `too_many_requests` (`problem` also `concurrent` or
+//! `app_minute`).
+
+mod apps;
+mod faults;
+mod oauth2;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::Error;
-use crate::app::{AppState, PrivateApp};
-use crate::fault::{Fault, FaultRule};
 use crate::journal::JournalEntry;
-use crate::limits::RateLimit;
-use crate::organisation;
 use crate::world::{Shared, World};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/clock", get(clock).post(move_clock))
         .route("/mode", get(mode).post(change_mode))
-        .route("/faults", post(add_fault).delete(clear_faults))
+        .route("/faults", post(faults::add).delete(faults::clear))
         .route("/journal", get(journal))
         .route("/reset", post(reset))
-        .route("/apps", get(apps).post(create_app))
-        .route("/apps/{consumer_key}", delete(delete_app))
-        .route("/apps/{consumer_key}/certificate", put(replace_certificate).delete(remove_certificate))
-        .route("/revoke", post(revoke))
+        .merge(apps::routes())
+        .merge(oauth2::routes())
         .fallback(unknown)
 }
 
@@ -74,87 +97,6 @@ async fn change_mode(State(shared): State<Shared>, Json(mode): Json<Mode>) -> Js
     Json(mode)
 }
 
-/// A [`FaultRule`] on the wire.
-#[derive(Deserialize)]
-struct FaultOrder {
-    #[serde(flatten)]
-    fault: FaultName,
-    #[serde(default = "once")]
-    times: u32,
-    path: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "fault", rename_all = "snake_case")]
-enum FaultName {
-    Slow { milliseconds: u64 },
-    Cut,
-    CutAfterBytes { bytes: usize },
-    Status { status: u16, body: String, content_type: String },
-    Html { status: u16 },
-    OrganisationOffline,
-    Maintenance,
-    RateLimited { problem: LimitName, retry_after: Option<u64> },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LimitName {
-    Minute,
-    Day,
-}
-
-fn once() -> u32 {
-    1
-}
-
-impl From<FaultName> for Fault {
-    fn from(name: FaultName) -> Self {
-        match name {
-            FaultName::Slow { milliseconds } => Self::Slow(Duration::from_millis(milliseconds)),
-            FaultName::Cut => Self::Cut,
-            FaultName::CutAfterBytes { bytes } => Self::CutAfterBytes(bytes),
-            FaultName::Status { status, body, content_type } => Self::Status(status, body, content_type),
-            FaultName::Html { status } => Self::Html(status),
-            FaultName::OrganisationOffline => Self::OrganisationOffline,
-            FaultName::Maintenance => Self::Maintenance,
-            FaultName::RateLimited { problem, retry_after } => Self::RateLimited {
-                problem: problem.into(),
-                retry_after: retry_after.map(Duration::from_secs),
-            },
-        }
-    }
-}
-
-impl From<LimitName> for RateLimit {
-    fn from(name: LimitName) -> Self {
-        match name {
-            LimitName::Minute => Self::Minute,
-            LimitName::Day => Self::Day,
-        }
-    }
-}
-
-impl From<FaultOrder> for FaultRule {
-    fn from(order: FaultOrder) -> Self {
-        let rule = Fault::from(order.fault).times(order.times);
-        match order.path {
-            Some(path) => rule.on(&path),
-            None => rule,
-        }
-    }
-}
-
-async fn add_fault(State(shared): State<Shared>, Json(order): Json<FaultOrder>) -> StatusCode {
-    shared.lock().faults.add(order.into());
-    StatusCode::NO_CONTENT
-}
-
-async fn clear_faults(State(shared): State<Shared>) -> StatusCode {
-    shared.lock().faults.clear();
-    StatusCode::NO_CONTENT
-}
-
 async fn journal(State(shared): State<Shared>) -> Json<Value> {
     Json(shared.lock().journal.entries().iter().map(entry_value).collect())
 }
@@ -168,82 +110,13 @@ fn entry_value(entry: &JournalEntry) -> Value {
         "time": rfc3339(entry.time),
         "status": entry.status,
         "problem": entry.problem,
+        "form": entry.form,
     })
 }
 
 async fn reset(State(shared): State<Shared>) -> StatusCode {
     shared.lock().reset();
     StatusCode::NO_CONTENT
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewApp {
-    name: String,
-    organisation: String,
-    certificate: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewCertificate {
-    certificate: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    consumer_key: String,
-}
-
-async fn apps(State(shared): State<Shared>) -> Json<Value> {
-    Json(shared.lock().apps.listed().map(app_value).collect())
-}
-
-async fn create_app(State(shared): State<Shared>, Json(new): Json<NewApp>) -> Result<Response, Refused> {
-    let mut world = shared.lock();
-    let app = world.add_app(&new.name, &new.organisation, new.certificate.as_bytes())?;
-    Ok((StatusCode::CREATED, Json(app_value(app))).into_response())
-}
-
-async fn delete_app(State(shared): State<Shared>, Path(key): Path<String>) -> Result<StatusCode, Refused> {
-    shared.lock().set_state(&key, AppState::Deleted)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn revoke(State(shared): State<Shared>, Json(named): Json<Named>) -> Result<StatusCode, Refused> {
-    shared.lock().set_state(&named.consumer_key, AppState::Disconnected)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn replace_certificate(
-    State(shared): State<Shared>,
-    Path(key): Path<String>,
-    Json(new): Json<NewCertificate>,
-) -> Result<StatusCode, Refused> {
-    shared.lock().replace_certificate(&key, new.certificate.as_bytes())?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn remove_certificate(
-    State(shared): State<Shared>,
-    Path(key): Path<String>,
-) -> Result<StatusCode, Refused> {
-    shared.lock().apps.change(&key)?.certificate = None;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn app_value(app: &PrivateApp) -> Value {
-    json!({
-        "id": app.id,
-        "name": app.name,
-        "organisation": app.organisation,
-        "organisation_name": organisation::find(&app.organisation).map(|organisation| organisation.name),
-        "consumer_key": app.consumer_key,
-        "consumer_secret": app.consumer_secret,
-        "certificate_sha1": app.certificate.as_ref().map(|certificate| &certificate.sha1_fingerprint),
-        "connected": app.state == AppState::Connected,
-    })
 }
 
 async fn unknown() -> Response {

@@ -4,12 +4,57 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another kind of app than "Private app" was asked for.
-    #[error("only private apps can be added")]
+    /// A kind of app that the portal does not have was asked for, or none.
+    #[error("no such kind of app")]
     NotPrivate,
     /// The name is empty.
     #[error("the app has no name")]
     NameMissing,
+    /// The name contains "Xero".
+    #[error("the app's name contains \"Xero\"")]
+    NameHasXero,
+    /// Another app has the name.
+    #[error("another app has this name")]
+    NameTaken,
+    /// The company or application URL is no `https` address.
+    #[error("the company or application URL is no https address")]
+    CompanyUrlNotHttps,
+    /// A web or desktop app needs a redirect URI.
+    #[error("the app has no redirect URI")]
+    RedirectUriMissing,
+    /// Neither `https` nor `http://localhost`, or with a wildcard or a fragment.
+    #[error("{uri:?} is no redirect URI that can be registered")]
+    RedirectUriNotAllowed {
+        /// What was typed.
+        uri: String,
+    },
+    /// `http` with a loopback address instead of the name `localhost`.
+    #[error("a redirect URI must name localhost, not the loopback address")]
+    RedirectUriIsLoopbackAddress,
+    /// More redirect URIs than an app may have.
+    #[error("the app has more than {} redirect URIs", crate::client_app::MAX_REDIRECT_URIS)]
+    TooManyRedirectUris,
+    /// A desktop app was to get a secret.
+    #[error("desktop apps have no secret")]
+    NoSecret,
+    /// Something that only custom connections have was asked of another app.
+    #[error("the app is no custom connection")]
+    NotCustom,
+    /// A custom connection without scopes.
+    #[error("no scope was chosen")]
+    NoScopes,
+    /// A scope that is unknown, or not offered to custom connections.
+    #[error("the scope {scope:?} is not offered")]
+    ScopeNotOffered {
+        /// What was asked for.
+        scope: String,
+    },
+    /// Nobody has this e-mail address.
+    #[error("no such user")]
+    UnknownUser,
+    /// The country has no custom connections.
+    #[error("the organisation cannot have a custom connection")]
+    NoCustomConnections,
     /// The organisation is missing or is not one of the mock's.
     #[error("no such organisation")]
     OrganisationUnknown,

@@ -10,12 +10,17 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::limits::RateLimit;
 use crate::oauth1::Problem;
+use crate::oauth2::too_many_requests;
 
 /// One way to fail. A fault alone meets the next request; see [`times`](Self::times) and [`on`](FaultRule::on).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// Answers as usual, but this much later (real time, not the mock's).
+    /// Waits this long (real time, not the mock's) before it does what is asked, and answers as usual.
     Slow(Duration),
+    /// Does what is asked, then waits this long before it answers (real time, not the mock's).
+    DelayReply(Duration),
+    /// Does what is asked and closes the connection without an answer.
+    LoseReply,
     /// Does nothing with the request and closes the connection.
     Cut,
     /// Does what is asked and closes the connection after so many bytes of the answer's body.
@@ -30,6 +35,13 @@ pub enum Fault {
     Maintenance,
     /// 503 as over the rate limit (OAuth 1.0a era).
     RateLimited {
+        /// The limit that the answer names.
+        problem: RateLimit,
+        /// Whether and what `Retry-After` says; whole seconds.
+        retry_after: Option<Duration>,
+    },
+    /// 429 without a body, as over the rate limit today.
+    TooManyRequests {
         /// The limit that the answer names.
         problem: RateLimit,
         /// Whether and what `Retry-After` says; whole seconds.
@@ -103,7 +115,9 @@ impl Fault {
     /// The answer that stands for the real one, for faults that have one.
     pub(crate) fn answer(&self) -> Option<Response> {
         match self {
-            Self::Slow(_) | Self::Cut | Self::CutAfterBytes(_) => None,
+            Self::Slow(_) | Self::DelayReply(_) | Self::LoseReply | Self::Cut | Self::CutAfterBytes(_) => {
+                None
+            }
             Self::Status(code, body, content_type) => Some(answer(*code, body.clone(), content_type)),
             Self::Html(code) => Some(answer(*code, proxy_page(*code), "text/html")),
             Self::OrganisationOffline => Some(Problem::OrganisationOffline.into_response()),
@@ -112,6 +126,9 @@ impl Fault {
                 Some(answer(503, text.to_owned(), "text/plain; charset=utf-8"))
             }
             Self::RateLimited { problem, retry_after } => Some(rate_limited(*problem, *retry_after)),
+            Self::TooManyRequests { problem, retry_after } => {
+                Some(too_many_requests(*problem, *retry_after, None))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-/// One request, everything but its body; `/_mock/` is not recorded. Headers are kept as received,
+/// One request, everything but its body, of which only forms with tokens are kept; `/_mock/` is not recorded. Headers are kept as received,
 /// `Authorization` too: this is a test tool.
 #[derive(Clone, Debug)]
 pub struct JournalEntry {
@@ -21,8 +21,10 @@ pub struct JournalEntry {
     pub time: SystemTime,
     /// The status answered; none while unanswered, or when the connection was cut instead.
     pub status: Option<u16>,
-    /// The `oauth_problem` answered, decoded.
+    /// The `oauth_problem` answered, decoded; or OAuth 2.0's `error`, or the first word of an API problem's detail.
     pub problem: Option<&'static str>,
+    /// The decoded form of a request to the token or revocation endpoint, in its order; else empty.
+    pub form: Vec<(String, String)>,
 }
 
 impl JournalEntry {
@@ -30,9 +32,14 @@ impl JournalEntry {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
+
+    /// The first value of a field of the form.
+    pub fn form_value(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
 }
 
-/// Travels with a response to tell the journal its `oauth_problem`.
+/// Travels with a response to tell the journal its problem.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AnsweredProblem(pub(crate) &'static str);
 
@@ -54,7 +61,7 @@ impl Journal {
         &self.entries
     }
 
-    pub(crate) fn received(&mut self, parts: &Parts, time: SystemTime) -> Place {
+    pub(crate) fn received(&mut self, parts: &Parts, form: Vec<(String, String)>, time: SystemTime) -> Place {
         let place = Place { generation: self.generation, index: self.entries.len() };
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
@@ -66,6 +73,7 @@ impl Journal {
             time,
             status: None,
             problem: None,
+            form,
         });
         place
     }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use crate::organisation::Organisation;
+use crate::organisation::Tenant;
 
 /// How many invoices each organisation starts with.
 pub const SEEDED_INVOICES: usize = 250;
@@ -101,10 +101,10 @@ impl Invoice {
 }
 
 impl Ledger {
-    pub(crate) fn seeded(organisation: &Organisation) -> Self {
-        let contacts: Vec<Contact> = CONTACTS.iter().map(|name| seeded_contact(organisation, name)).collect();
-        let invoices = (1..=SEEDED_INVOICES).map(|number| seeded_invoice(organisation, &contacts, number));
-        Self { invoices: invoices.collect(), contacts, currency: organisation.base_currency }
+    pub(crate) fn seeded(tenant: &Tenant) -> Self {
+        let contacts: Vec<Contact> = CONTACTS.iter().map(|name| seeded_contact(tenant, name)).collect();
+        let invoices = (1..=SEEDED_INVOICES).map(|number| seeded_invoice(tenant, &contacts, number));
+        Self { invoices: invoices.collect(), contacts, currency: tenant.organisation.base_currency }
     }
 
     pub(crate) fn contact(&self, id: &str) -> Option<&Contact> {
@@ -153,23 +153,23 @@ const STATUSES: [&str; 4] = ["AUTHORISED", "PAID", "DRAFT", "SUBMITTED"];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const FIRST_DAY: OffsetDateTime = datetime!(2020-01-06 0:00 UTC);
 
-fn seeded_contact(organisation: &Organisation, name: &str) -> Contact {
+fn seeded_contact(tenant: &Tenant, name: &str) -> Contact {
     let mailbox: String = name.chars().filter(char::is_ascii_alphabetic).collect();
     Contact {
-        id: seeded_id(organisation, &format!("contact {name}")),
+        id: seeded_id(tenant, &format!("contact {name}")),
         name: name.to_owned(),
         email: format!("{}@example.com", mailbox.to_ascii_lowercase()),
         updated: FIRST_DAY.into(),
     }
 }
 
-fn seeded_invoice(organisation: &Organisation, contacts: &[Contact], number: usize) -> Invoice {
+fn seeded_invoice(tenant: &Tenant, contacts: &[Contact], number: usize) -> Invoice {
     let contact = &contacts[number % contacts.len()];
     let date = SystemTime::from(FIRST_DAY) + DAY * u32::try_from(number).expect("seeds are few");
     let name = invoice_number(number);
-    let lines = (0..=number % 3).map(|line| seeded_line(organisation, &name, number + line));
+    let lines = (0..=number % 3).map(|line| seeded_line(tenant, &name, number + line));
     Invoice {
-        id: seeded_id(organisation, &format!("invoice {name}")),
+        id: seeded_id(tenant, &format!("invoice {name}")),
         reference: format!("PO {}", 1000 + number),
         kind: if number.is_multiple_of(5) { InvoiceKind::Bill } else { InvoiceKind::Sale },
         status: STATUSES[number % STATUSES.len()].to_owned(),
@@ -184,10 +184,10 @@ fn seeded_invoice(organisation: &Organisation, contacts: &[Contact], number: usi
     }
 }
 
-fn seeded_line(organisation: &Organisation, invoice: &str, number: usize) -> Line {
+fn seeded_line(tenant: &Tenant, invoice: &str, number: usize) -> Line {
     let (description, unit_amount) = GOODS[number % GOODS.len()];
     Line {
-        id: seeded_id(organisation, &format!("line {invoice} {number}")),
+        id: seeded_id(tenant, &format!("line {invoice} {number}")),
         description: description.to_owned(),
         quantity: if number.is_multiple_of(2) { 1.0 } else { 2.5 },
         unit_amount,
@@ -200,6 +200,6 @@ fn invoice_number(number: usize) -> String {
 }
 
 /// The same id for the same thing in every mock (RFC 9562 version 5).
-fn seeded_id(organisation: &Organisation, thing: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{} {thing}", organisation.id).as_bytes()).to_string()
+fn seeded_id(tenant: &Tenant, thing: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{} {thing}", tenant.id).as_bytes()).to_string()
 }

@@ -1,5 +1,7 @@
 //! The handle of a running mock: starts it, moves its time, orders its faults, reads its journal, stops it.
 
+mod oauth2;
+
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::thread;
@@ -138,9 +140,9 @@ impl Mock {
         self.shared.lock().set_state(consumer_key, AppState::Disconnected)
     }
 
-    /// Deletes the app in the portal. A second call finds no app.
-    pub fn delete_app(&self, consumer_key: &str) -> Result<(), Error> {
-        self.shared.lock().set_state(consumer_key, AppState::Deleted)
+    /// Deletes the app in the portal, of any kind, by its consumer key or client id. A second call finds no app.
+    pub fn delete_app(&self, key: &str) -> Result<(), Error> {
+        self.shared.lock().delete_app(key)
     }
 
     /// Replaces the app's certificate; requests signed with the old key fail from then on.

@@ -1,5 +1,7 @@
 //! The organisations that every mock has. All are invented.
 
+use uuid::Uuid;
+
 /// An organisation of the mock. Its id is fixed, so that tests can name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Organisation {
@@ -33,6 +35,21 @@ impl Organisation {
     /// Whether it is one of Xero's demonstration companies.
     pub fn is_demo(&self) -> bool {
         self.class == "DEMO"
+    }
+
+    /// The country's name.
+    pub(crate) fn country(&self) -> &'static str {
+        match self.country_code {
+            "NZ" => "New Zealand",
+            "GB" => "United Kingdom",
+            "AU" => "Australia",
+            _ => "Japan",
+        }
+    }
+
+    /// Whether Xero offers it custom connections: in four countries, and for the demo company of any.
+    pub(crate) fn has_custom_connections(&self) -> bool {
+        self.is_demo() || matches!(self.country_code, "AU" | "NZ" | "GB" | "US")
     }
 }
 
@@ -103,8 +120,60 @@ pub const NIHON_SHOJI: Organisation = Organisation {
 /// All of them, in the order of the portal's list.
 pub const ORGANISATIONS: [Organisation; 4] = [DEMO_COMPANY, MAPLE_FLORIST, HEXAGON_TOOLS, NIHON_SHOJI];
 
-/// The organisation with this id or this exact name.
-pub(crate) fn find(id_or_name: &str) -> Option<&'static Organisation> {
-    static ALL: [Organisation; 4] = ORGANISATIONS;
-    ALL.iter().find(|it| it.id.eq_ignore_ascii_case(id_or_name) || it.name == id_or_name)
+/// An organisation as one mock has it. Its id is the organisation's own until the demo company is reset.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) organisation: &'static Organisation,
+    /// Whether it is still there; a reset of the demo company ends the one before.
+    current: bool,
+}
+
+/// All tenants, the ended ones too.
+#[derive(Debug)]
+pub(crate) struct Tenants(Vec<Tenant>);
+
+impl Default for Tenants {
+    fn default() -> Self {
+        static ALL: [Organisation; 4] = ORGANISATIONS;
+        let tenant =
+            |organisation: &'static Organisation| Tenant::new(organisation.id.to_owned(), organisation);
+        Self(ALL.iter().map(tenant).collect())
+    }
+}
+
+impl Tenant {
+    fn new(id: String, organisation: &'static Organisation) -> Self {
+        Self { id, organisation, current: true }
+    }
+}
+
+impl Tenants {
+    /// Those that are there, in the order of the portal's list; a fresh demo company comes last.
+    pub(crate) fn current(&self) -> impl Iterator<Item = &Tenant> {
+        self.0.iter().filter(|tenant| tenant.current)
+    }
+
+    /// The present one with this id or this exact name.
+    pub(crate) fn find(&self, id_or_name: &str) -> Option<&Tenant> {
+        let mut current = self.current();
+        current.find(|it| it.id.eq_ignore_ascii_case(id_or_name) || it.organisation.name == id_or_name)
+    }
+
+    /// The name of the organisation with this id, also when it has ended; empty for an unknown id.
+    pub(crate) fn name_of(&self, id: &str) -> &'static str {
+        self.0.iter().find(|tenant| tenant.id == id).map_or("", |tenant| tenant.organisation.name)
+    }
+
+    /// Ends the demo company and begins it anew; gives the ids of both.
+    pub(crate) fn reset_demo(&mut self) -> (String, String) {
+        let mut tenants = self.0.iter_mut();
+        let demo = tenants.find(|tenant| tenant.current && tenant.organisation.is_demo());
+        let demo = demo.expect("there is always one demo company");
+        demo.current = false;
+        let (old, new) = (demo.id.clone(), Uuid::new_v4().to_string());
+        let fresh = Tenant::new(new.clone(), demo.organisation);
+        self.0.push(fresh);
+        (old, new)
+    }
 }

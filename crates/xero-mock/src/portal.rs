@@ -1,5 +1,7 @@
-//! The developer portal: plain pages and forms on which a person adds and looks after private apps.
+//! The developer portal: plain pages and forms on which a person adds and looks after apps.
 
+mod client;
+mod client_page;
 mod form;
 mod page;
 mod problem;
@@ -11,9 +13,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use self::form::Fields;
-use self::page::{AppPage, Apps, Delete, Landing, Missing, NewApp, ReplaceCertificate, page};
+use self::page::{AppPage, Apps, Delete, Landing, Missing, NewApp, ReplaceCertificate};
 use crate::app::AppState;
-use crate::organisation;
+use crate::page::page;
 use crate::world::{Shared, World};
 use crate::{Certificate, Error};
 
@@ -26,6 +28,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/myapps/{id}/certificate", get(certificate).post(replace_certificate))
         .route("/myapps/{id}/delete", get(confirm_delete).post(delete_app))
         .route("/myapps/{id}/disconnect", post(disconnect_app))
+        .merge(client::routes())
 }
 
 async fn landing(State(shared): State<Shared>) -> Response {
@@ -43,6 +46,9 @@ async fn new_app(State(shared): State<Shared>) -> Response {
 async fn create_app(State(shared): State<Shared>, request: Request) -> Result<Response, Response> {
     let fields = Fields::read(request).await?;
     let mut world = shared.lock();
+    if let Some(app_type) = client::app_type(&fields.text("app-type")) {
+        return Ok(client::create(&mut world, app_type, &fields));
+    }
     let mut errors = what_is_wrong(&world, &fields);
     if errors.is_empty() {
         match world.add_app(&fields.text("name"), &fields.text("organisation"), fields.certificate()) {
@@ -55,8 +61,8 @@ async fn create_app(State(shared): State<Shared>, request: Request) -> Result<Re
 
 /// All that a person has to mend, in the order of the page.
 fn what_is_wrong(world: &World, fields: &Fields) -> Vec<Error> {
-    let organisation = organisation::find(&fields.text("organisation"));
-    let full = organisation.is_some_and(|organisation| world.apps.full(organisation.id));
+    let organisation = world.tenants.find(&fields.text("organisation"));
+    let full = organisation.is_some_and(|organisation| world.apps.full(&organisation.id));
     let checks = [
         (fields.text("app-type") != "private").then_some(Error::NotPrivate),
         fields.text("name").is_empty().then_some(Error::NameMissing),
@@ -70,9 +76,10 @@ fn what_is_wrong(world: &World, fields: &Fields) -> Vec<Error> {
 
 async fn app(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     let world = shared.lock();
-    match world.apps.by_id(&id) {
-        Some(app) => page(StatusCode::OK, &AppPage::of(&world, app)),
-        None => missing(&world),
+    match (world.apps.by_id(&id), world.clients.by_id(&id)) {
+        (Some(app), _) => page(StatusCode::OK, &AppPage::of(&world, app)),
+        (None, Some(app)) => client::show(&world, app),
+        (None, None) => missing(&world),
     }
 }
 
@@ -104,13 +111,17 @@ async fn replace_certificate(
 
 async fn confirm_delete(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     let world = shared.lock();
-    match world.apps.by_id(&id) {
-        Some(app) => page(StatusCode::OK, &Delete::of(&world, app)),
-        None => missing(&world),
+    match (world.apps.by_id(&id), world.clients.by_id(&id)) {
+        (Some(app), _) => page(StatusCode::OK, &Delete::of(&world, app)),
+        (None, Some(app)) => page(StatusCode::OK, &Delete::of_client(&world, app)),
+        (None, None) => missing(&world),
     }
 }
 
 async fn delete_app(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    if client::delete(&mut shared.lock(), &id) {
+        return Redirect::to("/myapps").into_response();
+    }
     change_state(&shared, &id, AppState::Deleted).unwrap_or_else(|| Redirect::to("/myapps").into_response())
 }
 

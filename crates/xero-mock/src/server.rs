@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::time::SystemTime;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -20,8 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::fault::{Fault, cut_after};
+use crate::oauth2::InFlight;
 use crate::world::Shared;
-use crate::{api, control, portal};
+use crate::{api, control, oauth2, portal};
 
 /// Listens on the loopback address alone.
 pub(crate) fn listen(port: u16) -> io::Result<StdListener> {
@@ -66,8 +67,7 @@ struct Site {
 
 impl Site {
     fn new(shared: Shared) -> Self {
-        let router =
-            Router::new().merge(portal::routes()).nest("/_mock", control::routes()).fallback(api::answer);
+        let router = Router::new().merge(portal::routes()).nest("/_mock", control::routes()).fallback(answer);
         Self { router: TowerToHyperService::new(router.with_state(shared.clone())), shared }
     }
 
@@ -76,11 +76,18 @@ impl Site {
         if request.uri().path().starts_with("/_mock/") {
             return Ok(self.finish(self.route(request).await));
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, mut body) = request.into_parts();
+        let mut form = Vec::new();
+        if oauth2::has_form(parts.uri.path()) {
+            let read = to_bytes(body, LARGEST_BODY).await.map_err(|_| Cut)?;
+            form = oauth2::form_pairs(&parts.headers, &read);
+            body = Body::from(read);
+        }
+        let _in_flight = InFlight::enter(&self.shared, &mut parts);
         let (place, fault) = {
             let mut world = self.shared.lock();
             let now = world.now();
-            (world.journal.received(&parts, now), world.faults.take(parts.uri.path()))
+            (world.journal.received(&parts, form, now), world.faults.take(parts.uri.path()))
         };
         let line = format!("{} {}", parts.method, parts.uri.path());
         let response = self.answer_or_fail(Request::from_parts(parts, body), fault).await?;
@@ -100,6 +107,15 @@ impl Site {
                 tokio::time::sleep(delay).await;
                 Ok(self.route(request).await)
             }
+            Some(Fault::DelayReply(delay)) => {
+                let response = self.route(request).await;
+                tokio::time::sleep(delay).await;
+                Ok(response)
+            }
+            Some(Fault::LoseReply) => {
+                self.route(request).await;
+                Err(Cut)
+            }
             _ => Ok(self.route(request).await),
         }
     }
@@ -115,6 +131,21 @@ impl Site {
         response.headers_mut().insert(header::DATE, date);
         response
     }
+}
+
+/// Larger bodies are refused with 413; Xero takes attachments of 10 MB.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// Answers every path that is neither the portal's nor the controls'.
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let path = parts.uri.path().to_ascii_lowercase();
+    let mut world = shared.lock();
+    oauth2::answer(&mut world, &path, &parts, &body)
+        .unwrap_or_else(|| api::answer(&mut world, &path, &parts, &body))
 }
 
 /// The connection is to be closed without an answer.

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use crate::api::Replays;
 use crate::app::{AppState, Apps, PrivateApp, Registration};
+use crate::client_app::ClientApps;
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::limits::Limits;
 use crate::oauth1::Provider;
-use crate::organisation::{self, Organisation};
+use crate::oauth2::{Identity, InProgress};
+use crate::organisation::{Tenant, Tenants};
 use crate::{Certificate, Error};
 
 /// How a mock starts, and what a reset brings back.
@@ -27,9 +31,15 @@ pub(crate) struct World {
     pub(crate) private_apps_off: bool,
     pub(crate) apps: Apps,
     pub(crate) provider: Provider,
+    pub(crate) tenants: Tenants,
+    pub(crate) clients: ClientApps,
+    pub(crate) identity: Identity,
+    pub(crate) limits: Limits,
+    pub(crate) replays: Replays,
+    pub(crate) in_progress: InProgress,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
-    ledgers: HashMap<&'static str, Ledger>,
+    ledgers: HashMap<String, Ledger>,
 }
 
 /// The world as the server's tasks and the handle of the mock share it.
@@ -55,6 +65,12 @@ impl World {
             private_apps_off: settings.private_apps_off,
             apps: Apps::default(),
             provider: Provider::default(),
+            tenants: Tenants::default(),
+            clients: ClientApps::default(),
+            identity: Identity::default(),
+            limits: Limits::default(),
+            replays: Replays::default(),
+            in_progress: InProgress::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             ledgers: HashMap::new(),
@@ -73,8 +89,8 @@ impl World {
     }
 
     /// The organisation's books, seeded at first use.
-    pub(crate) fn ledger(&mut self, organisation: &'static Organisation) -> &mut Ledger {
-        self.ledgers.entry(organisation.id).or_insert_with(|| Ledger::seeded(organisation))
+    pub(crate) fn ledger(&mut self, tenant: &Tenant) -> &mut Ledger {
+        self.ledgers.entry(tenant.id.clone()).or_insert_with(|| Ledger::seeded(tenant))
     }
 
     /// Adds a private app. `organisation` is an id or an exact name.
@@ -88,10 +104,10 @@ impl World {
         if name.is_empty() {
             return Err(Error::NameMissing);
         }
-        let organisation = organisation::find(organisation).ok_or(Error::OrganisationUnknown)?;
+        let organisation = self.tenants.find(organisation).ok_or(Error::OrganisationUnknown)?;
         let now = self.now();
         let certificate = Certificate::read(upload, now)?;
-        let (name, organisation) = (name.to_owned(), organisation.id.to_owned());
+        let (name, organisation) = (name.to_owned(), organisation.id.clone());
         self.apps.add(Registration { name, organisation, certificate, now })
     }
 
@@ -104,5 +120,13 @@ impl World {
     pub(crate) fn set_state(&mut self, consumer_key: &str, state: AppState) -> Result<(), Error> {
         self.apps.change(consumer_key)?.state = state;
         Ok(())
+    }
+
+    /// Deletes an app of any kind, by its consumer key or client id.
+    pub(crate) fn delete_app(&mut self, key: &str) -> Result<(), Error> {
+        match self.clients.find(key) {
+            Some(_) => self.delete_client(key),
+            None => self.set_state(key, AppState::Deleted),
+        }
     }
 }

@@ -4,18 +4,19 @@ use time::macros::datetime;
 
 use super::Outcome;
 use super::document::Node;
-use crate::organisation::Organisation;
+use crate::organisation::{Organisation, Tenant};
 
-pub(super) fn show(organisation: &Organisation) -> Outcome {
-    let mut fields = names(organisation);
-    fields.extend(taxes(organisation));
-    fields.extend(places(organisation));
+pub(super) fn show(tenant: &Tenant) -> Outcome {
+    let mut fields = names(tenant);
+    fields.extend(taxes(tenant.organisation));
+    fields.extend(places(tenant));
     Ok(vec![("Organisations", Node::List("Organisation", vec![Node::Record(fields)]))])
 }
 
-fn names(organisation: &Organisation) -> Vec<(&'static str, Node)> {
+fn names(tenant: &Tenant) -> Vec<(&'static str, Node)> {
+    let organisation = tenant.organisation;
     vec![
-        ("APIKey", Node::text(api_key(organisation))),
+        ("APIKey", Node::text(api_key(tenant))),
         ("Name", Node::text(organisation.name)),
         ("LegalName", Node::text(organisation.legal_name)),
         ("PaysTax", Node::Flag(true)),
@@ -45,12 +46,13 @@ fn taxes(organisation: &Organisation) -> Vec<(&'static str, Node)> {
     ]
 }
 
-fn places(organisation: &Organisation) -> Vec<(&'static str, Node)> {
+fn places(tenant: &Tenant) -> Vec<(&'static str, Node)> {
+    let organisation = tenant.organisation;
     vec![
         ("OrganisationEntityType", Node::text("COMPANY")),
         ("Timezone", Node::text(organisation.timezone)),
         ("ShortCode", Node::text(organisation.short_code)),
-        ("OrganisationID", Node::text(organisation.id)),
+        ("OrganisationID", Node::text(&tenant.id)),
         ("Edition", Node::text("BUSINESS")),
         ("Class", Node::text(organisation.class)),
         ("LineOfBusiness", Node::text("Wholesale & retail")),
@@ -62,8 +64,8 @@ fn places(organisation: &Organisation) -> Vec<(&'static str, Node)> {
 }
 
 /// The legacy key that old organisations still show: 30 characters of the id.
-fn api_key(organisation: &Organisation) -> String {
-    organisation.id.to_ascii_uppercase().chars().filter(char::is_ascii_alphanumeric).take(30).collect()
+fn api_key(tenant: &Tenant) -> String {
+    tenant.id.to_ascii_uppercase().chars().filter(char::is_ascii_alphanumeric).take(30).collect()
 }
 
 /// The month's last day, but 5 April in the United Kingdom.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Problem, Signed};
 use crate::app::{AppState, Apps, PrivateApp};
-use crate::limits::{Limits, Remaining};
+use crate::limits::{Limits, Quota, Remaining};
 
 /// How far a timestamp may lie from the mock's clock, to either side.
 const TIMESTAMP_WINDOW: Duration = Duration::from_secs(1800);
@@ -35,10 +35,10 @@ impl Provider {
         check_timestamp(signed, now)?;
         check_signature(signed, app, now)?;
         self.spend_nonce(signed, app, now)?;
-        let remaining = self.limits.spend(&app.consumer_key, &app.organisation, now);
+        let remaining = self.limits.spend(&app.consumer_key, &app.organisation, Quota::PRIVATE, now);
         remaining
             .map(|remaining| (app, remaining))
-            .map_err(|limit| Problem::RateLimit { header: limit.header() })
+            .map_err(|over| Problem::RateLimit { header: over.limit.header() })
     }
 
     /// A nonce is good once per consumer key, for as long as its timestamp could be accepted.

@@ -1,7 +1,5 @@
 //! Reads a form of the portal, with or without a file.
 
-use std::collections::HashMap;
-
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -9,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::Error;
 
-/// The fields of a form; of a repeated name the last.
+/// The fields of a form, in its order.
 #[derive(Debug, Default)]
-pub(super) struct Fields(HashMap<String, Vec<u8>>);
+pub(super) struct Fields(Vec<(String, Vec<u8>)>);
 
 impl Fields {
     /// Takes multipart and URL-encoded forms; what is neither, or is too large, is refused.
@@ -31,21 +29,26 @@ impl Fields {
         while let Some(field) = multipart.next_field().await.map_err(|refusal| refusal.into_response())? {
             let name = field.name().unwrap_or_default().to_owned();
             let value = field.bytes().await.map_err(|refusal| refusal.into_response())?;
-            fields.0.insert(name, value.to_vec());
+            fields.0.push((name, value.to_vec()));
         }
         Ok(fields)
     }
 
-    /// A field as trimmed text, empty when it is missing.
+    /// A field as trimmed text, empty when it is missing; of a repeated one the last.
     pub(super) fn text(&self, name: &str) -> String {
-        let value = self.0.get(name).map(Vec::as_slice).unwrap_or_default();
-        String::from_utf8_lossy(value).trim().to_owned()
+        trimmed(self.last(name).unwrap_or_default())
+    }
+
+    /// All fields of this name as trimmed texts, without the empty ones.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(field, _)| field == name);
+        values.map(|(_, value)| trimmed(value)).filter(|text| !text.is_empty()).collect()
     }
 
     /// The uploaded file, or else the pasted text.
     pub(super) fn certificate(&self) -> &[u8] {
-        let file = self.0.get("certificate").filter(|file| !file.is_empty());
-        file.or_else(|| self.0.get("certificate-text")).map(Vec::as_slice).unwrap_or_default()
+        let file = self.last("certificate").filter(|file| !file.is_empty());
+        file.or_else(|| self.last("certificate-text")).unwrap_or_default()
     }
 
     /// What the text field shows when the form comes back. Browsers do not send a chosen file twice, so a good
@@ -57,4 +60,12 @@ impl Fields {
             .map_or_else(|| self.text("certificate-text"), |file| String::from_utf8_lossy(file).into_owned());
         if text.contains("PRIVATE KEY") { String::new() } else { text }
     }
+
+    fn last(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.as_slice())
+    }
+}
+
+fn trimmed(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).trim().to_owned()
 }

@@ -1,52 +1,29 @@
 //! The portal's pages as values; each is written by the template of its name.
 
-use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::client_page;
 use super::form::Fields;
 use super::problem::FormProblem;
 use crate::Error;
 use crate::app::{AppState, PrivateApp};
-use crate::organisation::{self, ORGANISATIONS, Organisation};
+use crate::client_app::ClientApp;
+use crate::organisation::Tenant;
+use crate::page::STYLE;
 use crate::world::World;
 
-/// A page with the headers that let it load nothing and send forms only here.
-pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
-    let html = template.render().expect("the templates write to memory and call nothing that fails");
-    let mut response = (status, Html(html)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY.clone());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-const STYLE: &str = include_str!("../../templates/style.css");
-
-static CONTENT_SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let digest = STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
-    let limits = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; {limits}");
-    HeaderValue::from_str(&policy).expect("base64 is ASCII")
-});
-
 /// What every page has around it.
-struct Frame {
-    style: &'static str,
-    private_apps_off: bool,
+pub(super) struct Frame {
+    pub(super) style: &'static str,
+    pub(super) private_apps_off: bool,
 }
 
 impl Frame {
-    fn of(world: &World) -> Self {
+    pub(super) fn of(world: &World) -> Self {
         Self { style: STYLE, private_apps_off: world.private_apps_off }
     }
 }
@@ -55,12 +32,12 @@ impl Frame {
 #[template(path = "landing.html")]
 pub(super) struct Landing {
     frame: Frame,
-    organisations: [Organisation; 4],
+    organisations: Vec<Tenant>,
 }
 
 impl Landing {
     pub(super) fn of(world: &World) -> Self {
-        Self { frame: Frame::of(world), organisations: ORGANISATIONS }
+        Self { frame: Frame::of(world), organisations: world.tenants.current().cloned().collect() }
     }
 }
 
@@ -74,8 +51,9 @@ pub(super) struct Apps {
 struct Row {
     id: String,
     name: String,
-    organisation: &'static str,
-    connected: bool,
+    kind: String,
+    /// A private app alone is connected or not; the others count their connections.
+    connected: Option<bool>,
 }
 
 impl Apps {
@@ -83,10 +61,17 @@ impl Apps {
         let row = |app: &PrivateApp| Row {
             id: app.id.clone(),
             name: app.name.clone(),
-            organisation: organisation_name(app),
-            connected: app.state == AppState::Connected,
+            kind: format!("Private app · {}", organisation_name(world, app)),
+            connected: Some(app.state == AppState::Connected),
         };
-        Self { frame: Frame::of(world), rows: world.apps.listed().map(row).collect() }
+        let client_row = |app: &ClientApp| Row {
+            id: app.id.clone(),
+            name: app.name.clone(),
+            kind: format!("{} · {}", client_page::kind(app), client_page::connections(world, app)),
+            connected: None,
+        };
+        let rows = world.apps.listed().map(row).chain(world.clients.iter().map(client_row));
+        Self { frame: Frame::of(world), rows: rows.collect() }
     }
 }
 
@@ -95,9 +80,12 @@ impl Apps {
 pub(super) struct NewApp {
     frame: Frame,
     problems: Vec<FormProblem>,
+    app_type: String,
     name: String,
+    company_url: String,
+    redirect_uri: String,
     organisation: String,
-    organisations: [Organisation; 4],
+    organisations: Vec<Tenant>,
     certificate_text: String,
     terms: bool,
 }
@@ -107,9 +95,14 @@ impl NewApp {
         Self {
             frame: Frame::of(world),
             problems: errors.iter().map(FormProblem::from).collect(),
+            app_type: Some(typed.text("app-type"))
+                .filter(|kind| !kind.is_empty())
+                .unwrap_or("private".to_owned()),
             name: typed.text("name"),
+            company_url: typed.text("company-url"),
+            redirect_uri: typed.text("redirect-uri"),
             organisation: typed.text("organisation"),
-            organisations: ORGANISATIONS,
+            organisations: world.tenants.current().cloned().collect(),
             certificate_text: typed.certificate_text(errors),
             terms: !typed.text("terms").is_empty(),
         }
@@ -132,7 +125,7 @@ impl AppPage {
         let certificate = app.certificate.as_ref();
         Self {
             frame: Frame::of(world),
-            organisation: organisation_name(app),
+            organisation: organisation_name(world, app),
             connected: app.state == AppState::Connected,
             expired: certificate.is_some_and(|certificate| certificate.expired(world.now())),
             expiry: certificate.map(|certificate| day(certificate.not_after)).unwrap_or_default(),
@@ -169,13 +162,20 @@ pub(super) struct Delete {
     frame: Frame,
     id: String,
     name: String,
-    organisation: &'static str,
+    loss: String,
 }
 
 impl Delete {
     pub(super) fn of(world: &World, app: &PrivateApp) -> Self {
-        let organisation = organisation_name(app);
-        Self { frame: Frame::of(world), id: app.id.clone(), name: app.name.clone(), organisation }
+        let organisation = organisation_name(world, app);
+        let loss =
+            format!("The app loses its access to {organisation}, and its consumer key never works again.");
+        Self { frame: Frame::of(world), id: app.id.clone(), name: app.name.clone(), loss }
+    }
+
+    pub(super) fn of_client(world: &World, app: &ClientApp) -> Self {
+        let loss = "Its connections and tokens end, and its client id never works again.".to_owned();
+        Self { frame: Frame::of(world), id: app.id.clone(), name: app.name.clone(), loss }
     }
 }
 
@@ -192,12 +192,12 @@ impl Missing {
 }
 
 /// Whether a field has a problem, for the templates.
-fn wrong(problems: &[FormProblem], field: &str) -> bool {
+pub(super) fn wrong(problems: &[FormProblem], field: &str) -> bool {
     problems.iter().any(|problem| problem.field == field)
 }
 
-fn organisation_name(app: &PrivateApp) -> &'static str {
-    organisation::find(&app.organisation).map_or("", |organisation| organisation.name)
+fn organisation_name(world: &World, app: &PrivateApp) -> &'static str {
+    world.tenants.name_of(&app.organisation)
 }
 
 fn day(time: SystemTime) -> String {

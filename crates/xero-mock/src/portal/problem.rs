@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::app::MAX_PRIVATE_APPS;
+use crate::client_app::MAX_REDIRECT_URIS;
 
 /// A line of the list at the head of a form, and beside its field.
 #[derive(Debug)]
@@ -20,8 +21,16 @@ impl From<&Error> for FormProblem {
 pub(super) fn field(error: &Error) -> &'static str {
     match error {
         Error::NotPrivate => "app-type",
-        Error::NameMissing | Error::UnknownApp => "name",
-        Error::OrganisationUnknown | Error::TooManyApps => "organisation",
+        Error::NameMissing | Error::NameHasXero | Error::NameTaken | Error::UnknownApp => "name",
+        Error::CompanyUrlNotHttps => "company-url",
+        Error::RedirectUriMissing
+        | Error::RedirectUriNotAllowed { .. }
+        | Error::RedirectUriIsLoopbackAddress
+        | Error::TooManyRedirectUris => "redirect-uri",
+        Error::NoScopes | Error::ScopeNotOffered { .. } | Error::NotCustom => "scopes",
+        Error::UnknownUser => "authorising-user",
+        Error::NoSecret => "generate-secret",
+        Error::OrganisationUnknown | Error::TooManyApps | Error::NoCustomConnections => "organisation",
         Error::TermsNotAccepted => "terms",
         _ => "certificate",
     }
@@ -29,7 +38,7 @@ pub(super) fn field(error: &Error) -> &'static str {
 
 fn sentence(error: &Error) -> String {
     let fixed = match error {
-        Error::NotPrivate => "Choose Private app; it is the only kind that this portal offers.",
+        Error::NotPrivate => "Choose Private app or one of the other kinds.",
         Error::NameMissing => "Enter a name for the app.",
         Error::OrganisationUnknown => "Choose the organisation that the app acts for.",
         Error::TooManyApps => {
@@ -67,6 +76,44 @@ fn sentence(error: &Error) -> String {
         Error::CertificateExpired => "This certificate has already expired. Make a new one and upload that.",
         Error::TermsNotAccepted => "Agree to the terms and conditions to create an app.",
         Error::UnknownApp => "There is no such app any more.",
+        other => return client_sentence(other),
+    };
+    fixed.to_owned()
+}
+
+/// Of the errors that only OAuth 2.0 apps can have.
+fn client_sentence(error: &Error) -> String {
+    let fixed = match error {
+        Error::NameHasXero => "The name must not contain the word Xero. Choose another.",
+        Error::NameTaken => "Another app has this name already. Choose another.",
+        Error::CompanyUrlNotHttps => {
+            "Enter the address of your company or application; it begins with https://."
+        }
+        Error::RedirectUriMissing => "Enter a redirect URI.",
+        Error::RedirectUriNotAllowed { uri } => {
+            return format!(
+                "“{uri}” cannot be a redirect URI. It begins with https://, or with http://localhost for a program on your own computer, and has no * and no #."
+            );
+        }
+        Error::RedirectUriIsLoopbackAddress => {
+            "With http only the name localhost is allowed, not an address such as 127.0.0.1. Write http://localhost instead; the rest can stay."
+        }
+        Error::TooManyRedirectUris => {
+            return format!("An app can have at most {MAX_REDIRECT_URIS} redirect URIs. Remove one first.");
+        }
+        Error::NoSecret => {
+            "A mobile or desktop app has no secret: what is installed on many computers keeps none."
+        }
+        Error::NotCustom => "Only custom connections choose their scopes here.",
+        Error::NoScopes => "Choose at least one scope.",
+        Error::ScopeNotOffered { scope } => {
+            return format!("The scope “{scope}” is not offered to custom connections.");
+        }
+        Error::UnknownUser => "Nobody here has this e-mail address.",
+        Error::NoCustomConnections => {
+            "Custom connections exist for organisations in Australia, New Zealand, the United Kingdom and the United States, and for the demo company."
+        }
+        other => return other.to_string(),
     };
     fixed.to_owned()
 }

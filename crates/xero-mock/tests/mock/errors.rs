@@ -35,7 +35,7 @@ fn unknown_or_missing_consumer_key() {
     let mut unsigned = bench.sign(&organisation(&bench));
     unsigned.headers.remove("Authorization");
     bench.send(&unsigned).assert_problem(401, UNKNOWN);
-    unsigned.headers.insert("Authorization".to_owned(), "Bearer abc".to_owned());
+    unsigned.headers.insert("Authorization".to_owned(), "Basic abc".to_owned());
     bench.send(&unsigned).assert_problem(401, UNKNOWN);
 }
 

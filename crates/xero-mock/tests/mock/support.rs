@@ -82,6 +82,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
+    /// The body as JSON, or null where it is something else.
+    pub(crate) fn json_or_null(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
     /// That the answer is an OAuth problem, in Xero's form.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, body: &str) {
@@ -89,7 +94,7 @@ impl Answer {
         assert_eq!(self.header("content-type"), "text/html; charset=utf-8");
     }
 
-    fn read(response: Response) -> Self {
+    pub(crate) fn read(response: Response) -> Self {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
@@ -219,13 +224,13 @@ fn wire(signed: &Value) -> Wire {
     }
 }
 
-fn python() -> String {
+pub(crate) fn python() -> String {
     let debian = "/usr/bin/python3";
     let fallback = if Path::new(debian).exists() { debian } else { "python3" };
     env::var("PYTHON").unwrap_or_else(|_| fallback.to_owned())
 }
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap()
 }
 
