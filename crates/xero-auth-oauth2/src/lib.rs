@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+
+mod api_problem;
+mod app_identity;
+mod authorization_request;
+mod callback;
+mod client_id;
+mod endpoints;
+mod error;
+mod grant;
+mod identity;
+mod json;
+mod jwt;
+mod listener;
+mod login_attempt;
+mod organisation;
+mod redirect_uri;
+mod said;
+mod scope_catalogue;
+mod scopes;
+mod secret;
+mod tenant_link;
+mod token_answer;
+mod transport;
+
+pub use api_problem::{ApiAnswer, ApiProblem, Limit};
+pub use app_identity::AppIdentity;
+pub use authorization_request::AuthorizationRequest;
+pub use callback::read_callback;
+pub use client_id::ClientId;
+pub use endpoints::Endpoints;
+pub use error::{Cause, Error, Retry};
+pub use identity::Identity;
+pub use jwt::{Claims, User};
+pub use listener::{Listener, ReturnPage};
+pub use login_attempt::{Nonce, Pkce, State};
+pub use organisation::Organisation;
+pub use redirect_uri::RedirectUri;
+pub use scope_catalogue::{describe, ends_in_september_2027, granular, needed_for};
+pub use scopes::Scopes;
+pub use secret::{AccessToken, AuthorizationCode, ClientSecret, IdToken, RefreshToken};
+pub use tenant_link::TenantLink;
+pub use token_answer::{Access, TokenAnswer};
