@@ -5,8 +5,11 @@ mod ci;
 mod command_line;
 mod demo;
 mod e2e;
+mod interop;
 mod metadata;
+mod mock;
 mod needs;
+mod programs;
 mod sanitize;
 mod stop;
 mod test;
@@ -30,16 +33,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Show the whole main job on a mock Xero: key pair, portal, connection, signed requests, failures
+    /// Show the whole main job on a mock Xero: apps of every kind, consents, connections, requests, failures
     Demo,
     /// Run all that must pass before a change goes in; on Debian, as root, install what it needs
     Test {
-        /// Leave out the tools' installation, the sanitizer and the end-to-end tests
+        /// Leave out the tools' installation, the sanitizer, other people's clients and the end-to-end tests
         #[arg(long)]
         quick: bool,
     },
     /// Run the end-to-end tests: real processes, a real browser
     E2e,
+    /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
+    Interop,
     /// Run the tests of xero-certs under AddressSanitizer
     Sanitize,
     /// Run `test`, then check licences, bans, sources and advisories with cargo-deny
@@ -66,6 +71,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Demo => demo::demo(),
         Chore::Test { quick } => test::test(*quick),
         Chore::E2e => e2e::e2e(),
+        Chore::Interop => interop::interop(),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),
         Chore::Tidy => tidy::tidy(),

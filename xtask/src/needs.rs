@@ -8,7 +8,7 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("git", "git"),
     ("openssl", "openssl"),
     ("keytool", "default-jre-headless"),
@@ -16,14 +16,17 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("chromedriver", "chromium-driver"),
     ("unshare", "util-linux"),
     ("ps", "procps"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
 
 /// Python modules and the Debian packages that bring them.
-const MODULES: [(&str, &str); 4] = [
+const MODULES: [(&str, &str); 5] = [
     ("cryptography", "python3-cryptography"),
     ("oauthlib", "python3-oauthlib"),
     ("requests_oauthlib", "python3-requests-oauthlib"),
     ("jwt", "python3-jwt"),
+    ("ensurepip", "python3-venv"),
 ];
 
 /// Parts of Rust that a minimal installation lacks.

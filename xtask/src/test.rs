@@ -14,7 +14,7 @@ struct Step {
     quick: bool,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "tools", line: "cargo xtask needs", quick: false },
     Step { name: "tidy", line: "cargo xtask tidy", quick: true },
     Step { name: "format", line: "cargo fmt --all --check", quick: true },
@@ -30,6 +30,7 @@ const STEPS: [Step; 8] = [
     },
     Step { name: "tests", line: "cargo test --workspace --locked", quick: true },
     Step { name: "sanitizer", line: "cargo xtask sanitize", quick: false },
+    Step { name: "interoperation", line: "cargo xtask interop", quick: false },
     Step { name: "end to end", line: "cargo xtask e2e", quick: false },
 ];
 
@@ -41,7 +42,8 @@ pub(crate) fn test(quick: bool) -> Result<(), Stop> {
         println!("\n== {}/{} {}: {}", number + 1, steps.len(), step.name, step.line);
         run(step)?;
     }
-    let left_out = if quick { " (quick: without tools, sanitizer and end to end)" } else { "" };
+    let left_out =
+        if quick { " (quick: without tools, sanitizer, other clients and end to end)" } else { "" };
     println!("\nAll {} steps passed in {} s{left_out}.", steps.len(), begun.elapsed().as_secs());
     Ok(())
 }

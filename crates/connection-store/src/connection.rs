@@ -1,44 +1,10 @@
-//! Apps and the connections that people name.
+//! Connections: the names that people give to app, authorisation and organisation.
 
 use std::{sync::Arc, time::SystemTime};
 
 use xero_certs::{Certificate, PrivateKey};
 
-use crate::{Error, Server};
-
-/// The kind of app, by how it proves itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AppKind {
-    /// OAuth 1.0a with consumer key and certificate. Xero switched it off on 30 September 2021.
-    Private,
-}
-
-impl AppKind {
-    /// The word for it, as stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-        }
-    }
-}
-
-/// What was registered in the developer portal. Secrets stay in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct App {
-    /// The store's own id of it.
-    pub id: String,
-    /// Its kind.
-    pub kind: AppKind,
-    /// The consumer key (private apps).
-    pub client_id: String,
-    /// Where it is registered.
-    pub server: Server,
-    /// The certificate that was uploaded (private apps).
-    pub certificate: Certificate,
-    /// When it was stored.
-    pub created_at: SystemTime,
-}
+use crate::{App, Authorisation, Error, Server};
 
 /// One organisation in Xero.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +17,15 @@ pub struct Organisation {
     pub short_code: Option<String>,
 }
 
-/// The name that a person gives to an app and an organisation.
+/// The name that a person gives to an app, an authorisation and an organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// Its unique name.
     pub name: String,
     /// The app it uses.
     pub app: App,
+    /// The consent it acts under; private apps have none.
+    pub authorisation: Option<Authorisation>,
     /// The organisation it is pinned to; `None` until it was tested once.
     pub organisation: Option<Organisation>,
     /// True for the one that is used where none is named.
@@ -66,7 +34,7 @@ pub struct Connection {
     pub created_at: SystemTime,
     /// When a request last succeeded in a test.
     pub tested_at: Option<SystemTime>,
-    /// Sealed proof that name, app and organisation were put together by the store's owner.
+    /// Sealed proof that name, app, authorisation and organisation were put together by the store's owner.
     pub(crate) pin: Vec<u8>,
 }
 
@@ -89,6 +57,23 @@ pub struct NewPrivateConnection {
     pub make_default: bool,
     /// What to do where the name is taken: replace that connection in one step, or refuse.
     pub replace: bool,
+}
+
+/// A connection that acts under a stored authorisation, to be stored.
+#[derive(Debug, Clone)]
+pub struct NewConnection {
+    /// Its name; see [`check_name`].
+    pub name: String,
+    /// The authorisation's id.
+    pub authorisation: String,
+    /// The organisation it is pinned to.
+    pub organisation: Option<Organisation>,
+    /// Make it the default one. The first connection becomes the default in any case.
+    pub make_default: bool,
+    /// What to do where the name is taken: replace that connection in one step, or refuse.
+    pub replace: bool,
+    /// True where a request with it has succeeded just now.
+    pub tested: bool,
 }
 
 /// Says whether a text can be a connection's name: 1 to 64 characters, none of them a control character, no space at

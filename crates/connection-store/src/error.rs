@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use crate::AppKind;
+
 /// The errors of this crate. None carries a secret, a key or a statement's values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -97,6 +99,55 @@ pub enum Error {
     /// The stored key or certificate cannot be used.
     #[error("the stored key cannot be used")]
     Key(#[source] xero_certs::Error),
+    /// Nothing but a new login helps: Xero takes the refresh token no more, or there is none.
+    #[error("a person must log in again: {reason}")]
+    NeedsLogin {
+        /// The connections that wait for it, by name.
+        connections: Vec<String>,
+        /// What happened, in words for a person.
+        reason: String,
+    },
+    /// A token could not be had. The stored tokens are as good as before.
+    #[error("Xero did not give a new token")]
+    Auth(#[source] xero_auth_oauth2::Error),
+    /// Something else that Xero was asked for was not done.
+    #[error("Xero did not {asked}")]
+    Xero {
+        /// What it was asked for.
+        asked: &'static str,
+        /// What it answered.
+        source: xero_auth_oauth2::Error,
+    },
+    /// Another task or process has been refreshing the same authorisation for too long; try again. Nothing was
+    /// refreshed here.
+    #[error("another process is refreshing this authorisation and has not finished; nothing was refreshed")]
+    RefreshBusy,
+    /// There is no authorisation of that id (any more).
+    #[error("there is no authorisation {0}")]
+    NoSuchAuthorisation(String),
+    /// There is no app of that id (any more).
+    #[error("there is no app {0}")]
+    NoSuchApp(String),
+    /// The new consent was given to another app than the stored one.
+    #[error("the new login was for another app than the stored one")]
+    AppMismatch,
+    /// An app of this kind has nothing of the sort.
+    #[error("a {} app has no {wanted}", kind.as_str())]
+    WrongKind {
+        /// The app's kind.
+        kind: AppKind,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// The store has an app of a kind that this version does not know.
+    #[error("an app of the kind {kind:?} is unknown to this version")]
+    UnknownKind {
+        /// The word for the kind.
+        kind: String,
+    },
+    /// The login was begun too long ago; begin it again.
+    #[error("the login was begun too long ago")]
+    PendingExpired,
     /// The cryptographic library failed at something that should not fail.
     #[error("the cryptographic library could not {0}")]
     Crypto(&'static str),

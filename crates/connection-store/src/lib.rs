@@ -1,16 +1,33 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
+mod authorisation;
+mod clock;
 mod connection;
 mod error;
+mod grant;
+mod place;
 mod record;
+mod refresh;
+mod request;
 mod seal;
 mod server;
 mod sqlite;
 mod store;
 mod store_key;
 
-pub use connection::{App, AppKind, Connection, NewPrivateConnection, Organisation, check_name};
+pub use app::{App, AppKind, NewApp};
+pub use authorisation::{Access, Authorisation, NeedsLogin, NewAuthorisation};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisation, check_name};
 pub use error::{DatabaseError, Error};
+pub use refresh::Need;
+pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::{Server, is_loopback};
-pub use store::{ApiRequest, Authorisation, Store, sign_private};
+pub use store::Store;
 pub use store_key::{KeyBytes, Lock, Passphrase, StoreKey};
+/// What the public names above are made of, so that this crate can be linked alone.
+pub use xero_auth_oauth2::{
+    AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
+    TenantLink, User,
+};

@@ -1,84 +1,225 @@
 //! Rows of the database as values of this crate, and back.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rusqlite::Row;
+use xero_auth_oauth2::{RedirectUri, Scopes, User};
 use xero_certs::Certificate;
 
-use crate::{App, AppKind, Connection, Lock, Organisation, Server, store_key::WrappedKey};
+use crate::{
+    App, Authorisation, Connection, Error, Lock, NeedsLogin, Organisation, Server,
+    grant::StoredAuthorisation, refresh::REFRESH_LIFETIME, store_key::WrappedKey,
+};
 
 /// The end of the year 9999: later times are no times.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// The columns that [`ConnectionRecord::read`] reads.
-pub(crate) const SELECT_CONNECTION: &str = "SELECT c.name, c.organisation_id, c.organisation_name, \
-     c.organisation_short_code, c.is_default, c.created_at, c.tested_at, c.pin, \
-     a.id, a.kind, a.client_id, a.server, a.certificate, a.created_at \
-     FROM connections c JOIN apps a ON a.id = c.app";
+/// The columns that [`AppRecord::read`] reads, of the table named `a`.
+pub(crate) const APP: &str =
+    "a.id, a.kind, a.client_id, a.server, a.certificate, a.redirect_uris, a.created_at";
+const APP_COLUMNS: usize = 7;
 
-/// A connection as the database has it, not yet understood.
+/// The columns that [`AuthorisationRecord::read`] reads, of the table named `u`.
+pub(crate) const AUTHORISATION: &str = "u.id, u.app, u.generation, u.user_id, u.user_name, u.user_email, u.scopes, \
+     u.access_expires_at, u.refresh IS NOT NULL, u.refreshed_at, u.needs_login, u.needs_login_since, u.created_at";
+const AUTHORISATION_COLUMNS: usize = 13;
+
+/// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
+pub(crate) const TOKENS: &str = "u.consent, u.access, u.refresh, u.previous, u.spent_at, u.lease_until, \
+     u.intent_generation, u.intent_at";
+
+/// The columns that [`ConnectionRecord::read`] reads, after those of [`APP`] and [`AUTHORISATION`].
+pub(crate) const CONNECTION: &str = "c.name, c.organisation_id, c.organisation_name, c.organisation_short_code, \
+     c.is_default, c.created_at, c.tested_at, c.pin";
+
+/// An app as the database has it, not yet understood.
+pub(crate) struct AppRecord {
+    id: String,
+    kind: String,
+    client_id: String,
+    server: Option<String>,
+    certificate: Vec<u8>,
+    redirect_uris: String,
+    created_at: i64,
+}
+
+/// What may be shown of an authorisation, not yet understood.
+pub(crate) struct AuthorisationRecord {
+    id: String,
+    app: String,
+    generation: i64,
+    user: User,
+    scopes: String,
+    access_expires_at: Option<i64>,
+    has_refresh: bool,
+    refreshed_at: i64,
+    needs_login: Option<(String, i64)>,
+    created_at: i64,
+}
+
+/// A whole authorisation, not yet understood.
+pub(crate) struct TokensRecord {
+    authorisation: AuthorisationRecord,
+    consent: Option<String>,
+    access: Option<Vec<u8>>,
+    refresh: Option<Vec<u8>>,
+    previous: Option<(Vec<u8>, i64)>,
+    lease_until: Option<i64>,
+    intent: Option<(i64, i64)>,
+}
+
+/// A connection with what it stands for, not yet understood.
 pub(crate) struct ConnectionRecord {
+    app: AppRecord,
+    authorisation: Option<AuthorisationRecord>,
     name: String,
     organisation: Option<Organisation>,
     is_default: bool,
     created_at: i64,
     tested_at: Option<i64>,
     pin: Vec<u8>,
-    app: String,
-    kind: String,
-    client_id: String,
-    server: Option<String>,
-    certificate: Vec<u8>,
-    app_created_at: i64,
+}
+
+impl AppRecord {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            client_id: row.get(2)?,
+            server: row.get(3)?,
+            certificate: row.get(4)?,
+            redirect_uris: row.get(5)?,
+            created_at: row.get(6)?,
+        })
+    }
+
+    /// The app, unless the row holds what no version of this program writes.
+    pub(crate) fn finish(self, path: &Path) -> Result<App, Error> {
+        let kind = self.kind.parse()?;
+        let (certificate, private) = (&self.certificate, kind == crate::AppKind::Private);
+        let parts = || {
+            let server = self.server.as_deref().map_or(Ok(Server::xero()), Server::at).ok()?;
+            let certificate = match private {
+                true => Some(Certificate::read(certificate).ok()?),
+                false => None,
+            };
+            let uris: Result<_, _> = self.redirect_uris.lines().map(RedirectUri::parse).collect();
+            Some((server, certificate, uris.ok()?, system_time(self.created_at)?))
+        };
+        let (server, certificate, redirect_uris, created_at) = parts().ok_or_else(|| corrupt(path))?;
+        let (id, client_id) = (self.id, self.client_id);
+        Ok(App { id, kind, client_id, server, certificate, redirect_uris, created_at })
+    }
+}
+
+impl AuthorisationRecord {
+    /// Reads the columns from the one numbered `at` on.
+    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(at)?,
+            app: row.get(at + 1)?,
+            generation: row.get(at + 2)?,
+            user: User { id: row.get(at + 3)?, name: row.get(at + 4)?, email: row.get(at + 5)? },
+            scopes: row.get(at + 6)?,
+            access_expires_at: row.get(at + 7)?,
+            has_refresh: row.get(at + 8)?,
+            refreshed_at: row.get(at + 9)?,
+            needs_login: row.get::<_, Option<_>>(at + 10)?.zip(row.get(at + 11)?),
+            created_at: row.get(at + 12)?,
+        })
+    }
+
+    fn finish(self, path: &Path) -> Result<Authorisation, Error> {
+        self.understood().ok_or_else(|| corrupt(path))
+    }
+
+    fn understood(self) -> Option<Authorisation> {
+        let refreshed_at = system_time(self.refreshed_at)?;
+        let needs_login = match self.needs_login {
+            Some((reason, since)) => Some(NeedsLogin { reason, since: system_time(since)? }),
+            None => None,
+        };
+        Some(Authorisation {
+            id: self.id,
+            app: self.app,
+            user: self.user,
+            scopes: Scopes::parse_lenient(&self.scopes).ok()?,
+            access_expires_at: optional_time(self.access_expires_at)?,
+            refreshed_at,
+            refresh_expires_at: self.has_refresh.then_some(refreshed_at + REFRESH_LIFETIME),
+            needs_login,
+            created_at: system_time(self.created_at)?,
+            generation: self.generation,
+        })
+    }
+}
+
+impl TokensRecord {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let at = AUTHORISATION_COLUMNS;
+        Ok(Self {
+            authorisation: AuthorisationRecord::read(row, 0)?,
+            consent: row.get(at)?,
+            access: row.get(at + 1)?,
+            refresh: row.get(at + 2)?,
+            previous: row.get::<_, Option<_>>(at + 3)?.zip(row.get(at + 4)?),
+            lease_until: row.get(at + 5)?,
+            intent: row.get::<_, Option<_>>(at + 6)?.zip(row.get(at + 7)?),
+        })
+    }
+
+    pub(crate) fn finish(self, path: &Path) -> Result<StoredAuthorisation, Error> {
+        let authorisation = self.authorisation.finish(path)?;
+        let times = || {
+            let previous = match self.previous {
+                Some((sealed, spent_at)) => Some((sealed, system_time(spent_at)?)),
+                None => None,
+            };
+            let intent = self.intent.filter(|(generation, _)| *generation == authorisation.generation);
+            Some((previous, optional_time(self.lease_until)?, optional_time(intent.map(|(_, at)| at))?))
+        };
+        let (previous, lease_until, intent_at) = times().ok_or_else(|| corrupt(path))?;
+        let Self { consent, access, refresh, .. } = self;
+        Ok(StoredAuthorisation { authorisation, consent, access, refresh, previous, lease_until, intent_at })
+    }
 }
 
 impl ConnectionRecord {
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let organisation = match (row.get(1)?, row.get(2)?) {
-            (Some(id), Some(name)) => Some(Organisation { id, name, short_code: row.get(3)? }),
+        let at = APP_COLUMNS + AUTHORISATION_COLUMNS;
+        let organisation = match (row.get(at + 1)?, row.get(at + 2)?) {
+            (Some(id), Some(name)) => Some(Organisation { id, name, short_code: row.get(at + 3)? }),
             _ => None,
         };
+        let authorisation = match row.get::<_, Option<String>>(APP_COLUMNS)? {
+            Some(_) => Some(AuthorisationRecord::read(row, APP_COLUMNS)?),
+            None => None,
+        };
         Ok(Self {
-            name: row.get(0)?,
+            app: AppRecord::read(row)?,
+            authorisation,
+            name: row.get(at)?,
             organisation,
-            is_default: row.get(4)?,
-            created_at: row.get(5)?,
-            tested_at: row.get(6)?,
-            pin: row.get(7)?,
-            app: row.get(8)?,
-            kind: row.get(9)?,
-            client_id: row.get(10)?,
-            server: row.get(11)?,
-            certificate: row.get(12)?,
-            app_created_at: row.get(13)?,
+            is_default: row.get(at + 4)?,
+            created_at: row.get(at + 5)?,
+            tested_at: row.get(at + 6)?,
+            pin: row.get(at + 7)?,
         })
     }
 
     /// The connection, unless the row holds what no version of this program writes.
-    pub(crate) fn finish(self) -> Option<Connection> {
-        let kind = match self.kind.as_str() {
-            "private" => AppKind::Private,
-            _ => return None,
-        };
-        let app = App {
-            id: self.app,
-            kind,
-            client_id: self.client_id,
-            server: self.server.as_deref().map_or(Ok(Server::xero()), Server::at).ok()?,
-            certificate: Certificate::read(&self.certificate).ok()?,
-            created_at: system_time(self.app_created_at)?,
-        };
-        let tested_at = match self.tested_at {
-            Some(seconds) => Some(system_time(seconds)?),
-            None => None,
-        };
-        Some(Connection {
+    pub(crate) fn finish(self, path: &Path) -> Result<Connection, Error> {
+        Ok(Connection {
             name: self.name,
-            app,
+            app: self.app.finish(path)?,
+            authorisation: self.authorisation.map(|record| record.finish(path)).transpose()?,
             organisation: self.organisation,
             is_default: self.is_default,
-            created_at: system_time(self.created_at)?,
-            tested_at,
+            created_at: system_time(self.created_at).ok_or_else(|| corrupt(path))?,
+            tested_at: optional_time(self.tested_at).ok_or_else(|| corrupt(path))?,
             pin: self.pin,
         })
     }
@@ -98,7 +239,19 @@ pub(crate) fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since).unwrap_or(LAST_SECOND)
 }
 
-fn system_time(seconds: i64) -> Option<SystemTime> {
+pub(crate) fn system_time(seconds: i64) -> Option<SystemTime> {
     let since = u64::try_from(seconds).ok().filter(|_| seconds <= LAST_SECOND)?;
     UNIX_EPOCH.checked_add(Duration::from_secs(since))
+}
+
+/// `Some(None)` for no time, `None` for one that cannot be.
+fn optional_time(seconds: Option<i64>) -> Option<Option<SystemTime>> {
+    match seconds {
+        Some(seconds) => system_time(seconds).map(Some),
+        None => Some(None),
+    }
+}
+
+fn corrupt(path: &Path) -> Error {
+    Error::Corrupt(path.to_owned())
 }

@@ -14,14 +14,14 @@ const HEADER: usize = 5;
 const NONCE: usize = 12;
 
 /// The place of a sealed value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place<'a> {
     pub(crate) table: &'static str,
     pub(crate) column: &'static str,
     pub(crate) row: &'a str,
     pub(crate) generation: i64,
     /// What stands in clear beside the value and must not change without it, each part with its length before it.
-    pub(crate) bound: &'a str,
+    pub(crate) bound: String,
 }
 
 /// Values as one text from which no other values give the same.
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     const PLACE: Place<'static> =
-        Place { table: "apps", column: "secret", row: "a", generation: 1, bound: "" };
+        Place { table: "apps", column: "secret", row: "a", generation: 1, bound: String::new() };
 
     fn key() -> SealingKey {
         SealingKey::new(7, &[9; 32]).unwrap()
@@ -121,7 +121,7 @@ mod tests {
             Place { column: "certificate", ..PLACE },
             Place { row: "b", ..PLACE },
             Place { generation: 2, ..PLACE },
-            Place { bound: "1:a;", ..PLACE },
+            Place { bound: "1:a;".to_owned(), ..PLACE },
         ];
         for place in elsewhere {
             assert!(matches!(key().open(&place, &sealed), Err(Error::Tampered { .. })), "{place:?}");

@@ -1,6 +1,7 @@
 //! Which server an app is registered at: Xero, or one that stands in for it.
 
 use url::{Host, Url};
+use xero_auth_oauth2::Endpoints;
 
 use crate::Error;
 
@@ -45,6 +46,12 @@ impl Server {
     /// The address that stands in for Xero, if one does.
     pub fn address(&self) -> Option<&str> {
         self.0.as_ref().map(Url::as_str)
+    }
+
+    /// Where its identity server and the API of connecting are: Xero's own addresses, or the same paths under the
+    /// address that stands in for Xero.
+    pub fn endpoints(&self) -> Endpoints {
+        self.0.as_ref().map_or_else(Endpoints::xero, Endpoints::at)
     }
 
     /// Refuses a URL of any other server.
@@ -92,6 +99,14 @@ mod tests {
         ] {
             assert!(matches!(Server::at(bad), Err(Error::BadServer(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn endpoints_are_xeros_own_or_under_one_address() {
+        let token = |server: &Server| server.endpoints().token.to_string();
+        assert_eq!(token(&Server::xero()), "https://identity.xero.com/connect/token");
+        let mock = Server::at("http://127.0.0.1:8790").unwrap();
+        assert_eq!(token(&mock), "http://127.0.0.1:8790/connect/token");
     }
 
     #[test]

@@ -1,66 +1,53 @@
 //! The facade: what a program does with a store.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+mod access;
+mod at_xero;
+mod authorisations;
+mod connections;
+mod leader;
+mod pending;
 
-use url::Url;
-use xero_auth_oauth1::{ConsumerKey, Credentials, Request, Stamp};
-use xero_certs::{Certificate, PrivateKey};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::watch;
+use xero_auth_oauth2::Identity;
 
 use crate::{
-    AppKind, Connection, Error, Lock, NewPrivateConnection, Organisation, Server, StoreKey,
-    connection::check_name,
-    seal::{Place, SealingKey, bound, random_key},
-    sqlite::{AppRow, ConnectionRow, Sqlite, TestedRow},
+    Clock, Error, Lock, Server, StoreKey, SystemClock,
+    refresh::LONGEST_LEASE,
+    seal::{SealingKey, random_key},
+    sqlite::Sqlite,
     store_key::WrappedKey,
 };
 
-/// An open store: connections, and the key that opens their secrets.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than a call a lease lasts.
+const LEASE_SLACK: Duration = Duration::from_secs(15);
+
+/// An open store: connections, and the key that opens their secrets. Cheap to clone; clones share everything.
+///
+/// Its calls may block for as long as it takes to write to a disk; those that ask Xero are `async` and want a Tokio
+/// runtime.
+#[derive(Clone)]
 pub struct Store {
-    backend: Sqlite,
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    /// One HTTP client for each server, with the timeout.
+    identities: Arc<Mutex<HashMap<Option<String>, Identity>>>,
+}
+
+struct Shared {
+    backend: Mutex<Sqlite>,
     data_key: SealingKey,
-}
-
-/// A request that is to be made with a connection's authority.
-#[derive(Debug, Clone, Copy)]
-pub struct ApiRequest<'a> {
-    /// The HTTP method, in upper case.
-    pub method: &'a str,
-    /// The whole URL, at the connection's own server.
-    pub url: &'a Url,
-    /// The body, where it is form-encoded (`application/x-www-form-urlencoded`): OAuth 1.0a signs it.
-    pub form: Option<&'a str>,
-}
-
-/// What makes a request the connection's own. Its `Debug` does not print the value.
-pub struct Authorisation {
-    /// The value of the `Authorization` header. A secret for as long as the server accepts it.
-    header: String,
-    /// The text that was signed (OAuth 1.0a), to find out why a signature is refused.
-    base_string: String,
-}
-
-impl Authorisation {
-    /// The value of the `Authorization` header.
-    pub fn expose_header(&self) -> &str {
-        &self.header
-    }
-
-    /// The signature base string (RFC 5849 section 3.4.1). Holds no secret.
-    pub fn base_string(&self) -> &str {
-        &self.base_string
-    }
-}
-
-impl std::fmt::Debug for Authorisation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Authorisation([redacted])")
-    }
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("backend", &self.backend).finish_non_exhaustive()
-    }
+    /// How many calls that must not be broken off are under way.
+    leaders: watch::Sender<usize>,
 }
 
 impl Store {
@@ -69,10 +56,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Exists`] where there is a store already; nothing is changed then.
-    pub fn create(path: &Path, key: &StoreKey, key_path: &str, now: SystemTime) -> Result<Self, Error> {
+    pub fn create(path: &Path, key: &StoreKey, key_path: &str) -> Result<Self, Error> {
         let wrapped = WrappedKey::create(key, key_path)?;
-        let backend = Sqlite::create(path, &wrapped, now)?;
-        Ok(Self { backend, data_key: wrapped.open(key)? })
+        let backend = Sqlite::create(path, &wrapped, SystemTime::now())?;
+        Ok(Self::new(backend, wrapped.open(key)?))
     }
 
     /// How the store at `path` is locked. Needs no key.
@@ -91,189 +78,76 @@ impl Store {
         let mut failure = Error::NotFound(path.to_owned());
         for wrapped in backend.wrapped_keys()? {
             match wrapped.open(key) {
-                Ok(data_key) => return Ok(Self { backend, data_key }),
+                Ok(data_key) => return Ok(Self::new(backend, data_key)),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     }
 
-    /// All connections, ordered by name.
-    pub fn connections(&self) -> Result<Vec<Connection>, Error> {
-        self.backend.connections()
+    /// The same store with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
-    /// The connection of that name, or the default one.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchConnection`] or [`Error::NoDefault`], each with the names that there are.
-    pub fn connection(&self, name: Option<&str>) -> Result<Connection, Error> {
-        match (self.backend.connection(name)?, name) {
-            (Some(connection), _) => Ok(connection),
-            (None, Some(name)) => Err(self.no_such(name)?),
-            (None, None) => Err(Error::NoDefault { known: self.names()? }),
+    /// The same store with another limit to the time that one call to Xero may take in all: 30 seconds unless told, at
+    /// most nine minutes.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let timeout = timeout.min(LONGEST_LEASE - Duration::from_secs(60));
+        Self { timeout, identities: Arc::default(), ..self }
+    }
+
+    /// Where it reads the time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Waits until no refresh is under way that was begun through this store or a clone of it. A program calls it before
+    /// its runtime ends: a refresh that is broken off may cost a login.
+    pub async fn settled(&self) {
+        let mut leaders = self.shared.leaders.subscribe();
+        // It fails only where there is no store any more.
+        drop(leaders.wait_for(|count| *count == 0).await);
+    }
+
+    fn new(backend: Sqlite, data_key: SealingKey) -> Self {
+        let shared = Shared { backend: Mutex::new(backend), data_key, leaders: watch::Sender::new(0) };
+        Self {
+            shared: Arc::new(shared),
+            clock: Arc::new(SystemClock),
+            timeout: TIMEOUT,
+            identities: Arc::default(),
         }
     }
 
-    /// Stores a private app and a connection that uses it, both or neither; durable when this returns.
-    ///
-    /// # Errors
-    /// [`Error::NameTaken`] where the name is taken and `replace` is false, [`Error::BadName`], and
-    /// [`Error::Key`] where the certificate is not the key's.
-    pub fn add_private(&mut self, new: &NewPrivateConnection, now: SystemTime) -> Result<(), Error> {
-        check_name(&new.name)?;
-        if !new.certificate.belongs_to(&new.key) {
-            return Err(Error::Key(xero_certs::Error::KeyMismatch));
-        }
-        let id = new_id()?;
-        let secret = new.key.to_pkcs8_der().map_err(Error::Key)?;
-        let binding = app_binding(AppKind::Private, &new.consumer_key, &new.server, &new.certificate);
-        let pin = self.pin(&new.name, &id, new.organisation.as_ref())?;
-        let app = AppRow {
-            id: &id,
-            kind: AppKind::Private,
-            client_id: &new.consumer_key,
-            server: new.server.address(),
-            certificate: new.certificate.der(),
-            secret: &self.data_key.seal(&secret_place(&id, 1, &binding), &secret)?,
-        };
-        let row = ConnectionRow {
-            name: &new.name,
-            organisation: new.organisation.as_ref(),
-            pin: &pin,
-            make_default: new.make_default,
-            replace: new.replace,
-            tested_at: new.organisation.is_some().then_some(now),
-        };
-        match self.backend.add(&app, &row, now)? {
-            true => Ok(()),
-            false => Err(Error::NameTaken(new.name.clone())),
-        }
+    /// The database. Nobody awaits anything while holding it.
+    fn db(&self) -> MutexGuard<'_, Sqlite> {
+        // A panic has undone its transaction.
+        self.shared.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes connections, and each app that no other connection uses; all of them or none.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchConnection`] for the first name that does not exist.
-    pub fn remove(&mut self, names: &[String]) -> Result<(), Error> {
-        match self.backend.remove(names)?.first() {
-            Some(missing) => Err(self.no_such(missing)?),
-            None => Ok(()),
-        }
+    fn data_key(&self) -> &SealingKey {
+        &self.shared.data_key
     }
 
-    /// Makes one connection the default one.
-    pub fn set_default(&mut self, name: &str) -> Result<(), Error> {
-        if self.backend.set_default(name)? { Ok(()) } else { Err(self.no_such(name)?) }
+    fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
-    /// Notes that a test of the connection succeeded and pins it to the organisation that answered. False where it is
-    /// pinned to another one already: nothing is changed then.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime.
-    pub fn tested(
-        &mut self,
-        connection: &Connection,
-        seen: &Organisation,
-        now: SystemTime,
-    ) -> Result<bool, Error> {
-        let Connection { name, app, .. } = connection;
-        let pin = self.pin(name, &app.id, Some(seen))?;
-        if self.backend.tested(&TestedRow { name, app: &app.id, seen, pin: &pin }, now)? {
-            return Ok(true);
-        }
-        match self.backend.connection(Some(name))? {
-            Some(there) if there.app.id == app.id => Ok(false),
-            _ => Err(self.no_such(name)?),
-        }
-    }
-
-    /// Signs a request with a connection's authority. Each call has a fresh nonce: a request that is sent again must be
-    /// authorised again.
-    ///
-    /// # Errors
-    /// [`Error::OtherServer`] for a URL that is not at the connection's own server: nothing is signed for others.
-    pub fn authorise(
-        &self,
-        connection: &Connection,
-        request: &ApiRequest<'_>,
-        now: SystemTime,
-    ) -> Result<Authorisation, Error> {
-        let app = &connection.app;
-        app.server.admit(request.url)?;
-        self.check_pin(connection)?;
-        let Some((sealed, generation)) = self.backend.secret(&app.id)? else {
-            return Err(self.no_such(&connection.name)?);
-        };
-        let binding = app_binding(app.kind, &app.client_id, &app.server, &app.certificate);
-        let der = self.data_key.open(&secret_place(&app.id, generation, &binding), &sealed)?;
-        let key = PrivateKey::read(&der, None).map_err(Error::Key)?;
-        sign(&app.client_id, Arc::new(key), request, now)
-    }
-
-    /// Seals that this name stands for this app and organisation.
-    fn pin(&self, name: &str, app: &str, organisation: Option<&Organisation>) -> Result<Vec<u8>, Error> {
-        self.data_key.seal(&pin_place(name, &pin_binding(app, organisation)), &[])
-    }
-
-    fn check_pin(&self, connection: &Connection) -> Result<(), Error> {
-        let binding = pin_binding(&connection.app.id, connection.organisation.as_ref());
-        self.data_key.open(&pin_place(&connection.name, &binding), &connection.pin).map(drop)
-    }
-
-    fn names(&self) -> Result<Vec<String>, Error> {
-        Ok(self.connections()?.into_iter().map(|connection| connection.name).collect())
-    }
-
-    fn no_such(&self, name: &str) -> Result<Error, Error> {
-        Ok(Error::NoSuchConnection { name: name.to_owned(), known: self.names()? })
+    /// What speaks to a server.
+    fn identity(&self, server: &Server) -> Identity {
+        let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = server.address().map(str::to_owned);
+        identities.entry(address).or_insert_with(|| Identity::new(server.endpoints(), self.timeout)).clone()
     }
 }
 
-/// Signs with a private app's key, without a store: for a test before anything is saved.
-pub fn sign_private(
-    new: &NewPrivateConnection,
-    request: &ApiRequest<'_>,
-    now: SystemTime,
-) -> Result<Authorisation, Error> {
-    new.server.admit(request.url)?;
-    sign(&new.consumer_key, Arc::clone(&new.key), request, now)
-}
-
-fn sign(
-    consumer_key: &str,
-    key: Arc<PrivateKey>,
-    request: &ApiRequest<'_>,
-    now: SystemTime,
-) -> Result<Authorisation, Error> {
-    let consumer_key = ConsumerKey::parse(consumer_key).map_err(Error::Sign)?;
-    let credentials = Credentials::private_app(consumer_key, key);
-    let mut signable = Request::new(request.method, request.url);
-    if let Some(form) = request.form {
-        signable = signable.form(form);
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("backend", &*self.db()).finish_non_exhaustive()
     }
-    let stamp = Stamp::new(now).map_err(Error::Sign)?;
-    let signed = xero_auth_oauth1::sign(&signable, &credentials, &stamp).map_err(Error::Sign)?;
-    Ok(Authorisation { header: signed.authorization(), base_string: signed.base_string().to_owned() })
-}
-
-fn secret_place<'a>(app: &'a str, generation: i64, bound: &'a str) -> Place<'a> {
-    Place { table: "apps", column: "secret", row: app, generation, bound }
-}
-
-fn pin_place<'a>(name: &'a str, bound: &'a str) -> Place<'a> {
-    Place { table: "connections", column: "pin", row: name, generation: 0, bound }
-}
-
-/// What an app's secret belongs to: change any of it and the secret does not open.
-fn app_binding(kind: AppKind, client_id: &str, server: &Server, certificate: &Certificate) -> String {
-    let certificate = certificate.sha256().to_string();
-    bound(&[kind.as_str(), client_id, server.address().unwrap_or_default(), &certificate])
-}
-
-fn pin_binding(app: &str, organisation: Option<&Organisation>) -> String {
-    bound(&[app, organisation.map_or("", |organisation| &organisation.id)])
 }
 
 /// A random id of 32 hexadecimal digits.

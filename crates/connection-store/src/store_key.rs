@@ -117,7 +117,8 @@ impl WrappedKey {
     }
 
     fn place(&self) -> Place<'static> {
-        Place { table: "data_keys", column: "sealed", row: "", generation: i64::from(self.id), bound: "" }
+        let generation = i64::from(self.id);
+        Place { table: "data_keys", column: "sealed", row: "", generation, bound: String::new() }
     }
 
     fn changed(&self) -> Error {

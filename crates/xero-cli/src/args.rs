@@ -1,8 +1,18 @@
 //! The command line: every command, option and default.
 
+mod cert;
+mod connect;
+
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
+
+pub(crate) use self::{
+    cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
+    connect::{
+        Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
+    },
+};
 
 /// The connection manager for Xero
 ///
@@ -92,20 +102,30 @@ fn variable(name: &str) -> Option<OsString> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Connect an app and an organisation: a wizard on a terminal, or by options
-    Connect(Connect),
+    Connect(Box<Connect>),
     /// List the connections
     List,
     /// Show one connection
     Show(OneConnection),
     /// Make a real request with a connection and check the organisation
     Test(Test),
+    /// Print an access token, refreshed if need be
+    Token(Token),
+    /// Renew the tokens of a connection now
+    Refresh(OneConnection),
+    /// List the organisations that a connection's consent reaches; connect another of them
+    Orgs(Orgs),
+    /// Consent again for a connection, for the same organisation
+    Reauth(Reauth),
+    /// End a connection at Xero and remove it
+    Disconnect(Disconnect),
     /// Send a request with a connection's authority and print the answer
     Request(Request),
     /// Print the signed Authorization header for a request
     Sign(Sign),
     /// Make one connection the default
     Default(NamedConnection),
-    /// Remove connections and their keys from the store
+    /// Remove connections and their secrets from the store; Xero is not told
     Remove(Remove),
     /// Make, look at, check and convert certificates and key files
     #[command(subcommand)]
@@ -154,6 +174,56 @@ pub(crate) struct Remove {
     /// The connections
     #[arg(required = true)]
     pub(crate) names: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// `xeroctl token`.
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The connection; without it, the default one
+    pub(crate) name: Option<String>,
+    /// How long the token must still live, in seconds; an access token lives half an hour in all
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=1500))]
+    pub(crate) min_ttl: u64,
+}
+
+/// `xeroctl orgs`.
+#[derive(Debug, Args)]
+pub(crate) struct Orgs {
+    /// The connection; without it, the default one
+    pub(crate) name: Option<String>,
+    /// Make a connection for another organisation of the list: its name, id, or `all`; may be repeated
+    #[arg(long, value_name = "ORGANISATION")]
+    pub(crate) add: Vec<String>,
+    /// The name of the connection that --add makes; without it, taken from the organisation
+    #[arg(long, value_name = "NAME", requires = "add")]
+    pub(crate) r#as: Option<String>,
+}
+
+/// `xeroctl reauth`.
+#[derive(Debug, Args)]
+pub(crate) struct Reauth {
+    /// The connection; without it, the default one
+    pub(crate) name: Option<String>,
+    /// Scopes to ask for; without it, those granted before
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scopes: Option<String>,
+    #[command(flatten)]
+    pub(crate) secret: SecretSource,
+    #[command(flatten)]
+    pub(crate) consenting: Consenting,
+}
+
+/// `xeroctl disconnect`.
+#[derive(Debug, Args)]
+pub(crate) struct Disconnect {
+    /// The connection
+    pub(crate) name: String,
+    /// Only forget it here; Xero is not told
+    #[arg(long)]
+    pub(crate) local_only: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -212,172 +282,6 @@ pub(crate) struct Sign {
     /// Print the signature base string instead of the header
     #[arg(long)]
     pub(crate) base_string: bool,
-}
-
-/// The kind of app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// OAuth 1.0a private app; Xero switched it off on 30 September 2021
-    Private,
-}
-
-/// `xeroctl connect`.
-#[derive(Debug, Args)]
-pub(crate) struct Connect {
-    /// The connection's name; without it, asked for or taken from the organisation
-    pub(crate) name: Option<String>,
-    /// The kind of app
-    #[arg(long, value_enum)]
-    pub(crate) kind: Option<Kind>,
-    /// The consumer key from the portal
-    #[arg(long, value_name = "KEY")]
-    pub(crate) consumer_key: Option<String>,
-    /// The .pfx file with the private key and the certificate that was uploaded
-    #[arg(long, value_name = "PFX")]
-    pub(crate) certificate: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) password: PasswordSource,
-    /// Make it the default connection
-    #[arg(long)]
-    pub(crate) default: bool,
-    /// Replace the connection of that name
-    #[arg(long)]
-    pub(crate) replace: bool,
-    /// Save without a test request
-    #[arg(long)]
-    pub(crate) no_test: bool,
-}
-
-/// Where the password of a key file comes from.
-#[derive(Debug, Args, Clone)]
-#[group(multiple = false)]
-pub(crate) struct PasswordSource {
-    /// Read the key file's password from the next line of standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-    /// Read the key file's password from the first line of a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// The key file has no password
-    #[arg(long)]
-    pub(crate) no_password: bool,
-}
-
-/// Where the password of a new key file comes from.
-#[derive(Debug, Args, Clone)]
-#[group(multiple = false)]
-pub(crate) struct NewPasswordSource {
-    /// Read the new file's password from the next line of standard input
-    #[arg(long)]
-    pub(crate) new_password_stdin: bool,
-    /// Read the new file's password from the first line of a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) new_password_file: Option<PathBuf>,
-    /// Protect the new file with no password
-    #[arg(long)]
-    pub(crate) no_new_password: bool,
-}
-
-/// `xeroctl cert`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Cert {
-    /// Make a key pair: NAME.cer to upload, NAME.pfx to keep
-    New(CertNew),
-    /// Show what a .cer, .pfx or key file holds
-    Show(CertShow),
-    /// Check a .pfx: it opens, key and certificate match, it is valid now
-    Verify(CertVerify),
-    /// Rewrite a .pfx or key file in another form
-    Convert(CertConvert),
-}
-
-/// `xeroctl cert new`.
-#[derive(Debug, Args)]
-pub(crate) struct CertNew {
-    /// The files' path without an ending
-    #[arg(default_value = "xero", value_name = "FILES")]
-    pub(crate) base: PathBuf,
-    /// The name in the certificate, 1 to 64 characters; without it, the files' name
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) name: Option<String>,
-    /// The key's size
-    #[arg(long, default_value = "2048", value_parser = ["2048", "3072", "4096"])]
-    pub(crate) bits: String,
-    /// How long the certificate is valid, from now
-    #[arg(long, default_value_t = xero_certs::SelfSigned::DEFAULT_DAYS)]
-    pub(crate) days: u32,
-    #[command(flatten)]
-    pub(crate) password: PasswordSource,
-    /// Protect the .pfx in the old way that .NET Framework and Windows before Server 2019 need
-    #[arg(long)]
-    pub(crate) compatible: bool,
-    /// Write the .cer in DER (binary) form; the portal wanted the text form
-    #[arg(long)]
-    pub(crate) der: bool,
-    /// Replace files that exist
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-/// `xeroctl cert show`.
-#[derive(Debug, Args)]
-pub(crate) struct CertShow {
-    /// The file
-    pub(crate) file: PathBuf,
-    #[command(flatten)]
-    pub(crate) password: PasswordSource,
-}
-
-/// `xeroctl cert verify`.
-#[derive(Debug, Args)]
-pub(crate) struct CertVerify {
-    /// The .pfx file
-    pub(crate) file: PathBuf,
-    /// A .cer that must be the certificate in it
-    #[arg(long, value_name = "CER")]
-    pub(crate) cer: Option<PathBuf>,
-    /// Fail unless the certificate is valid for at least so many days more
-    #[arg(long, value_name = "DAYS", default_value_t = 0)]
-    pub(crate) min_days: u32,
-    #[command(flatten)]
-    pub(crate) password: PasswordSource,
-}
-
-/// What `cert convert` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    /// A .pfx protected with AES-256 and SHA-256
-    Pfx,
-    /// A .pfx protected with triple DES and SHA-1, for old Windows and .NET Framework
-    PfxCompatible,
-    /// The certificate in base 64 (PEM), for the portal
-    Cer,
-    /// The certificate in DER
-    Der,
-    /// The private key, unprotected, as PKCS#8 PEM
-    Key,
-}
-
-/// `xeroctl cert convert`.
-#[derive(Debug, Args)]
-pub(crate) struct CertConvert {
-    /// The file to read: a .pfx, or a private key (with --certificate, unless the file holds both)
-    pub(crate) input: PathBuf,
-    /// The file to write
-    pub(crate) output: PathBuf,
-    /// What to write; without it, the output's ending decides (.pfx, .p12, .cer, .crt, .der)
-    #[arg(long, value_enum)]
-    pub(crate) to: Option<Form>,
-    /// The certificate that belongs to the key, where the input is a key file
-    #[arg(long, value_name = "CER")]
-    pub(crate) certificate: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) password: PasswordSource,
-    #[command(flatten)]
-    pub(crate) new_password: NewPasswordSource,
-    /// Replace the output if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// `xeroctl store`.

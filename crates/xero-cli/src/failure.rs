@@ -1,11 +1,15 @@
 //! A command that failed: what, why, what to do next, and the exit status that says which kind.
 
+mod oauth2;
+
 use std::{error::Error as _, path::Path};
 
 use connection_store::Error as StoreError;
 use serde_json::{Value, json};
 use xero_auth_oauth1::{Problem, Retry};
 use xero_certs::Error as CertError;
+
+use crate::show::quoted;
 
 /// The kinds of failure; each is an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +171,10 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        // What Xero said is the failure itself; that a token was wanted for it is the lesser news.
+        if let StoreError::Auth(error) | StoreError::Xero { source: error, .. } = error {
+            return error.into();
+        }
         let failure = Self::new(kind_of(&error), error.to_string());
         let failure = match error.source() {
             Some(source) => failure.because(source),
@@ -186,6 +194,10 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
         StoreError::Busy => Kind::Temporary,
         StoreError::DiskFull => Kind::NotSaved,
+        StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
+        StoreError::RefreshBusy => Kind::Temporary,
+        StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
+        StoreError::NoSuchAuthorisation(_) => Kind::NoSuchConnection,
         StoreError::Exists(_) | StoreError::Key(_) | StoreError::Crypto(_) => Kind::Other,
         _ => Kind::StoreUnusable,
     }
@@ -223,6 +235,17 @@ fn hint_for(error: &StoreError) -> Option<String> {
         StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
         StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
         StoreError::Sign(error) => error.advice().to_owned(),
+        StoreError::NeedsLogin { connections, .. } => match connections.as_slice() {
+            [] => "connect it again with `xeroctl connect`".to_owned(),
+            [only] => format!("xeroctl reauth {}", quoted(only)),
+            [first, ..] => {
+                format!("xeroctl reauth {}; it is for all of: {}", quoted(first), connections.join(", "))
+            }
+        },
+        StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
+        StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
+        StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
+        StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
         _ => return None,
     })
 }

@@ -11,9 +11,10 @@ mod terminal_signals;
 mod ui;
 mod xero_api;
 
-use std::process::ExitCode;
+use std::{cell::OnceCell, process::ExitCode};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
+use tokio::runtime::Runtime;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     pub(crate) global: Global,
+    /// Made when something asynchronous is done first; one for the whole run, since connections live in it.
+    runtime: OnceCell<Runtime>,
 }
 
 fn main() -> ExitCode {
@@ -35,8 +38,8 @@ fn main() -> ExitCode {
     };
     cli.global.take_environment();
     start_log(cli.global.verbose);
-    let context =
-        Context { ui: Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input), global: cli.global };
+    let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input);
+    let context = Context { ui, global: cli.global, runtime: OnceCell::new() };
     match run(&context, &cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -52,6 +55,11 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::List => commands::list::run(context),
         Command::Show(args) => commands::show::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
+        Command::Token(args) => commands::token::run(context, args),
+        Command::Refresh(args) => commands::refresh::run(context, args),
+        Command::Orgs(args) => commands::orgs::run(context, args),
+        Command::Reauth(args) => commands::reauth::run(context, args),
+        Command::Disconnect(args) => commands::disconnect::run(context, args),
         Command::Request(args) => commands::request::run(context, args),
         Command::Sign(args) => commands::sign::run(context, args),
         Command::Default(args) => commands::default::run(context, args),
@@ -68,11 +76,14 @@ fn run(context: &Context, command: &Command) -> Outcome {
 impl Context {
     /// Runs the asynchronous part of a command.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?
-            .block_on(work)
+        if self.runtime.get().is_none() {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?;
+            drop(self.runtime.set(runtime));
+        }
+        self.runtime.get().expect("it was made above, if not before").block_on(work)
     }
 
     /// How long a request may take in all.

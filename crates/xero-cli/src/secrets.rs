@@ -5,13 +5,14 @@ use std::{
     fs,
     io::{self, BufRead},
     path::Path,
+    process::{Command, Stdio},
 };
 
 use xero_certs::{Error as CertError, Password, Pfx};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{NewPasswordSource, PasswordSource},
+    args::{NewPasswordSource, PasswordSource, SecretSource},
     failure::{Failure, Outcome},
     ui::Ui,
 };
@@ -43,6 +44,49 @@ impl PasswordSource {
     }
 }
 
+impl PasswordSource {
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self.source(), Source::Unsaid)
+    }
+}
+
+impl SecretSource {
+    pub(crate) fn is_given(&self) -> bool {
+        self.client_secret_stdin || self.client_secret_file.is_some() || self.client_secret_command.is_some()
+    }
+}
+
+/// The client secret, or `None` where the options do not say.
+pub(crate) fn client_secret(source: &SecretSource) -> Outcome<Option<Zeroizing<String>>> {
+    Ok(match source {
+        SecretSource { client_secret_stdin: true, .. } => Some(stdin_line("the client secret")?),
+        SecretSource { client_secret_file: Some(path), .. } => Some(file_line(path)?),
+        SecretSource { client_secret_command: Some(command), .. } => Some(command_line(command)?),
+        _ => None,
+    })
+}
+
+/// The first line that a command prints. What it says on standard error is seen; its status must be 0.
+fn command_line(command: &str) -> Outcome<Zeroizing<String>> {
+    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let failed = |why: String| {
+        Failure::usage(format!("the command for the client secret {why}"))
+            .hint("run the command by hand: it must print the secret and nothing before it")
+    };
+    let output = Command::new(shell)
+        .args([option, command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed("cannot be run".to_owned()).because(&error))?;
+    let printed = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        let status = output.status.code().map_or("a signal".to_owned(), |code| format!("status {code}"));
+        return Err(failed(format!("ended with {status}")));
+    }
+    first_line(&printed, "the command's output")
+}
+
 impl NewPasswordSource {
     pub(crate) fn source(&self) -> Source<'_> {
         match self {
@@ -58,7 +102,7 @@ impl Source<'_> {
     /// The password, or `None` where the options do not say.
     fn read(&self) -> Outcome<Option<Choice>> {
         Ok(match self {
-            Self::Stdin => Some(Some(Password::new(stdin_line()?.as_str()))),
+            Self::Stdin => Some(Some(Password::new(stdin_line("a password")?.as_str()))),
             Self::File(path) => Some(Some(Password::new(file_line(path)?.as_str()))),
             Self::Nothing => Some(None),
             Self::Unsaid => None,
@@ -136,7 +180,7 @@ pub(crate) fn read_small(path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
 }
 
 /// The first line of a file, without its line end.
-fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
+pub(crate) fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
     first_line(&read_small(path)?, &path.display().to_string())
 }
 
@@ -152,7 +196,7 @@ fn too_long(place: &str) -> Failure {
 }
 
 /// The next line of standard input, without its line end.
-fn stdin_line() -> Outcome<Zeroizing<String>> {
+pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
     thread_local!(static STDIN: RefCell<io::BufReader<io::Stdin>> = RefCell::new(io::BufReader::new(io::stdin())));
     let mut line = Zeroizing::new(String::new());
     STDIN
@@ -162,8 +206,8 @@ fn stdin_line() -> Outcome<Zeroizing<String>> {
         return Err(too_long("standard input"));
     }
     if line.is_empty() {
-        return Err(Failure::usage("standard input ended where a password was to come")
-            .hint("give a line for each password, the old file's first"));
+        return Err(Failure::usage(format!("standard input ended where {what} was to come"))
+            .hint("give a line for each secret, in the order of the command's help"));
     }
     let length = line.trim_end_matches(['\n', '\r']).len();
     line.truncate(length);

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, time::SystemTime};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use connection_store::Connection;
+use connection_store::{AppKind, Authorisation, Connection, User};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use xero_certs::Certificate;
@@ -12,12 +12,68 @@ use crate::ui::one_line;
 
 /// Said wherever a private app is offered or used against Xero itself.
 pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
-     What works at Xero today is OAuth 2.0: a web app, a desktop app (PKCE) or a custom connection. \
-     This version of xeroctl connects private apps only: they work with servers that still speak OAuth 1.0a; name one \
-     with --xero-url.";
+     What works at Xero today is OAuth 2.0: `xeroctl connect --kind web`, `desktop` or `custom`. \
+     Private apps work with servers that still speak OAuth 1.0a; name one with --xero-url.";
+
+const DAY: u64 = 24 * 60 * 60;
 
 /// The same in a few words, for lists.
 pub(crate) const RETIRED_SHORT: &str = "switched off by Xero on 30 September 2021";
+
+/// A kind of app in one line, for a choice.
+pub(crate) fn kind_line(kind: AppKind) -> &'static str {
+    match kind {
+        AppKind::Web => {
+            "web app: client id and secret, one consent in a browser; free for up to 5 organisations"
+        }
+        AppKind::Desktop => {
+            "desktop app (PKCE): client id, no secret, one consent in a browser; free for up to 5 organisations"
+        }
+        AppKind::Custom => {
+            "custom connection: no browser, one organisation; paid by the month; AU, NZ, UK and US only"
+        }
+        AppKind::Private => {
+            "private app (OAuth 1.0a): a certificate; switched off by Xero on 30 September 2021"
+        }
+        other => other.as_str(),
+    }
+}
+
+/// A connection's name as a shell takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
+    if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+/// `Ada Byron (ada@example.com)`, as far as it is known.
+pub(crate) fn user(user: &User) -> String {
+    match (&user.name, &user.email) {
+        (Some(name), Some(email)) => format!("{name} ({email})"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => "a user whose name Xero did not give".to_owned(),
+    }
+}
+
+/// `14:05:12 UTC`.
+pub(crate) fn clock_time(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(format_description!("[hour]:[minute]:[second] UTC")).unwrap_or_default()
+}
+
+/// How long a connection is good for without anybody: its certificate, its login, or nothing that ends.
+pub(crate) fn left(connection: &Connection, now: SystemTime) -> String {
+    if let Some(certificate) = &connection.app.certificate {
+        return days_left(certificate, now);
+    }
+    match &connection.authorisation {
+        Some(Authorisation { needs_login: Some(_), .. }) => "log in again".to_owned(),
+        Some(Authorisation { refresh_expires_at: Some(ends), .. }) => match ends.duration_since(now) {
+            Ok(left) if left.as_secs() >= 2 * DAY => format!("{} days left", left.as_secs() / DAY),
+            Ok(_) => "ends within 2 days".to_owned(),
+            Err(_) => "log in again".to_owned(),
+        },
+        _ => "no end".to_owned(),
+    }
+}
 
 /// `2026-11-21`, in UTC.
 pub(crate) fn date(at: SystemTime) -> String {
@@ -94,17 +150,40 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
     let organisation = connection.organisation.as_ref().map(|organisation| {
         json!({ "id": organisation.id, "name": organisation.name, "short_code": organisation.short_code })
     });
-    json!({
+    let private = connection.app.kind == AppKind::Private;
+    let mut document = json!({
         "name": connection.name,
         "default": connection.is_default,
         "kind": connection.app.kind.as_str(),
         "server": server(connection),
-        "retired": connection.app.server.address().is_none(),
-        "consumer_key": connection.app.client_id,
+        "retired": private && connection.app.server.address().is_none(),
+        (if private { "consumer_key" } else { "client_id" }): connection.app.client_id,
         "organisation": organisation,
-        "certificate": certificate_json(&connection.app.certificate, now),
-        "created_at": timestamp(connection.created_at),
-        "tested_at": connection.tested_at.map(timestamp),
+    });
+    if let Some(certificate) = &connection.app.certificate {
+        document["certificate"] = certificate_json(certificate, now);
+    }
+    if let Some(authorisation) = &connection.authorisation {
+        document["login"] = login_json(authorisation);
+    }
+    document["created_at"] = timestamp(connection.created_at).into();
+    document["tested_at"] = connection.tested_at.map(timestamp).into();
+    document
+}
+
+fn login_json(login: &Authorisation) -> Value {
+    let User { id, name, email } = &login.user;
+    let again = login
+        .needs_login
+        .as_ref()
+        .map(|needs| json!({ "reason": needs.reason, "since": timestamp(needs.since) }));
+    json!({
+        "user": { "id": id, "name": name, "email": email },
+        "scopes": login.scopes.iter().collect::<Vec<_>>(),
+        "access_expires_at": login.access_expires_at.map(timestamp),
+        "refreshed_at": timestamp(login.refreshed_at),
+        "expires_at": login.refresh_expires_at.map(timestamp),
+        "needs_login": again,
     })
 }
 

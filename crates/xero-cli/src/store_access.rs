@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::Duration,
 };
 
 use connection_store::{Error as StoreError, KeyBytes, Lock, Store, StoreKey};
@@ -63,7 +63,7 @@ pub(crate) fn open(ui: &Ui, global: &Global) -> Outcome<Store> {
     let lock = Store::lock(&path)?;
     tracing::debug!(path = %path.display(), ?lock, "opening the store");
     let key = key_for(ui, global, &lock)?;
-    Ok(Store::open(&path, &key)?)
+    Ok(Store::open(&path, &key)?.with_timeout(Duration::from_secs(global.timeout)))
 }
 
 /// Opens the store, or prepares to make one by the options given or by asking.
@@ -99,7 +99,7 @@ impl NewStore {
         if let Some((path, contents)) = &self.key_file {
             write_key_file(path, contents)?;
         }
-        match Store::create(&self.path, &self.key, &self.key_path, SystemTime::now()) {
+        match Store::create(&self.path, &self.key, &self.key_path) {
             Ok(store) => {
                 self.report(ui);
                 Ok(store)

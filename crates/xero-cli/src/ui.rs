@@ -1,9 +1,14 @@
 //! Talking with people: data on standard output, talk on standard error, questions only on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
 
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use inquire::{
-    InquireError, Password as PasswordPrompt, PasswordDisplayMode, Select, Text, validator::Validation,
+    InquireError, MultiSelect, Password as PasswordPrompt, PasswordDisplayMode, Select, Text,
+    list_option::ListOption, validator::Validation,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,6 +20,8 @@ use crate::{
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
 pub(crate) const SCHEMA: u32 = 1;
+/// How often a spinner moves.
+const TICK: Duration = Duration::from_millis(120);
 
 /// How this run talks.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +78,29 @@ impl Ui {
         if !self.quiet {
             print_line(text.as_ref());
         }
+    }
+
+    /// What a person must be told to go on, on standard error, also with `--quiet`.
+    pub(crate) fn tell(&self, text: impl AsRef<str>) {
+        print_line(text.as_ref());
+    }
+
+    /// Shows on a terminal that something is waited for and how long still, until it is dropped.
+    pub(crate) fn spinner(&self, what: &'static str, limit: Duration) -> Spinner {
+        if self.quiet || !self.interactive {
+            return Spinner(ProgressBar::hidden());
+        }
+        let left = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let left = limit.saturating_sub(state.elapsed()).as_secs();
+            // A line that cannot be formed is not shown.
+            write!(out, "{}:{:02}", left / 60, left % 60).ok();
+        };
+        let style = ProgressStyle::with_template("{spinner} {msg} ({left} left; Ctrl-C ends it)")
+            .expect("a constant template")
+            .with_key("left", left);
+        let bar = ProgressBar::new_spinner().with_style(style).with_message(what);
+        bar.enable_steady_tick(TICK);
+        Spinner(bar)
     }
 
     /// A warning, on standard error, also with `--quiet`.
@@ -132,6 +162,30 @@ impl Ui {
         Select::new(question, choices).raw_prompt().map(|chosen| chosen.index).map_err(refused)
     }
 
+    /// Asks for one or more of several things, of which the first `preset` are chosen already; gives their indices.
+    pub(crate) fn choose_many(
+        &self,
+        question: &str,
+        choices: Vec<String>,
+        preset: usize,
+    ) -> Outcome<Vec<usize>> {
+        self.must_be_interactive(question)?;
+        let at_least_one = |chosen: &[ListOption<&String>]| {
+            Ok(match chosen {
+                [] => Validation::Invalid("Choose at least one with the space bar.".into()),
+                _ => Validation::Valid,
+            })
+        };
+        let first: Vec<usize> = (0..preset).collect();
+        let chosen = MultiSelect::new(question, choices)
+            .with_default(&first)
+            .with_validator(at_least_one)
+            .with_help_message("space chooses, Enter goes on, letters filter")
+            .raw_prompt()
+            .map_err(refused)?;
+        Ok(chosen.into_iter().map(|one| one.index).collect())
+    }
+
     /// Asks yes or no; no is the answer of an empty line.
     pub(crate) fn confirm(&self, question: &str) -> Outcome<bool> {
         self.must_be_interactive(question)?;
@@ -162,6 +216,15 @@ impl Ui {
         }
         Err(Failure::usage(format!("an answer is missing and no one can be asked: {question}"))
             .hint("give it as an option; `xeroctl help COMMAND` lists them"))
+    }
+}
+
+/// Something is waited for; gone when it is dropped.
+pub(crate) struct Spinner(ProgressBar);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

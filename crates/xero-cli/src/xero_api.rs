@@ -1,24 +1,28 @@
 //! Requests to Xero's API with a connection's authority.
 
+mod refusal;
+
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, Authorisation, Connection, Error as StoreError, NewPrivateConnection, Organisation, Server,
-    Store, sign_private,
+    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
+    sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
 use serde::Deserialize;
 use url::Url;
 use xero_auth_oauth1::{Answer, Problem, Retry};
+use xero_auth_oauth2::{ApiAnswer, ApiProblem};
 
+use self::refusal::refused_at;
+pub(crate) use self::refusal::{Refusal, no_token, refused};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    show,
     ui::one_line,
 };
 
@@ -52,17 +56,42 @@ pub(crate) enum Authority<'a> {
 }
 
 impl Authority<'_> {
-    fn authorise(&self, request: &ApiRequest<'_>, now: SystemTime) -> Result<Authorisation, StoreError> {
-        match self {
-            Self::Stored(store, connection) => store.authorise(connection, request, now),
-            Self::New(new) => sign_private(new, request, now),
-        }
+    async fn authorise(&self, request: &ApiRequest<'_>) -> Outcome<RequestHeaders> {
+        Ok(match self {
+            Self::Stored(store, connection) => {
+                store.authorise(connection, request).await.map_err(|error| no_token(error, connection))?
+            }
+            Self::New(new) => sign_private(new, request, SystemTime::now())?,
+        })
     }
 
     fn server(&self) -> &Server {
         match self {
             Self::Stored(_, connection) => &connection.app.server,
             Self::New(new) => &new.server,
+        }
+    }
+
+    fn kind(&self) -> AppKind {
+        match self {
+            Self::Stored(_, connection) => connection.app.kind,
+            Self::New(_) => AppKind::Private,
+        }
+    }
+
+    /// True where the same call may succeed with a new signature or token, which is then had.
+    async fn try_again(&self, refusal: &Refusal, headers: &RequestHeaders) -> Outcome<bool> {
+        match (self, refusal, headers.generation()) {
+            (_, Refusal::Signed(problem), _) => Ok(problem.retry() == Retry::SignAgain),
+            (
+                Self::Stored(store, connection),
+                Refusal::Bearer(ApiProblem::TokenExpired | ApiProblem::TokenInvalid),
+                Some(generation),
+            ) => {
+                let fresh = store.access(connection, Need::fresh(generation)).await;
+                fresh.map(|_| true).map_err(|error| no_token(error, connection))
+            }
+            _ => Ok(false),
         }
     }
 }
@@ -150,29 +179,32 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
     base.join(&relative).map_err(bad)
 }
 
-/// Sends a call, authorised anew, and once more where the server asks for a fresh signature.
+/// Sends a call, authorised anew, and once more where a fresh signature or token may help.
 pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
     let client = client(&call.url, timeout)?;
-    let reply = send_once(&client, call, authority).await?;
-    match reply.problem() {
-        Some(problem) if problem.retry() == Retry::SignAgain => {
-            tracing::info!(%problem, "signing again");
-            send_once(&client, call, authority).await
+    let headers = authority.authorise(&call.signable()?).await?;
+    let reply = send_once(&client, call, &headers).await?;
+    match reply.refusal(authority.kind()) {
+        Some(refusal) if authority.try_again(&refusal, &headers).await? => {
+            tracing::info!("refused; once more with a fresh authorisation");
+            let headers = authority.authorise(&call.signable()?).await?;
+            send_once(&client, call, &headers).await
         }
         _ => Ok(reply),
     }
 }
 
-async fn send_once(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
-    let authorisation = authority.authorise(&call.signable()?, SystemTime::now())?;
-    let mut header = HeaderValue::from_str(authorisation.expose_header())
-        .map_err(|_| Failure::new(Kind::Other, "the signature cannot be sent as a header"))?;
-    header.set_sensitive(true);
+async fn send_once(client: &Client, call: &Call, authorisation: &RequestHeaders) -> Outcome<Reply> {
     let mut request = client
         .request(call.method.clone(), call.url.clone())
         .header(ACCEPT, "application/json")
-        .headers(call.headers.clone())
-        .header(AUTHORIZATION, header);
+        .headers(call.headers.clone());
+    for (name, value) in authorisation.iter() {
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| Failure::new(Kind::Other, format!("{name} cannot be sent as a header")))?;
+        value.set_sensitive(true);
+        request = request.header(name, value);
+    }
     if let Some(body) = &call.body {
         request = request.body(body.clone());
     }
@@ -201,46 +233,56 @@ impl Reply {
     }
 
     /// Why the call was refused, if it was.
-    pub(crate) fn problem(&self) -> Option<Problem> {
+    pub(crate) fn refusal(&self, kind: AppKind) -> Option<Refusal> {
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+            .collect();
+        let status = self.status.as_u16();
+        if kind != AppKind::Private {
+            return ApiProblem::read(&ApiAnswer { status, headers: &headers, body: &self.body })
+                .map(Refusal::Bearer);
+        }
         if self.status.is_success() {
             return None;
         }
-        let mut answer = Answer::new(self.status.as_u16(), &self.body);
-        for (name, value) in &self.headers {
-            if let Ok(value) = value.to_str() {
-                answer = answer.header(name.as_str(), value);
-            }
-        }
-        Some(Problem::read(&answer, SystemTime::now()))
+        let answer = Answer::new(status, &self.body);
+        let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+        Some(Refusal::Signed(Problem::read(&answer, SystemTime::now())))
     }
 
     /// The failure of a refused call.
-    pub(crate) fn into_success(self, server: &Server) -> Outcome<Self> {
-        match self.problem() {
-            Some(problem) => Err(refusal(problem, server)),
-            None => Ok(self),
+    pub(crate) fn into_success(self, authority: &Authority<'_>) -> Outcome<Self> {
+        match (self.refusal(authority.kind()), authority) {
+            (None, _) => Ok(self),
+            (Some(refusal), Authority::Stored(_, connection)) => Err(refused(refusal, connection)),
+            (Some(refusal), Authority::New(new)) => Err(refused_at(refusal, &new.server)),
         }
     }
-}
-
-/// A refusal, with what to know of private apps where it came from Xero itself.
-pub(crate) fn refusal(problem: Problem, server: &Server) -> Failure {
-    let failure = Failure::from(problem);
-    if failure.kind == Kind::Refused && server.address().is_none() {
-        return failure.hint(show::RETIRED);
-    }
-    failure
 }
 
 /// Fetches the organisation that a connection reaches: the test of a connection.
 pub(crate) async fn organisation(timeout: Duration, authority: &Authority<'_>) -> Outcome<Organisation> {
     let call = Call { limit: MAX_ORGANISATION, ..Call::new(authority.server(), "GET", "Organisation")? };
-    let reply = send(&call, timeout, authority).await?.into_success(authority.server())?;
+    let reply = send(&call, timeout, authority).await?.into_success(authority)?;
     let found: Organisations = serde_json::from_slice(&reply.body).map_err(|_| not_xero(&call.url))?;
     let first = found.organisations.into_iter().next().ok_or_else(|| not_xero(&call.url))?;
-    let short = |text: &str| one_line(text).chars().take(MAX_NAME).collect::<String>();
-    let short_code = first.short_code.as_deref().map(short);
-    Ok(Organisation { id: short(&first.id), name: short(&first.name), short_code })
+    Ok(Organisation {
+        id: short(&first.id),
+        name: short(&first.name),
+        short_code: first.short_code.as_deref().map(short),
+    })
+}
+
+/// An organisation in the form in which it is kept.
+pub(crate) fn kept(found: &xero_auth_oauth2::Organisation) -> Organisation {
+    let short_code = found.short_code.as_deref().map(short);
+    Organisation { id: short(&found.id), name: short(&found.name), short_code }
+}
+
+fn short(text: &str) -> String {
+    one_line(text).chars().take(MAX_NAME).collect()
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,9 @@
 //! The terminal that the demo shows: commands as a person types them, and what they really print.
 
 use std::cell::Cell;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, PipeReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::{env, fs, io};
 
 use tempfile::TempDir;
@@ -15,6 +15,9 @@ const LINES: usize = 25;
 
 /// A line too, counted in characters.
 const WIDTH: usize = 700;
+
+/// A part of every address that a person opens.
+const LOGIN: &str = "/connect/authorize?";
 
 /// A folder to work in, which is also the home of the person, and `xeroctl`.
 pub(super) struct Shell {
@@ -54,27 +57,31 @@ impl Shell {
 
     /// Runs `xeroctl` and shows what it prints; any other exit status than the expected one ends the demo.
     pub(super) fn run(&self, arguments: &[&str], expected: i32) -> Result<(), Stop> {
+        let mut running = self.start(arguments)?;
+        running.rest()?;
+        print_cut(&running.said);
+        running.end(expected)
+    }
+
+    /// Runs `xeroctl`, which must succeed, and gives what it printed.
+    pub(super) fn read(&self, arguments: &[&str]) -> Result<String, Stop> {
+        let mut running = self.start(arguments)?;
+        running.rest()?;
+        print_cut(&running.said);
+        running.end(0)?;
+        Ok(std::mem::take(&mut running.said))
+    }
+
+    /// Starts `xeroctl`.
+    pub(super) fn start(&self, arguments: &[&str]) -> Result<Running, Stop> {
         let typed = arguments.iter().map(|argument| quoted(argument)).collect::<Vec<_>>().join(" ");
         println!("\n$ xeroctl {typed}");
-        let (output, status) =
-            self.output(arguments).map_err(|error| Stop::because("cannot run xeroctl", &error))?;
-        print_cut(&output);
-        match status {
-            Some(status) if status == expected => {
-                if status != 0 {
-                    println!("[exit status {status}]");
-                }
-                Ok(())
-            }
-            status => Err(Stop::new(format!(
-                "`xeroctl {typed}` ended with {status:?}, the demo expects {expected}"
-            ))),
-        }
+        self.spawn(arguments, typed).map_err(|error| Stop::because("cannot run xeroctl", &error))
     }
 
     /// Standard output and standard error in the order in which they come, as on a terminal.
-    fn output(&self, arguments: &[&str]) -> io::Result<(String, Option<i32>)> {
-        let (mut reader, writer) = io::pipe()?;
+    fn spawn(&self, arguments: &[&str], typed: String) -> io::Result<Running> {
+        let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.xeroctl);
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.stdout(writer.try_clone()?).stderr(writer);
@@ -85,11 +92,73 @@ impl Shell {
         for home in ["HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
             command.env(home, self.folder.path());
         }
-        let mut child = command.spawn()?;
+        let child = command.spawn()?;
         drop(command); // the last writer of the pipe here: reading ends when the child does
-        let mut output = Vec::new();
-        reader.read_to_end(&mut output)?;
-        Ok((String::from_utf8_lossy(&output).into_owned(), child.wait()?.code()))
+        Ok(Running { child, output: BufReader::new(reader), said: String::new(), typed })
+    }
+}
+
+/// `xeroctl` at work. It ends when this is dropped, also by a panic.
+pub(super) struct Running {
+    child: Child,
+    output: BufReader<PipeReader>,
+    said: String,
+    typed: String,
+}
+
+impl Running {
+    /// Shows what it prints until it has printed the address that a person opens.
+    pub(super) fn address(&mut self) -> Result<String, Stop> {
+        let mut line = String::new();
+        while !line.contains(LOGIN) {
+            line.clear();
+            let read = self.output.read_line(&mut line);
+            if read.map_err(|error| Stop::because("cannot read what xeroctl says", &error))? == 0 {
+                return Err(Stop::new("xeroctl printed no address"));
+            }
+            print_cut(&line);
+        }
+        Ok(line.trim().to_owned())
+    }
+
+    /// Shows what it still prints, and waits for its end.
+    pub(super) fn finish(mut self, expected: i32) -> Result<(), Stop> {
+        self.rest()?;
+        print_cut(&self.said);
+        self.end(expected)
+    }
+
+    fn rest(&mut self) -> Result<(), Stop> {
+        let mut rest = Vec::new();
+        let read = self.output.read_to_end(&mut rest);
+        read.map_err(|error| Stop::because("cannot read what xeroctl says", &error))?;
+        self.said = String::from_utf8_lossy(&rest).into_owned();
+        Ok(())
+    }
+
+    fn end(&mut self, expected: i32) -> Result<(), Stop> {
+        let status = self.child.wait().map_err(|error| Stop::because("xeroctl is gone", &error))?.code();
+        match status {
+            Some(status) if status == expected => {
+                if status != 0 {
+                    println!("[exit status {status}]");
+                }
+                Ok(())
+            }
+            status => {
+                let typed = &self.typed;
+                Err(Stop::new(format!(
+                    "`xeroctl {typed}` ended with {status:?}, the demo expects {expected}"
+                )))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _gone_already = self.child.wait();
     }
 }
 

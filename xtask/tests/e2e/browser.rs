@@ -33,7 +33,7 @@ const FLAGS: [&str; 14] = [
     "--no-first-run",
     "--no-default-browser-check",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
     "--force-color-profile=srgb",
     "--remote-debugging-pipe",
 ];
@@ -48,7 +48,7 @@ const FLAWS: &str = r#"
     if (width > arguments[0]) flaws.push(`the page is ${width} pixels wide`);
     if (document.styleSheets.length !== 1) flaws.push("the style sheet was not let in");
     for (const field of document.querySelectorAll("input, select, textarea")) {
-        if (![...field.labels].some((label) => label.innerText.trim())) flaws.push(`no label: ${field.outerHTML}`);
+        if (!field.ariaLabel && ![...field.labels].some((label) => label.innerText.trim())) flaws.push(`no label: ${field.outerHTML}`);
         if (field.readOnly && field.scrollWidth > field.clientWidth) flaws.push(`cut off: ${field.outerHTML}`);
         const marked = field.type === "checkbox" || getComputedStyle(field).borderTopWidth === "2px";
         if (field.ariaInvalid === "true" && !marked) flaws.push(`looks right but is not: ${field.outerHTML}`);
@@ -70,7 +70,7 @@ pub(crate) struct Browser {
     _chromedriver: Chromedriver,
     runtime: Runtime,
     /// What Chromium and chromedriver take for the home; emptied after both.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Browser {
@@ -80,7 +80,7 @@ impl Browser {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let chromedriver = Chromedriver::start(home.path());
         let driver = runtime.block_on(session(&chromedriver, home.path())).unwrap();
-        Self { driver: Some(driver), _chromedriver: chromedriver, runtime, _home: home }
+        Self { driver: Some(driver), _chromedriver: chromedriver, runtime, home }
     }
 
     pub(crate) fn open(&self, url: &str) {
@@ -94,6 +94,19 @@ impl Browser {
     /// Waits until a text stands on the page.
     pub(crate) fn sees(&self, text: &str) {
         self.find(By::XPath(format!("//body[contains(normalize-space(.), {text:?})]")));
+    }
+
+    /// What the page is made of.
+    pub(crate) fn source(&self) -> String {
+        self.wait(self.driver().source())
+    }
+
+    /// Ends Chromium and gives all that it has kept of the pages: the files of its profile, by name.
+    pub(crate) fn end(mut self) -> Vec<(String, Vec<u8>)> {
+        if let Some(driver) = self.driver.take() {
+            self.runtime.block_on(driver.quit()).unwrap();
+        }
+        files(&self.home.path().join("profile"))
     }
 
     /// The text of what has this id.
@@ -255,6 +268,15 @@ fn on_path(program: &str) -> PathBuf {
     let folders = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("{program} is not here; on Debian `cargo xtask test` installs it"))
+}
+
+/// All files below a folder. One that goes away meanwhile is none.
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let contents = |path: &PathBuf| fs::read(path).ok().map(|bytes| (path.display().to_string(), bytes));
+    let (folders, plain): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| files(folder));
+    plain.iter().filter_map(contents).chain(below).collect()
 }
 
 /// `target/e2e`, beside the folder that cargo gives to tests.

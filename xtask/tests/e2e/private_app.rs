@@ -31,6 +31,7 @@ fn a_person_connects_a_private_app() {
 
 /// Answers the wizard up to its question for the consumer key; gives the portal's address that it names.
 fn generate_key_pair(terminal: &mut Terminal) -> String {
+    terminal.expect("What kind of app is it?").keys(DOWN).keys(DOWN).keys(DOWN).keys(ENTER);
     terminal.expect("What shall open the store?").keys(ENTER);
     terminal.expect("Certificate file:").keys(DOWN).keys(ENTER);
     terminal.expect("Name of the files").line("acme");

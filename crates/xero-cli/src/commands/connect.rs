@@ -1,302 +1,122 @@
 //! `xeroctl connect`: an app and an organisation become a connection, by a wizard or by options.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+pub(crate) mod app;
+pub(crate) mod consent;
+mod consented;
+mod custom;
+pub(crate) mod name;
+pub(crate) mod organisations;
+mod private;
+mod two_steps;
 
-use connection_store::{Connection, NewPrivateConnection, Organisation, Server, Store, check_name};
-use serde_json::json;
-use xero_auth_oauth1::ConsumerKey;
-use xero_certs::{Existing, KeySize, Pfx, PfxForm, SelfSigned, check_path};
+use connection_store::{AppKind, Server};
 
+use self::{app::ChosenApp, name::Taken};
 use crate::{
     Context,
-    args::{Connect, Kind as AppKind},
-    commands::cert_new::{KeyPairFiles, KeyPairPlan},
-    failure::{Failure, Kind, Outcome},
-    secrets::{Source, new_password, open_pfx, read_small},
-    show,
-    store_access::{self, StoreAccess},
-    ui::Ui,
-    xero_api::{self, Authority},
+    args::{Connect, ConnectStep, Kind},
+    failure::{Failure, Outcome},
+    show, store_access,
 };
 
+pub(crate) use self::consented::{exchange, finish, name_them, new_authorisation};
+
 pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
-    let Context { ui, global } = context;
-    let server = global.xero_url.as_deref().map_or(Ok(Server::xero()), Server::at)?;
-    let AppKind::Private = kind(context, args)?;
-    if server.address().is_none() {
-        ui.warn(show::RETIRED);
+    match &args.step {
+        Some(ConnectStep::Begin(begin)) => return two_steps::begin(context, begin),
+        Some(ConnectStep::Finish(finish)) => return two_steps::finish(context, finish),
+        None => {}
     }
-    let access = store_access::open_or_plan(ui, global)?;
+    let kind = kind(context, args)?;
+    check_options(args, kind)?;
+    match kind {
+        Kind::Private => private::run(context, args),
+        Kind::Custom => custom::run(context, args),
+        Kind::Web | Kind::Desktop => with_consent(context, args, kind.of_app()),
+    }
+}
+
+impl Kind {
+    /// The same as the store has it.
+    pub(crate) fn of_app(self) -> AppKind {
+        match self {
+            Self::Web => AppKind::Web,
+            Self::Desktop => AppKind::Desktop,
+            Self::Custom => AppKind::Custom,
+            Self::Private => AppKind::Private,
+        }
+    }
+}
+
+/// The server that a new connection is made for.
+fn server(context: &Context) -> Outcome<Server> {
+    Ok(context.global.xero_url.as_deref().map_or(Ok(Server::xero()), Server::at)?)
+}
+
+/// The kind by its option, by options that only one kind has, or asked for.
+fn kind(context: &Context, args: &Connect) -> Outcome<Kind> {
+    if let Some(kind) = args.kind {
+        return Ok(kind);
+    }
+    if args.consumer_key.is_some() || args.certificate.is_some() {
+        return Ok(Kind::Private);
+    }
+    if !context.ui.interactive() {
+        return Err(Failure::usage("nothing was said of the kind of app")
+            .hint("give --kind web, desktop, custom or private; `xeroctl help connect` says what they are"));
+    }
+    let kinds = [Kind::Web, Kind::Desktop, Kind::Custom, Kind::Private];
+    let choices = kinds.map(|kind| show::kind_line(kind.of_app()).to_owned()).to_vec();
+    Ok(kinds[context.ui.choose("What kind of app is it?", choices)?])
+}
+
+/// Options of another kind of app are a mistake, not something to pass over.
+fn check_options(args: &Connect, kind: Kind) -> Outcome {
+    let private = args.consumer_key.is_some() || args.certificate.is_some() || args.password.is_given();
+    let secret = args.app.secret.is_given();
+    let consent = !args.app.redirect_uri.is_empty() || args.consenting.paste || args.consenting.no_browser;
+    let stray = match kind {
+        Kind::Private if args.app.client_id.is_some() => "--client-id",
+        Kind::Private if secret => "--client-secret-…",
+        Kind::Private if args.app.scopes.is_some() => "--scopes",
+        Kind::Private | Kind::Custom if consent => "--redirect-uri, --paste or --no-browser",
+        Kind::Private | Kind::Custom if !args.choosing.organisations.is_empty() => "--organisation",
+        Kind::Desktop if secret => "--client-secret-…",
+        Kind::Web | Kind::Desktop | Kind::Custom if private => {
+            "--consumer-key, --certificate or --password-…"
+        }
+        _ => return Ok(()),
+    };
+    let kind = kind.of_app().as_str();
+    Err(Failure::usage(format!("{stray}: a {kind} app has none of that"))
+        .hint("leave it out, or give another --kind"))
+}
+
+/// Web and desktop apps: a person consents in a browser.
+fn with_consent(context: &Context, args: &Connect, kind: AppKind) -> Outcome {
+    let server = server(context)?;
+    consent::must_be_possible(context, &args.consenting)?;
+    let access = store_access::open_or_plan(&context.ui, &context.global)?;
     let taken = Taken::of(&access)?;
-    if let Some(name) = &args.name {
-        taken.check(name, args.replace)?;
+    if let Some(name) = &args.making.name {
+        taken.check(name, args.making.replace)?;
     }
-    let (pfx, made) = certificate(context, args, &server)?;
-    let connected = connect(context, args, Certified { access, taken, server, pfx });
-    connected.map_err(|failure| match made {
-        // The key pair was made to be kept: the portal may have its certificate by now.
-        Some(files) if failure.kind == Kind::Interrupted => {
-            let pfx = files.pfx.display();
-            Failure::new(
-                Kind::Interrupted,
-                format!("cancelled; no connection was saved, the key pair {pfx} stays"),
-            )
-            .hint(format!("xeroctl connect --certificate '{pfx}'"))
-        }
-        _ => failure,
-    })
+    let app = app::choose(context, &access, &args.app, kind, &server)?;
+    let scopes = app::scopes(context, args.app.scopes.as_deref())?;
+    // Made before anybody consents: what cannot be kept need not be asked for.
+    let store = access.into_store(&context.ui)?;
+    let consent =
+        consent::obtain(context, &app.identity.client_id, &app.request(&server, &scopes), &args.consenting)?;
+    let kept = consented::keep(context, &store, app, &server, &consent)?;
+    consented::connect(context, &store, &kept, &args.making, &args.choosing)
 }
 
-/// What is settled once there is a certificate.
-struct Certified {
-    access: StoreAccess,
-    taken: Taken,
-    server: Server,
-    pfx: Pfx,
-}
-
-fn connect(context: &Context, args: &Connect, certified: Certified) -> Outcome {
-    let ui = &context.ui;
-    let Certified { access, taken, server, pfx } = certified;
-    warn_of_dates(context, &pfx);
-    let mut new = NewPrivateConnection {
-        name: String::new(),
-        consumer_key: String::new(),
-        key: Arc::new(pfx.key),
-        certificate: pfx.certificate,
-        server,
-        organisation: None,
-        make_default: args.default,
-        replace: args.replace,
-    };
-    prove(context, args, &mut new)?;
-    new.name = name(context, args, &taken, new.organisation.as_ref())?;
-    let mut store = access.into_store(ui)?;
-    store.add_private(&new, SystemTime::now())?;
-    finish(context, &store, &new.name)
-}
-
-fn kind(context: &Context, args: &Connect) -> Outcome<AppKind> {
-    match args.kind {
-        Some(kind) => Ok(kind),
-        None if context.ui.interactive() => {
-            context.ui.say("Connecting a private app (OAuth 1.0a): a consumer key and a certificate.");
-            Ok(AppKind::Private)
-        }
-        None => Err(Failure::usage("nothing was said of the kind of app").hint("give --kind private")),
-    }
-}
-
-/// The names that cannot be used again.
-#[derive(Clone)]
-struct Taken(Vec<String>);
-
-impl Taken {
-    fn of(access: &StoreAccess) -> Outcome<Self> {
-        Ok(Self(match access {
-            StoreAccess::Open(store) => store.connections()?.into_iter().map(|one| one.name).collect(),
-            StoreAccess::Planned(_) => Vec::new(),
-        }))
-    }
-
-    fn check(&self, name: &str, replace: bool) -> Result<(), connection_store::Error> {
-        check_name(name)?;
-        match self.0.iter().find(|taken| taken.eq_ignore_ascii_case(name)) {
-            Some(taken) if !replace => Err(connection_store::Error::NameTaken(taken.clone())),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The key and certificate, and the files if they are new.
-fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<(Pfx, Option<KeyPairFiles>)> {
-    let ui = &context.ui;
-    if let Some(path) = &args.certificate {
-        return Ok((open_pfx(ui, path, &read_small(path)?, &args.password.source())?, None));
-    }
-    if !ui.interactive() {
-        return Err(Failure::usage("nothing was said of the certificate file")
-            .hint("give --certificate FILE.pfx; `xeroctl cert new` makes one"));
-    }
-    let choices = vec![
-        "Browse: use a .pfx file that I have".to_owned(),
-        "Generate: make a new key pair (.cer to upload, .pfx to keep)".to_owned(),
-    ];
-    match ui.choose("Certificate file:", choices)? {
-        0 => Ok((browse(context, args)?, None)),
-        _ => generate(context, args, server).map(|(pfx, files)| (pfx, Some(files))),
-    }
-}
-
-fn browse(context: &Context, args: &Connect) -> Outcome<Pfx> {
-    let is_file = |typed: &str| {
-        if std::path::Path::new(typed).is_file() { Ok(()) } else { Err("There is no such file.".to_owned()) }
-    };
-    loop {
-        let path = PathBuf::from(context.ui.ask_path("Path of the .pfx file:", is_file)?);
-        let opened =
-            read_small(&path).and_then(|bytes| open_pfx(&context.ui, &path, &bytes, &args.password.source()));
-        match opened {
-            Err(failure) if failure.kind != Kind::Interrupted => Ui::explain(&failure),
-            opened => return opened,
-        }
-    }
-}
-
-fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<(Pfx, KeyPairFiles)> {
-    let ui = &context.ui;
-    let is_free = |typed: &str| {
-        let files = KeyPairFiles::named(typed.as_ref());
-        let checked = [&files.cer, &files.pfx].map(|path| check_path(path, Existing::Keep));
-        checked
-            .into_iter()
-            .collect::<Result<(), _>>()
-            .map_err(|error| format!("{error}: choose another name."))
-    };
-    let suggestion = args.name.clone().unwrap_or_else(|| "xero".to_owned());
-    let base = ui.ask("Name of the files, without an ending:", &suggestion, is_free)?;
-    let files = KeyPairFiles::named(base.as_ref());
-    let password = new_password(ui, &Source::Unsaid, "password")?;
-    let plan = KeyPairPlan {
-        common_name: files.stem(),
-        size: KeySize::default(),
-        days: SelfSigned::DEFAULT_DAYS,
-        form: PfxForm::Modern,
-        der: false,
-        existing: Existing::Keep,
-    };
-    let pfx = plan.make()?;
-    plan.write(&files, &pfx, &password)?;
-    ui.say(format!("Made {} (to upload) and {} (to keep).", files.cer.display(), files.pfx.display()));
-    ui.say(format!("In the portal, {}: New app, Private app, a name, the organisation,", portal(server)));
-    ui.say(format!("the file {}, Create app. Then copy the consumer key.", files.cer.display()));
-    Ok((pfx, files))
-}
-
-fn portal(server: &Server) -> String {
-    match server.address() {
-        None => "https://developer.xero.com/app/manage".to_owned(),
-        Some(address) => format!("{address}myapps"),
-    }
-}
-
-fn consumer_key(context: &Context, given: Option<String>) -> Outcome<ConsumerKey> {
-    let typed = match given {
-        Some(key) => key,
-        None if !context.ui.interactive() => {
-            return Err(
-                Failure::usage("nothing was said of the consumer key").hint("give --consumer-key KEY")
-            );
-        }
-        None => context.ui.ask("Consumer key:", "", |typed| {
-            ConsumerKey::parse(typed).map(drop).map_err(|error| format!("{error}."))
-        })?,
-    };
-    ConsumerKey::parse(&typed).map_err(|error| {
-        Failure::usage(error.to_string()).hint("copy it again from the app's page in the developer portal")
-    })
-}
-
-fn warn_of_dates(context: &Context, pfx: &Pfx) {
-    let now = SystemTime::now();
-    if !pfx.certificate.is_valid_at(now) {
-        context
-            .ui
-            .warn(format!("the certificate is not valid now: {}", show::days_left(&pfx.certificate, now)));
-    } else if pfx.certificate.days_left(now) < 60 {
-        context.ui.warn(format!("the certificate ends soon: {}", show::days_left(&pfx.certificate, now)));
-    }
-}
-
-/// Asks for the consumer key and makes a real request with it, until it works or a person gives up or saves it as it is.
-fn prove(context: &Context, args: &Connect, new: &mut NewPrivateConnection) -> Outcome {
-    let ui = &context.ui;
-    let mut given = args.consumer_key.clone();
-    loop {
-        new.consumer_key = consumer_key(context, given.take())?.as_str().to_owned();
-        if args.no_test {
-            return Ok(());
-        }
-        ui.say("Testing the connection…");
-        let authority = Authority::New(new);
-        let failure = match context.block_on(xero_api::organisation(context.timeout(), &authority)) {
-            Ok(organisation) => {
-                ui.say(format!("It works: {}.", organisation.name));
-                new.organisation = Some(organisation);
-                return Ok(());
-            }
-            Err(failure) => failure,
-        };
-        if !ui.interactive() {
-            let note = "nothing was saved; --no-test saves without a test";
-            let hint = failure.hint.as_ref().map_or(note.to_owned(), |hint| format!("{hint} ({note})"));
-            return Err(failure.hint(hint));
-        }
-        Ui::explain(&failure);
-        let choices =
-            ["Enter the consumer key (again), and test again", "Save it as it is", "Stop, and save nothing"];
-        match ui.choose("What now?", choices.map(str::to_owned).to_vec())? {
-            0 => {}
-            1 => return Ok(()),
-            _ => {
-                ui.document(failure.document())?;
-                return Err(Failure::silent(failure.kind));
-            }
-        }
-    }
-}
-
-fn name(
-    context: &Context,
-    args: &Connect,
-    taken: &Taken,
-    organisation: Option<&Organisation>,
-) -> Outcome<String> {
-    if let Some(name) = &args.name {
-        return Ok(name.clone());
-    }
-    let suggestion = organisation.map(|organisation| short_name(&organisation.name)).unwrap_or_default();
-    if context.ui.interactive() {
-        let (taken, replace) = (taken.clone(), args.replace);
-        let check = move |typed: &str| taken.check(typed, replace).map_err(|error| format!("{error}."));
-        return context.ui.ask("Name of the connection:", &suggestion, check);
-    }
-    taken
-        .check(&suggestion, args.replace)
-        .map_err(|error| Failure::from(error).hint("give a name: `xeroctl connect NAME …`"))?;
-    Ok(suggestion)
-}
-
-/// `Maple Florist Ltd` becomes `maple-florist-ltd`.
-fn short_name(organisation: &str) -> String {
-    let words = organisation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect::<Vec<_>>().join("-").chars().take(64).collect()
-}
-
-fn finish(context: &Context, store: &Store, name: &str) -> Outcome {
-    let Context { ui, .. } = context;
-    let connection: Connection = store.connection(Some(name))?;
-    ui.document(json!({ "connection": show::connection_json(&connection, SystemTime::now()) }))?;
-    let default = if connection.is_default { " (the default connection)" } else { "" };
-    ui.say(format!("Saved as {}{default}.", connection.name));
-    let quoted = if name.contains(' ') { format!("'{name}'") } else { name.to_owned() };
-    ui.say("");
-    ui.say(format!("  xeroctl test {quoted}"));
-    ui.say(format!("  xeroctl request -c {quoted} GET Invoices"));
-    ui.say(format!("  xeroctl sign -c {quoted} GET Organisation"));
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_from_organisations() {
-        assert_eq!(short_name("Maple Florist Ltd"), "maple-florist-ltd");
-        assert_eq!(short_name("Demo Company (NZ)"), "demo-company-nz");
-        assert_eq!(short_name("日本商事"), "日本商事");
-        assert_eq!(short_name("  & Sons "), "sons");
-        assert_eq!(short_name("!!!"), "");
+impl ChosenApp {
+    fn request<'a>(
+        &'a self,
+        server: &'a Server,
+        scopes: &'a xero_auth_oauth2::Scopes,
+    ) -> consent::Request<'a> {
+        consent::Request { endpoints: server.endpoints(), redirect_uris: &self.redirect_uris, scopes }
     }
 }

@@ -16,14 +16,14 @@ Exit codes
     1  failed for another reason than those below
     2  used wrongly: an unknown option, a missing answer, a value that cannot be
     3  there is no such connection, or no default one
-    4  a person is needed: Xero wants the app to be connected again
+    4  a person is needed: to log in and consent, or to connect the app again
     5  temporary: the network, the server or a busy store; try again later
     6  Xero refused the request; trying again changes nothing
     7  rate limited; with --json the answer says how many seconds to wait
     8  another organisation answered than the connection is for
     9  the store cannot be used: missing, locked, damaged, or of a newer version
    10  not saved: the disk is full
-  130  cancelled by Ctrl-C or Esc; nothing was saved";
+  130  cancelled by Ctrl-C or Esc; no connection was saved";
 
 const ENVIRONMENT: &str = "\
 Environment
@@ -35,18 +35,23 @@ Environment
   XEROCTL_PASSPHRASE_FILE  a file whose first line is the passphrase that opens it (--passphrase-file)
   XEROCTL_XERO_URL         a server that stands in for Xero (--xero-url)
   XEROCTL_CONNECTION       the connection of `request` and `sign` (--connection)
+  BROWSER                  the browser that `connect` and `reauth` open, where the system's opener obeys it
   NO_COLOR                 no colours in prompts
   HTTPS_PROXY, NO_PROXY    the proxy for requests, and the hosts that need none";
 
 const SECURITY: &str = "\
 Security
 
-  Private keys are sealed in the store with AES-256-GCM. The key that opens it is in a key file (mode 0600) or comes
-  from a passphrase (Argon2id); it is never in the store. A copy of the store without its key shows names,
-  organisations, consumer keys and certificates, and no private key.
-  Passwords come from a hidden prompt, standard input or a file. There is no option that takes a secret.
-  Nothing secret is printed at any log level. `xeroctl sign` prints a signature, which is good for one request within
-  half an hour.
+  Private keys, client secrets and tokens are sealed in the store with AES-256-GCM. The key that opens it is in a key
+  file (mode 0600) or comes from a passphrase (Argon2id); it is never in the store. A copy of the store without its key
+  shows names, organisations, users, scopes, client ids, consumer keys and certificates, and no secret.
+  Passwords and client secrets come from a hidden prompt, standard input, a file or a command. There is no option that
+  takes a secret.
+  Nothing secret is printed at any log level. Two commands print what gives access for half an hour, for other
+  programs: `xeroctl token` an access token, `xeroctl sign` the signature of one request. A refresh token is never
+  printed.
+  The browser comes back to 127.0.0.1 and ::1 alone, to the one path registered, with a state that only this login
+  knows; the code it brings is of no use without a verifier that never leaves this machine (PKCE).
   A connection sends to its own server only, and redirects are not followed.";
 
 pub(crate) fn run(context: &Context, args: &Help, mut command: Command) -> Outcome {

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use connection_store::Connection;
+use connection_store::{AppKind, Connection};
 use serde_json::json;
 
 use crate::{Context, failure::Outcome, show, store_access};
 
 pub(crate) fn run(context: &Context) -> Outcome {
-    let Context { ui, global } = context;
+    let Context { ui, global, .. } = context;
     let connections = if store_access::is_missing(global)? {
         ui.say(format!("There is no store at {} yet.", store_access::store_path(global)?.display()));
         Vec::new()
@@ -23,8 +23,8 @@ pub(crate) fn run(context: &Context) -> Outcome {
         return Ok(());
     }
     let rows = connections.iter().map(|one| row(one, now)).collect();
-    ui.data(show::table(&["NAME", "KIND", "ORGANISATION", "CERTIFICATE", "LAST TEST", "SERVER"], rows))?;
-    if connections.iter().any(|one| one.app.server.address().is_none()) {
+    ui.data(show::table(&["NAME", "KIND", "ORGANISATION", "LEFT", "LAST TEST", "SERVER"], rows))?;
+    if connections.iter().any(|one| one.app.kind == AppKind::Private && one.app.server.address().is_none()) {
         ui.say(format!("Private apps at Xero: {}.", show::RETIRED_SHORT));
     }
     Ok(())
@@ -35,7 +35,7 @@ fn row(connection: &Connection, now: SystemTime) -> Vec<String> {
         format!("{}{}", connection.name, if connection.is_default { " (default)" } else { "" }),
         connection.app.kind.as_str().to_owned(),
         show::organisation(connection),
-        show::days_left(&connection.app.certificate, now),
+        show::left(connection, now),
         connection.tested_at.map_or("never".to_owned(), show::date),
         show::server(connection),
     ]

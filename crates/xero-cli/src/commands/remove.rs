@@ -10,8 +10,8 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context, args: &Remove) -> Outcome {
-    let Context { ui, global } = context;
-    let mut store = store_access::open(ui, global)?;
+    let Context { ui, global, .. } = context;
+    let store = store_access::open(ui, global)?;
     let mut connections = Vec::new();
     for name in &args.names {
         connections.push(store.connection(Some(name))?);
@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, args: &Remove) -> Outcome {
         for one in &connections {
             ui.say(format!("{} ({})", one.name, show::organisation(one)));
         }
-        ui.say("Their private keys leave the store; .pfx files elsewhere stay as they are.");
+        ui.say("Their secrets leave the store; Xero is not told (`xeroctl disconnect` ends a connection there too).");
         if !ui.interactive() {
             return Err(Failure::usage("no one can be asked whether to remove them").hint("give --yes"));
         }

@@ -2,21 +2,23 @@
 
 use std::io::{IsTerminal, Read};
 
+use connection_store::{AppKind, Connection};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value, json};
+use xero_auth_oauth2::{ApiProblem, needed_for};
 use xero_certs::{Access, Existing, NewFile, check_path, write_files};
 
 use crate::{
     Context,
     args::Request,
     failure::{Failure, Outcome},
-    store_access,
+    show, store_access,
     ui::one_line,
-    xero_api::{self, Authority, Call, Reply},
+    xero_api::{self, Authority, Call, Refusal, Reply},
 };
 
 pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
-    let Context { ui, global } = context;
+    let Context { ui, global, .. } = context;
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     if let Some(path) = &args.output {
         check_path(path, existing).map_err(|error| Failure::output(&error))?;
@@ -35,10 +37,16 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
     }
     let authority = Authority::Stored(&store, &connection);
     let reply = context.block_on(xero_api::send(&call, context.timeout(), &authority))?;
-    if let Some(problem) = reply.problem() {
+    if let Some(refusal) = reply.refusal(connection.app.kind) {
         print(context, args, &reply)?;
         let answer = Some(Box::new(json!({ "status": reply.status.as_u16(), "body": body_json(&reply) })));
-        return Err(Failure { answer, ..xero_api::refusal(problem, &connection.app.server) });
+        let needed = match &refusal {
+            Refusal::Bearer(ApiProblem::MissingScope) => scope_hint(&connection, &call),
+            _ => None,
+        };
+        let failure = xero_api::refused(refusal, &connection);
+        let hint = needed.or_else(|| failure.hint.clone());
+        return Err(Failure { answer, hint, ..failure });
     }
     match &args.output {
         Some(path) => {
@@ -53,6 +61,19 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
             print(context, args, &reply)
         }
     }
+}
+
+/// The new consent that a call needs, with the scopes that it must have. None where nobody knows which.
+fn scope_hint(connection: &Connection, call: &Call) -> Option<String> {
+    let login = connection.authorisation.as_ref().filter(|_| connection.app.kind != AppKind::Custom)?;
+    let needed = needed_for(call.method.as_str(), call.url.path()).first()?;
+    let granted = login.scopes.without_openid();
+    let scopes = format!("{granted} {needed}");
+    Some(format!(
+        "{needed} is needed: consent again with `xeroctl reauth {} --scopes '{}'`",
+        show::quoted(&connection.name),
+        scopes.trim()
+    ))
 }
 
 /// The body that `@FILE` or `-` names.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context) -> Outcome {
-    let Context { ui, global } = context;
+    let Context { ui, global, .. } = context;
     let path = store_access::store_path(global)?;
     if !store_access::is_missing(global)? {
         return Err(Error::Exists(path).into());

@@ -2,11 +2,14 @@
 
 use std::{fs, path::PathBuf};
 
-use xero_mock::MAPLE_FLORIST;
+use xero_mock::{Consent, MAPLE_FLORIST};
 
 use crate::sandbox::{BINARY, Sandbox, mask};
 
 const CONSUMER_KEY: &str = "D2XAOWHZPQ4V7M1KTBN83RLEJCYUS5";
+const CLIENT_ID: &str = "4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A";
+const LOGIN: &str = "g7kq2mw9xz4p";
+const REDIRECT: &str = "http://localhost:8742/callback";
 const MOCK: &str = "127.0.0.1:8790";
 
 /// A command of a page, and the output that stands below it.
@@ -43,17 +46,61 @@ fn check(name: &str) {
     let page = page(name);
     let examples = examples(&page);
     assert!(examples.len() >= 4, "{name} has examples");
-    let mut consumer_key = None;
+    let mut portal = Portal::default();
     for Example { command, output } in examples {
+        portal.prepare(&home, &command);
+        let found = run(&home, &portal.real(&command));
+        // Where the login was written to a file a reader takes it from there.
+        let kept = fs::read_to_string(home.path("login.json")).unwrap_or_default();
+        let found_or_kept = format!("{found}{kept}");
+        portal.address = login_address(&found_or_kept).or(portal.address);
+        portal.login =
+            found_or_kept.split("connect finish ").nth(1).map(|rest| rest[..12].to_owned()).or(portal.login);
+        assert_eq!(tidy(&home, &found), tidy(&home, &output), "{name}: $ {command}");
+    }
+}
+
+/// What a reader does in the portal and in the browser between the commands.
+#[derive(Default)]
+struct Portal {
+    consumer_key: Option<String>,
+    client_id: Option<String>,
+    address: Option<String>,
+    login: Option<String>,
+}
+
+impl Portal {
+    fn prepare(&mut self, home: &Sandbox, command: &str) {
         if command.contains("--consumer-key") {
             let certificate = fs::read_to_string(home.path("acme.cer")).unwrap();
             let app = home.mock().create_private_app("Acme", MAPLE_FLORIST.id, &certificate).unwrap();
-            consumer_key = Some(app.consumer_key);
+            self.consumer_key = Some(app.consumer_key);
         }
-        let key = consumer_key.as_deref().unwrap_or(CONSUMER_KEY);
-        let found = run(&home, &command.replace(CONSUMER_KEY, key));
-        assert_eq!(tidy(&home, &found), tidy(&home, &output), "{name}: $ {command}");
+        if command.contains("--client-id") && self.client_id.is_none() {
+            let app = home.mock().create_web_app("Nightly", &[REDIRECT]).unwrap();
+            home.write("secret", app.client_secret.as_deref().unwrap());
+            self.client_id = Some(app.client_id);
+        }
+        if command.contains("connect finish") {
+            let address = self.address.as_deref().expect("a login was begun");
+            let end = home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap();
+            home.write("address.txt", &end);
+        }
     }
+
+    /// The command with what this run was given in place of what the page shows.
+    fn real(&self, command: &str) -> String {
+        let pairs = [(CONSUMER_KEY, &self.consumer_key), (CLIENT_ID, &self.client_id), (LOGIN, &self.login)];
+        pairs.iter().fold(command.to_owned(), |command, (shown, real)| match real {
+            Some(real) => command.replace(shown, real),
+            None => command,
+        })
+    }
+}
+
+fn login_address(found: &str) -> Option<String> {
+    let start = found.split_whitespace().find(|word| word.contains("/identity/connect/authorize?"))?;
+    Some(start.trim_matches(['"', ',']).to_owned())
 }
 
 /// Both streams, as a terminal shows them, and the status where it is not zero.
@@ -74,7 +121,8 @@ fn run(home: &Sandbox, command: &str) -> String {
 
 fn tidy(home: &Sandbox, text: &str) -> String {
     // Where a key is longer or shorter, a column is wider or narrower.
-    let text = mask(&home.tidy(text).replace("HOME", "~").replace(MOCK, "MOCK"));
+    let text = text.replace("https://login.xero.com/", &format!("{}/", home.mock().url()));
+    let text = mask(&home.tidy(&text).replace("HOME", "~").replace(MOCK, "MOCK"));
     let spaces = regex::Regex::new(" {2,}").unwrap();
     text.lines().map(|line| spaces.replace_all(line, "  ").into_owned() + "\n").collect()
 }
@@ -91,9 +139,15 @@ fn connecting_a_private_app() {
     check("docs/connecting-a-private-app.md");
 }
 
+#[cfg(unix)]
+#[test]
+fn connecting_with_oauth2() {
+    check("docs/connecting-with-oauth2.md");
+}
+
 /// The wizard's screen stands in the guide as it was recorded.
-pub(crate) fn assert_stands_in_the_guide(screen: &str) {
-    let guide = mask(&page("docs/connecting-a-private-app.md").replace(MOCK, "MOCK"));
+pub(crate) fn assert_stands_in_the_guide(name: &str, screen: &str) {
+    let guide = mask(&page(name).replace(MOCK, "MOCK"));
     let screen = screen.replace("HOME", "~");
     assert!(guide.contains(&screen), "this is not in the guide:\n{screen}");
 }

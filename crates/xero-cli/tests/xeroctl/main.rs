@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod browser;
 mod certificates;
 mod connections;
 mod docs;
 mod full_disk;
+mod login_troubles;
+mod login_wizard;
+mod logins;
 mod misuse;
 mod requests;
 mod sandbox;

@@ -26,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) status: i32,
+    /// Standard output and standard error as they were.
+    pub(crate) raw: (String, String),
     shown: String,
 }
 
@@ -39,7 +41,20 @@ impl Sandbox {
     pub(crate) fn new() -> Self {
         let sandbox = Self { folder: tempfile::tempdir().unwrap(), mock: None };
         sandbox.write("password", &format!("{PASSWORD}\n"));
+        sandbox.write_opener();
         sandbox
+    }
+
+    /// What opens a browser elsewhere only writes the address down here, in the file `opened`.
+    fn write_opener(&self) {
+        fs::create_dir(self.path("bin")).unwrap();
+        let script = format!("#!/bin/sh\nprintf %s \"$1\" > '{}'\n", self.path("opened").display());
+        let opener = self.write("bin/xdg-open", &script);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(opener, fs::Permissions::from_mode(0o700)).unwrap();
+        }
     }
 
     /// A home and a mock Xero that runs.
@@ -134,7 +149,7 @@ impl Sandbox {
             ("HOME", home.clone()),
             ("XDG_DATA_HOME", format!("{home}/data")),
             ("XDG_CONFIG_HOME", format!("{home}/config")),
-            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("PATH", format!("{home}/bin:{}", std::env::var("PATH").unwrap_or_default())),
             ("NO_COLOR", "1".to_owned()),
             ("COLUMNS", "100".to_owned()),
         ];
@@ -168,11 +183,14 @@ impl Sandbox {
 
     /// The output of any command, in the form that tests compare.
     pub(crate) fn finish(&self, shown: String, output: &std::process::Output) -> Run {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let raw = (text(&output.stdout), text(&output.stderr));
         Run {
-            stdout: self.tidy(&String::from_utf8_lossy(&output.stdout)),
-            stderr: self.tidy(&String::from_utf8_lossy(&output.stderr)),
+            stdout: self.tidy(&raw.0),
+            stderr: self.tidy(&raw.1),
+            raw,
             status: output.status.code().unwrap_or(-1),
-            shown,
+            shown: mask(&shown),
         }
     }
 
@@ -209,7 +227,7 @@ impl Sandbox {
         let mut names: Vec<_> = found
             .iter()
             .map(|path| path.strip_prefix(self.folder.path()).unwrap().display().to_string())
-            .filter(|name| name != "password")
+            .filter(|name| !["password", "bin/xdg-open", "opened"].contains(&name.as_str()))
             .collect();
         names.sort();
         names
@@ -218,7 +236,12 @@ impl Sandbox {
 
 /// Consumer keys, fingerprints, nonces, signatures and dates differ from run to run.
 pub(crate) fn mask(text: &str) -> String {
-    let settings: [(&str, &str); 10] = [
+    let settings: [(&str, &str); 15] = [
+        (r#""Instance":"[0-9a-f-]{36}""#, r#""Instance":"UUID""#),
+        (r"http://[\w.:]+/identity/connect/authorize\?\S+", "ADDRESS"),
+        (r"connect finish [0-9a-z]{12}\b", "connect finish LOGIN"),
+        (r"\b[0-9A-F]{32}\b", "CLIENTID"),
+        (r"\b\d\d:\d\d:\d\d UTC", "TIME UTC"),
         (r"\d+ bytes written", "SIZE bytes written"),
         (r"\.xero-\w+\.part", ".xero-PART"),
         (
@@ -239,6 +262,17 @@ pub(crate) fn mask(text: &str) -> String {
 }
 
 impl Run {
+    /// Standard output as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.raw.0).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The login that the run says can be finished.
+    pub(crate) fn login(&self) -> String {
+        let words = self.raw.1.split("xeroctl connect finish ").nth(1).expect("a login that can be finished");
+        words.chars().take_while(char::is_ascii_alphanumeric).collect()
+    }
+
     /// Command, both streams and status as one text.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("$ xeroctl {}\n", self.shown);

@@ -135,3 +135,98 @@ fn a_passphrase_is_neither_printed_nor_stored() {
     let store = fs::read(home.path("data/xeroctl/connections.db")).unwrap();
     assert!(!store.windows(passphrase.len()).any(|window| window == passphrase.as_bytes()));
 }
+
+/// The secrets of a login as the mock saw them: client secret, verifier, codes and refresh tokens, and the access token.
+fn login_secrets(home: &Sandbox, access_token: &str) -> Vec<(String, String)> {
+    let journal = home.mock().journal();
+    let sent = journal.iter().flat_map(|entry| &entry.form);
+    let secret = ["client_secret", "code", "code_verifier", "refresh_token", "token"];
+    let mut markers: Vec<_> = sent.filter(|(name, _)| secret.contains(&name.as_str())).cloned().collect();
+    assert!(markers.iter().any(|(name, _)| name == "refresh_token"), "a refresh was sent");
+    assert!(markers.iter().any(|(name, _)| name == "code_verifier"), "a verifier was sent");
+    let client_secret = fs::read_to_string(home.path("secret")).unwrap();
+    markers.push(("client secret".to_owned(), client_secret.trim().to_owned()));
+    markers.push(("access token".to_owned(), access_token.trim().to_owned()));
+    let store_key = fs::read_to_string(home.path("store.key")).unwrap();
+    markers.push(("store key".to_owned(), store_key.split(' ').nth(1).unwrap().trim().to_owned()));
+    markers
+}
+
+#[test]
+fn no_secret_of_a_login_is_printed_or_stored_in_clear() {
+    let (home, app) = Sandbox::logged_in();
+    let first = home.ok(&["token"]).raw.0;
+    let commands: [&[&str]; 12] = [
+        &["refresh"],
+        &["test"],
+        &["list", "--json"],
+        &["show", "--json"],
+        &["orgs", "--json"],
+        &["request", "-i", "GET", "Organisation"],
+        &["connect", "begin", "--kind", "web", "--client-id", &app.client_id, "--json"],
+        &["connect", "finish", "nothing", "--address-stdin"],
+        &["sign", "GET", "Organisation"],
+        &[
+            "connect",
+            "--kind",
+            "web",
+            "--client-id",
+            "0123456789ABCDEF0123456789ABCDEF",
+            "--client-secret-file",
+            "secret",
+        ],
+        &["disconnect", "maple"],
+        &["refresh"],
+    ];
+    let mut seen = Vec::new();
+    for arguments in commands {
+        let output = home.command(BINARY).args(arguments).arg("-vvv").output().unwrap();
+        seen.push((format!("{arguments:?} stdout"), output.stdout));
+        seen.push((format!("{arguments:?} stderr"), output.stderr));
+    }
+    home.mock().kill_refresh_tokens(&app.client_id);
+    let dead = home.run(&["refresh", "-vvv"]);
+    assert_eq!(dead.status, 4, "{}", dead.text());
+    seen.push(("a dead login".to_owned(), dead.raw.1.into_bytes()));
+    let second = home.ok(&["token"]).raw.0;
+    for file in home.files().into_iter().filter(|file| !["store.key", "secret"].contains(&file.as_str())) {
+        seen.push((file.clone(), fs::read(home.path(&file)).unwrap()));
+    }
+    assert!(seen.iter().any(|(name, _)| name.ends_with("connections.db")));
+    let markers = [login_secrets(&home, &first), login_secrets(&home, &second)].concat();
+    for (name, text) in &seen {
+        for (what, marker) in &markers {
+            let found = text.windows(marker.len()).any(|window| window == marker.as_bytes());
+            assert!(!found, "a {what} in {name}: {}", String::from_utf8_lossy(text));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_list_shows_no_secret_of_a_login() {
+    let home = Sandbox::with_mock();
+    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let app = home.web_app();
+    let secret = fs::read_to_string(home.path("secret")).unwrap();
+    let waiting = home.waiting(&[
+        "connect",
+        "--kind",
+        "web",
+        "--client-id",
+        &app.client_id,
+        "--client-secret-command",
+        "cat secret",
+        "--redirect-uri",
+        crate::browser::ELSEWHERE,
+        "--paste",
+    ]);
+    for file in ["cmdline", "environ"] {
+        let shown = fs::read(format!("/proc/{}/{file}", waiting.process())).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(shown.contains("xeroctl") || shown.contains("HOME"), "{shown}");
+        assert!(!shown.contains(secret.trim()), "{shown}");
+    }
+    let run = waiting.paste(&xero_mock::Consent::allow(&["Maple Florist Ltd"]));
+    assert_eq!(run.status, 0, "{}", run.text());
+}

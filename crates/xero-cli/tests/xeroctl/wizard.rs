@@ -17,7 +17,7 @@ fn home() -> Sandbox {
 }
 
 fn at_password(home: &Sandbox) -> Terminal {
-    let mut terminal = home.terminal(&["connect"]);
+    let mut terminal = home.terminal(&["connect", "--kind", "private"]);
     terminal.expect("What shall open the store?").keys(ENTER);
     terminal.expect("Certificate file:").keys(ENTER);
     terminal.expect("Path of the .pfx file:").line("acme.pfx");
@@ -51,7 +51,7 @@ fn a_first_connection_with_a_pfx_of_ones_own() {
 #[test]
 fn a_first_connection_with_a_new_key_pair() {
     let home = Sandbox::with_mock();
-    let mut terminal = home.terminal(&["connect", "acme"]);
+    let mut terminal = home.terminal(&["connect", "--kind", "private", "acme"]);
     terminal.expect("What shall open the store?").keys(DOWN).keys(ENTER);
     terminal
         .expect("Passphrase of the store:")
@@ -69,7 +69,7 @@ fn a_first_connection_with_a_new_key_pair() {
     let (status, screen) = terminal.finish();
     assert_eq!(status, 0, "{screen}");
     assert!(!screen.contains("sesam") && !screen.contains("correct horse"), "{screen}");
-    crate::docs::assert_stands_in_the_guide(&home.tidy(&screen));
+    crate::docs::assert_stands_in_the_guide("docs/connecting-a-private-app.md", &home.tidy(&screen));
     let mut terminal = home.terminal(&["test", "acme"]);
     terminal.expect("Passphrase of the store:").line("correct horse");
     let (status, screen) = terminal.finish();
@@ -80,7 +80,7 @@ fn a_first_connection_with_a_new_key_pair() {
 fn paths_are_completed() {
     let home = home();
     home.write("acme.txt", "");
-    let mut terminal = home.terminal(&["connect", "--key-file", "k"]);
+    let mut terminal = home.terminal(&["connect", "--kind", "private", "--key-file", "k"]);
     terminal.expect("Certificate file:").keys(ENTER);
     terminal.expect("Path of the .pfx file:").keys("ac").keys(TAB).expect("acme.pfx").keys(ENTER);
     terminal.expect("Password of acme.pfx:").keys(ESCAPE);
@@ -107,7 +107,7 @@ fn ctrl_c_at_each_question_saves_nothing() {
         let keys: &[&str] = if *question == "The same again:" { &[CTRL_C] } else { &[CTRL_C, ESCAPE] };
         for key in keys {
             let home = Sandbox::with_mock();
-            let mut terminal = home.terminal(&["connect"]);
+            let mut terminal = home.terminal(&["connect", "--kind", "private"]);
             for (earlier, answer) in &QUESTIONS[..at] {
                 terminal.expect(earlier);
                 match *answer {
@@ -174,7 +174,16 @@ fn one_json_document_whatever_a_person_answers() {
 #[test]
 fn giving_up_is_one_json_document_too() {
     let home = home();
-    let mut terminal = home.terminal(&["connect", "--json", "--key-file", "k", "--certificate", "acme.pfx"]);
+    let mut terminal = home.terminal(&[
+        "connect",
+        "--kind",
+        "private",
+        "--json",
+        "--key-file",
+        "k",
+        "--certificate",
+        "acme.pfx",
+    ]);
     terminal.expect("Password of acme.pfx:").line(PASSWORD);
     terminal.expect("Consumer key:").line("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123");
     terminal.expect("What now?").keys(DOWN).keys(DOWN).keys(ENTER);
@@ -212,7 +221,7 @@ fn a_wrong_consumer_key_is_asked_for_again() {
 fn a_file_that_is_no_pfx_is_asked_for_again() {
     let home = home();
     fs::copy(fixture("test.cer"), home.path("acme.cer")).unwrap();
-    let mut terminal = home.terminal(&["connect", "--key-file", "k", "--no-test"]);
+    let mut terminal = home.terminal(&["connect", "--kind", "private", "--key-file", "k", "--no-test"]);
     terminal.expect("Certificate file:").keys(ENTER);
     terminal.expect("Path of the .pfx file:").line("acme.cer");
     terminal.expect("this is a certificate (PEM)").expect_times("Path of the .pfx file:", 2).line("acme.pfx");
@@ -225,8 +234,15 @@ fn a_name_that_is_taken_is_asked_for_again() {
     let home = home();
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let consumer_key = home.connect("acme");
-    let mut terminal =
-        home.terminal(&["connect", "--certificate", "acme.pfx", "--password-file", "password"]);
+    let mut terminal = home.terminal(&[
+        "connect",
+        "--kind",
+        "private",
+        "--certificate",
+        "acme.pfx",
+        "--password-file",
+        "password",
+    ]);
     terminal.expect("Consumer key:").line(&consumer_key);
     terminal.expect("Name of the connection:").line("ACME").expect("there is a connection named");
     terminal.keys(&BACKSPACE.repeat(4)).line("beta");

@@ -1,161 +1,93 @@
-//! What a store promises: whole changes, sealed secrets, and errors that say what to do.
+//! Connections of private apps, and the store's file.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, path::Path};
 
 use connection_store::{
-    ApiRequest, Error, KeyBytes, Lock, NewPrivateConnection, Organisation, Server, Store, StoreKey,
+    ApiRequest, Error, KeyBytes, Lock, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
+    StoreKey,
 };
 use rusqlite::Connection as Db;
-use url::Url;
-use xero_certs::{Certificate, PrivateKey};
 
-const CONSUMER_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
-const NOW: SystemTime = UNIX_EPOCH;
+use crate::home::{CONSUMER_KEY, Home, KEYS, authorise, names, new, organisation, start};
 
-/// Two test keys with their certificates, read once.
-static KEYS: LazyLock<[(Arc<PrivateKey>, Certificate); 2]> = LazyLock::new(|| {
-    [("test-key.pem", "test.cer"), ("test-other-key.pem", "other.cer")].map(|(key, cer)| {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs");
-        let key = PrivateKey::read(&fs::read(folder.join(key)).unwrap(), None).unwrap();
-        (Arc::new(key), Certificate::read(&fs::read(folder.join(cer)).unwrap()).unwrap())
-    })
-});
-
-struct Home {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-    key: StoreKey,
+fn sign(store: &Store, name: &str) -> Result<RequestHeaders, Error> {
+    run(authorise(store, name))
 }
 
-impl Home {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data/connections.db");
-        Self { _folder: folder, path, key: StoreKey::File(StoreKey::generate().unwrap()) }
-    }
-
-    fn with_store() -> (Self, Store) {
-        let home = Self::new();
-        let store = Store::create(&home.path, &home.key, "/keys/store.key", NOW).unwrap();
-        (home, store)
-    }
-
-    fn open(&self) -> Result<Store, Error> {
-        Store::open(&self.path, &self.key)
-    }
-
-    fn db(&self) -> Db {
-        Db::open(&self.path).unwrap()
-    }
-}
-
-fn new(name: &str) -> NewPrivateConnection {
-    let (key, certificate) = KEYS[0].clone();
-    NewPrivateConnection {
-        name: name.to_owned(),
-        consumer_key: CONSUMER_KEY.to_owned(),
-        key,
-        certificate,
-        server: Server::xero(),
-        organisation: None,
-        make_default: false,
-        replace: false,
-    }
-}
-
-fn organisation(id: &str) -> Organisation {
-    Organisation {
-        id: id.to_owned(),
-        name: format!("Organisation {id}"),
-        short_code: Some("!abc".to_owned()),
-    }
-}
-
-fn names(store: &Store) -> Vec<String> {
-    store.connections().unwrap().into_iter().map(|one| one.name).collect()
-}
-
-fn sign(store: &Store, name: &str) -> Result<connection_store::Authorisation, Error> {
-    let url = Url::parse("https://api.xero.com/api.xro/2.0/Organisation").unwrap();
-    let connection = store.connection(Some(name))?;
-    store.authorise(&connection, &ApiRequest { method: "GET", url: &url, form: None }, SystemTime::now())
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
 #[test]
 fn what_was_added_is_there_after_opening_again() {
-    let (home, mut store) = Home::with_store();
-    let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let (home, store) = Home::with_store();
     store
-        .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("acme") }, at)
+        .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("acme") })
         .unwrap();
     drop(store);
     let connection = home.open().unwrap().connection(Some("ACME")).unwrap();
     assert_eq!(connection.name, "acme");
     assert_eq!(connection.app.client_id, CONSUMER_KEY);
-    assert_eq!(connection.app.certificate, KEYS[0].1);
+    assert_eq!(connection.app.certificate, Some(KEYS[0].1.clone()));
     assert_eq!(connection.organisation, Some(organisation("1")));
-    assert_eq!((connection.created_at, connection.tested_at), (at, Some(at)));
+    assert_eq!((connection.created_at, connection.tested_at), (start(), Some(start())));
     assert!(connection.is_default, "the first connection is the default one");
 }
 
 #[test]
 fn the_signature_is_that_of_the_stored_key() {
-    let (home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
     let signed = sign(&home.open().unwrap(), "acme").unwrap();
-    let signature = KEYS[0].0.sign_rsa_sha1(signed.base_string().as_bytes()).unwrap();
+    let signature = KEYS[0].0.sign_rsa_sha1(signed.base_string().unwrap().as_bytes()).unwrap();
     use base64::{Engine, prelude::BASE64_STANDARD};
     let encoded =
         BASE64_STANDARD.encode(signature).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-    assert!(signed.expose_header().contains(&format!("oauth_signature=\"{encoded}\"")));
+    assert!(signed.expose_authorization().contains(&format!("oauth_signature=\"{encoded}\"")));
     assert!(!format!("{signed:?}").contains("oauth"), "{signed:?}");
 }
 
 #[test]
 fn nothing_is_signed_for_another_server() {
-    let (_home, mut store) = Home::with_store();
+    let (_home, store) = Home::with_store();
     let server = Server::at("http://127.0.0.1:8790").unwrap();
-    store.add_private(&NewPrivateConnection { server, ..new("mock") }, NOW).unwrap();
-    let refused = sign(&store, "mock").unwrap_err();
+    store.add_private(&NewPrivateConnection { server, ..new("mock") }).unwrap();
+    let mock = store.connection(None).unwrap();
+    let url = Server::xero().api();
+    let request = ApiRequest { method: "GET", url: &url, form: None };
+    let refused = run(store.authorise(&mock, &request)).unwrap_err();
     assert_eq!(refused.to_string(), "this connection talks to http://127.0.0.1:8790 and to no other server");
 }
 
 #[test]
 fn names_are_unique_and_replaced_only_when_asked() {
-    let (_home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
-    store.add_private(&new("other"), NOW).unwrap();
-    assert!(matches!(store.add_private(&new("Acme"), NOW), Err(Error::NameTaken(name)) if name == "Acme"));
+    let (_home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    store.add_private(&new("other")).unwrap();
+    assert!(matches!(store.add_private(&new("Acme")), Err(Error::NameTaken(name)) if name == "Acme"));
     let (key, certificate) = KEYS[1].clone();
-    store.add_private(&NewPrivateConnection { key, certificate, replace: true, ..new("Acme") }, NOW).unwrap();
+    store.add_private(&NewPrivateConnection { key, certificate, replace: true, ..new("Acme") }).unwrap();
     assert_eq!(names(&store), ["Acme", "other"]);
     let replaced = store.connection(Some("acme")).unwrap();
-    assert_eq!(replaced.app.certificate, KEYS[1].1);
+    assert_eq!(replaced.app.certificate, Some(KEYS[1].1.clone()));
     assert!(replaced.is_default, "what was the default stays the default");
 }
 
 #[test]
 fn a_certificate_of_another_key_is_refused() {
-    let (_home, mut store) = Home::with_store();
+    let (_home, store) = Home::with_store();
     let mixed = NewPrivateConnection { certificate: KEYS[1].1.clone(), ..new("acme") };
-    assert!(matches!(store.add_private(&mixed, NOW), Err(Error::Key(xero_certs::Error::KeyMismatch))));
-    assert!(matches!(store.add_private(&new("-x"), NOW), Err(Error::BadName(_))));
+    assert!(matches!(store.add_private(&mixed), Err(Error::Key(xero_certs::Error::KeyMismatch))));
+    assert!(matches!(store.add_private(&new("-x")), Err(Error::BadName(_))));
     assert!(names(&store).is_empty());
 }
 
 #[test]
 fn one_connection_is_the_default() {
-    let (_home, mut store) = Home::with_store();
+    let (_home, store) = Home::with_store();
     assert!(matches!(store.connection(None), Err(Error::NoDefault { known }) if known.is_empty()));
     for name in ["a", "b", "c"] {
-        store.add_private(&NewPrivateConnection { make_default: name == "b", ..new(name) }, NOW).unwrap();
+        store.add_private(&NewPrivateConnection { make_default: name == "b", ..new(name) }).unwrap();
     }
     assert_eq!(store.connection(None).unwrap().name, "b");
     store.set_default("C").unwrap();
@@ -167,9 +99,9 @@ fn one_connection_is_the_default() {
 
 #[test]
 fn removal_is_of_all_or_none_and_takes_the_key_along() {
-    let (home, mut store) = Home::with_store();
+    let (home, store) = Home::with_store();
     for name in ["a", "b"] {
-        store.add_private(&new(name), NOW).unwrap();
+        store.add_private(&new(name)).unwrap();
     }
     let refused = store.remove(&["a".to_owned(), "x".to_owned()]).unwrap_err();
     assert!(matches!(refused, Error::NoSuchConnection { name, known } if name == "x" && known == ["a", "b"]));
@@ -182,17 +114,17 @@ fn removal_is_of_all_or_none_and_takes_the_key_along() {
 
 #[test]
 fn a_test_pins_the_organisation_and_another_one_does_not_replace_it() {
-    let (_home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
+    let (_home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
     let acme = store.connection(None).unwrap();
-    assert!(store.tested(&acme, &organisation("1"), NOW).unwrap());
+    assert!(store.tested(&acme, &organisation("1")).unwrap());
     let renamed = Organisation { name: "New name".to_owned(), ..organisation("1") };
-    assert!(store.tested(&acme, &renamed, NOW).unwrap());
-    assert!(!store.tested(&acme, &organisation("2"), NOW).unwrap());
+    assert!(store.tested(&acme, &renamed).unwrap());
+    assert!(!store.tested(&acme, &organisation("2")).unwrap());
     assert_eq!(store.connection(None).unwrap().organisation, Some(renamed));
     assert!(sign(&store, "acme").is_ok());
-    store.add_private(&NewPrivateConnection { replace: true, ..new("acme") }, NOW).unwrap();
-    let gone = store.tested(&acme, &organisation("1"), NOW);
+    store.add_private(&NewPrivateConnection { replace: true, ..new("acme") }).unwrap();
+    let gone = store.tested(&acme, &organisation("1"));
     assert!(matches!(gone, Err(Error::NoSuchConnection { .. })), "it was replaced in the meantime: {gone:?}");
 }
 
@@ -211,7 +143,7 @@ fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
 #[test]
 fn a_passphrase_opens_its_store() {
     let home = Home::new();
-    Store::create(&home.path, &StoreKey::passphrase("correct horse"), "", NOW).unwrap();
+    Store::create(&home.path, &StoreKey::passphrase("correct horse"), "").unwrap();
     assert_eq!(Store::lock(&home.path).unwrap(), Lock::Passphrase);
     assert!(Store::open(&home.path, &StoreKey::passphrase("correct horse")).is_ok());
     assert!(matches!(
@@ -238,7 +170,7 @@ fn key_files_come_back_and_others_are_refused() {
 fn a_store_is_made_once() {
     let (home, _) = Home::with_store();
     let other = StoreKey::File(StoreKey::generate().unwrap());
-    assert!(matches!(Store::create(&home.path, &other, "", NOW), Err(Error::Exists(_))));
+    assert!(matches!(Store::create(&home.path, &other, ""), Err(Error::Exists(_))));
     assert!(home.open().is_ok(), "the first key still opens it");
 }
 
@@ -250,7 +182,7 @@ fn of_many_that_make_a_store_at_once_one_does() {
             .map(|_| {
                 scope.spawn(|| {
                     let key = StoreKey::File(StoreKey::generate().unwrap());
-                    Store::create(&home.path, &key, "", NOW).map(|_| key)
+                    Store::create(&home.path, &key, "").map(|_| key)
                 })
             })
             .collect();
@@ -285,7 +217,7 @@ fn files_that_are_no_store_are_left_as_they_are() {
     );
     check(&emptied, "there is no store at STORE");
     check(&foreign, "STORE is not a store: it is the database of another program");
-    check(&newer, "the store STORE has format 99; this version knows formats up to 1");
+    check(&newer, "the store STORE has format 99; this version knows formats up to 2");
 }
 
 /// A database without tables, of whatever program.
@@ -299,14 +231,14 @@ fn foreign(path: &Path) {
 
 fn newer(path: &Path) {
     let key = StoreKey::File(StoreKey::generate().unwrap());
-    drop(Store::create(path, &key, "", NOW).unwrap());
+    drop(Store::create(path, &key, "").unwrap());
     Db::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
 }
 
 #[test]
 fn a_damaged_store_is_called_damaged() {
-    let (home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
     drop(store);
     let mut bytes = fs::read(&home.path).unwrap();
     // The header stays; every page of content is overwritten.
@@ -322,15 +254,15 @@ fn an_unfinished_store_is_no_store_and_can_be_finished() {
     drop(store);
     home.db().execute("DELETE FROM data_keys", []).unwrap();
     assert!(matches!(home.open(), Err(Error::NotFound(_))));
-    assert!(Store::create(&home.path, &home.key, "", NOW).is_ok());
+    assert!(Store::create(&home.path, &home.key, "").is_ok());
     assert!(home.open().is_ok());
 }
 
 #[test]
 fn secrets_do_not_open_in_another_row() {
-    let (home, mut store) = Home::with_store();
+    let (home, store) = Home::with_store();
     for name in ["a", "b"] {
-        store.add_private(&new(name), NOW).unwrap();
+        store.add_private(&new(name)).unwrap();
     }
     let db = home.db();
     db.execute_batch(
@@ -357,65 +289,31 @@ fn what_stands_in_clear_beside_a_secret_cannot_be_changed() {
         "DELETE FROM connections WHERE name = 'b'; UPDATE connections SET name = 'b' WHERE name = 'a'",
     ];
     for change in changes {
-        let (home, mut store) = Home::with_store();
+        let (home, store) = Home::with_store();
         store
-            .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("a") }, NOW)
+            .add_private(&NewPrivateConnection { organisation: Some(organisation("1")), ..new("a") })
             .unwrap();
         let (key, certificate) = KEYS[1].clone();
-        store.add_private(&NewPrivateConnection { key, certificate, ..new("b") }, NOW).unwrap();
+        store.add_private(&NewPrivateConnection { key, certificate, ..new("b") }).unwrap();
         home.db().execute_batch(change).unwrap();
         let name = if change.starts_with("DELETE") { "b" } else { "a" };
-        let connection = store.connection(Some(name)).unwrap();
-        let url = connection.app.server.api();
-        let request = ApiRequest { method: "GET", url: &url.join("x").unwrap(), form: None };
-        let refused = store.authorise(&connection, &request, SystemTime::now());
+        let refused = sign(&store, name);
         assert!(matches!(refused, Err(Error::Tampered { .. })), "{change}: {refused:?}");
     }
 }
 
 #[test]
 fn values_that_cannot_be_are_refused_and_not_used() {
-    let (home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
     home.db().execute_batch("UPDATE connections SET created_at = 9000000000000000000").unwrap();
     assert!(matches!(store.connections(), Err(Error::Corrupt(_))));
     let home = Home::new();
     let passphrase = StoreKey::passphrase("correct horse");
-    drop(Store::create(&home.path, &passphrase, "", NOW).unwrap());
+    drop(Store::create(&home.path, &passphrase, "").unwrap());
     for parameters in ["65536,4000000000,1", "4000000000,1,1", "65536,3,200", "x", ""] {
         home.db().execute("UPDATE data_keys SET parameters = ?1", [parameters]).unwrap();
         assert!(matches!(Store::open(&home.path, &passphrase), Err(Error::Tampered { .. })), "{parameters}");
-    }
-}
-
-#[test]
-fn the_file_and_all_debug_texts_hold_no_secret() {
-    let (home, mut store) = Home::with_store();
-    let new = NewPrivateConnection { organisation: Some(organisation("1")), ..new("acme") };
-    store.add_private(&new, NOW).unwrap();
-    let der = KEYS[0].0.to_pkcs8_der().unwrap();
-    // A window from the middle of the private exponent.
-    let marker = &der[der.len() / 2..der.len() / 2 + 16];
-    let contains = |haystack: &[u8]| haystack.windows(marker.len()).any(|window| window == marker);
-    assert!(contains(&der));
-    for file in fs::read_dir(home.path.parent().unwrap()).unwrap() {
-        let path = file.unwrap().path();
-        assert!(!contains(&fs::read(&path).unwrap()), "{}", path.display());
-    }
-    let hex: String = marker.iter().map(|byte| format!("{byte:02x}")).collect();
-    let list = format!("{marker:?}");
-    let list = list.trim_matches(['[', ']']);
-    let passphrase = StoreKey::passphrase("planted-marker");
-    let texts = [
-        format!("{store:#?}"),
-        format!("{new:#?}"),
-        format!("{:#?}", store.connections().unwrap()),
-        format!("{:?} {passphrase:?}", home.key),
-        format!("{:?}", sign(&store, "acme").unwrap()),
-        format!("{:?}", Store::open(&home.path, &passphrase).unwrap_err()),
-    ];
-    for text in texts {
-        assert!(!text.contains(&hex) && !text.contains(list) && !text.contains("planted-marker"), "{text}");
     }
 }
 
@@ -435,14 +333,14 @@ fn only_a_store_is_made_private() {
         assert_eq!(mode(), 0o644, "what is another program's is left as it is");
     }
     fs::remove_file(&home.path).unwrap();
-    drop(Store::create(&home.path, &home.key, "", NOW).unwrap());
+    drop(Store::create(&home.path, &home.key, "").unwrap());
     open_to_all();
     assert!(home.open().is_ok());
     assert_eq!(mode(), 0o600);
     let device = Path::new("/dev/zero");
     let before = fs::metadata(device).unwrap().permissions().mode();
     assert!(matches!(Store::lock(device), Err(Error::NotADatabase(_))));
-    assert!(matches!(Store::create(device, &home.key, "", NOW), Err(Error::NotADatabase(_))));
+    assert!(matches!(Store::create(device, &home.key, ""), Err(Error::NotADatabase(_))));
     assert_eq!(fs::metadata(device).unwrap().permissions().mode(), before);
 }
 
@@ -450,8 +348,8 @@ fn only_a_store_is_made_private() {
 #[test]
 fn directory_and_files_are_for_the_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let (home, mut store) = Home::with_store();
-    store.add_private(&new("acme"), NOW).unwrap();
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(home.path.parent().unwrap()), 0o700);
     let files: Vec<_> =

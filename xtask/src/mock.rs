@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use crate::stop::Stop;
 
 /// Ends when it is dropped, also by a panic.
-pub(super) struct Mock {
+pub(crate) struct Mock {
     process: Child,
     /// Kept open: the mock may write more than its first line.
     stdout: BufReader<ChildStdout>,
@@ -16,7 +16,7 @@ pub(super) struct Mock {
 
 impl Mock {
     /// Returns when the mock listens, on a port of its own choice.
-    pub(super) fn start(program: &Path) -> Result<Self, Stop> {
+    pub(crate) fn start(program: &Path) -> Result<Self, Stop> {
         let process =
             Command::new(program).args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut process = process.map_err(|error| Stop::because("cannot start xero-mock", &error))?;
@@ -32,7 +32,7 @@ impl Mock {
     }
 
     /// Without a slash at its end.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 }

@@ -1,0 +1,133 @@
+//! The tokens of one authorisation, in clear for as long as they are handled, sealed wherever they are kept.
+
+use std::time::SystemTime;
+
+use xero_auth_oauth2::{AccessToken, RefreshToken, Scopes, User};
+
+use crate::{
+    Access, Authorisation, Error,
+    place::Holder,
+    record::seconds,
+    seal::{Place, SealingKey},
+};
+
+/// What a consent or a refresh gave, as it is to be written.
+pub(crate) struct Grant {
+    pub(crate) id: String,
+    pub(crate) app: String,
+    pub(crate) generation: i64,
+    pub(crate) user: User,
+    pub(crate) consent: Option<String>,
+    pub(crate) scopes: Scopes,
+    /// When it was asked for.
+    pub(crate) at: SystemTime,
+    pub(crate) access: Option<(AccessToken, SystemTime)>,
+    pub(crate) refresh: Option<RefreshToken>,
+    /// The token that this one took the place of, and when it was first spent.
+    pub(crate) previous: Option<(RefreshToken, SystemTime)>,
+}
+
+/// A grant with its tokens sealed.
+pub(crate) struct SealedGrant<'a> {
+    pub(crate) grant: &'a Grant,
+    pub(crate) scopes: String,
+    pub(crate) access: Option<(Vec<u8>, i64)>,
+    pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) previous: Option<(Vec<u8>, i64)>,
+}
+
+/// An authorisation as it is stored: what may be shown, and what is sealed.
+pub(crate) struct StoredAuthorisation {
+    pub(crate) authorisation: Authorisation,
+    pub(crate) consent: Option<String>,
+    pub(crate) access: Option<Vec<u8>>,
+    pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) previous: Option<(Vec<u8>, SystemTime)>,
+    pub(crate) lease_until: Option<SystemTime>,
+    /// When the refresh token of this generation was first sent, where no answer to it was kept.
+    pub(crate) intent_at: Option<SystemTime>,
+}
+
+impl Grant {
+    pub(crate) fn seal(&self, key: &SealingKey) -> Result<SealedGrant<'_>, Error> {
+        let (holder, scopes) = (self.holder(), self.scopes.to_string());
+        let access = self.access.as_ref().map(|(token, expires_at)| {
+            let expires_at = seconds(*expires_at);
+            let sealed = key.seal(&holder.access(&scopes, expires_at), token.expose().as_bytes())?;
+            Ok::<_, Error>((sealed, expires_at))
+        });
+        let previous = self.previous.as_ref().map(|(token, spent_at)| {
+            let spent_at = seconds(*spent_at);
+            let sealed = key.seal(&holder.previous(spent_at), token.expose().as_bytes())?;
+            Ok::<_, Error>((sealed, spent_at))
+        });
+        let refresh = self.refresh.as_ref();
+        let refresh = refresh.map(|token| key.seal(&holder.refresh(), token.expose().as_bytes()));
+        Ok(SealedGrant {
+            grant: self,
+            access: access.transpose()?,
+            refresh: refresh.transpose()?,
+            previous: previous.transpose()?,
+            scopes,
+        })
+    }
+
+    /// The access token for a caller.
+    pub(crate) fn access(&self) -> Option<Access> {
+        let (token, expires_at) = self.access.clone()?;
+        Some(Access { token, expires_at, generation: self.generation })
+    }
+
+    fn holder(&self) -> Holder<'_> {
+        Holder {
+            id: &self.id,
+            app: &self.app,
+            user: self.user.id.as_deref(),
+            consent: self.consent.as_deref(),
+            generation: self.generation,
+        }
+    }
+}
+
+impl StoredAuthorisation {
+    /// The access token of a row that has the time when one ends.
+    pub(crate) fn open_access(&self, key: &SealingKey) -> Result<Access, Error> {
+        let Authorisation { scopes, access_expires_at, generation, .. } = &self.authorisation;
+        let expires_at = access_expires_at.unwrap_or(SystemTime::UNIX_EPOCH);
+        let place = self.holder().access(&scopes.to_string(), seconds(expires_at));
+        let sealed = self.access.as_deref().unwrap_or_default();
+        let token = AccessToken::new(&open(key, &place, sealed)?).map_err(|_| place.tampered())?;
+        Ok(Access { token, expires_at, generation: *generation })
+    }
+
+    pub(crate) fn open_refresh(&self, key: &SealingKey) -> Result<Option<RefreshToken>, Error> {
+        let place = self.holder().refresh();
+        self.refresh.as_ref().map(|sealed| open_refresh(key, &place, sealed)).transpose()
+    }
+
+    /// The refresh token before, and when it was first spent.
+    pub(crate) fn open_previous(
+        &self,
+        key: &SealingKey,
+    ) -> Result<Option<(RefreshToken, SystemTime)>, Error> {
+        let Some((sealed, spent_at)) = &self.previous else { return Ok(None) };
+        let place = self.holder().previous(seconds(*spent_at));
+        Ok(Some((open_refresh(key, &place, sealed)?, *spent_at)))
+    }
+
+    fn holder(&self) -> Holder<'_> {
+        let Authorisation { id, app, user, generation, .. } = &self.authorisation;
+        let consent = self.consent.as_deref();
+        Holder { id, app, user: user.id.as_deref(), consent, generation: *generation }
+    }
+}
+
+fn open_refresh(key: &SealingKey, place: &Place<'_>, sealed: &[u8]) -> Result<RefreshToken, Error> {
+    RefreshToken::new(&open(key, place, sealed)?).map_err(|_| place.tampered())
+}
+
+fn open(key: &SealingKey, place: &Place<'_>, sealed: &[u8]) -> Result<zeroize::Zeroizing<String>, Error> {
+    let clear = key.open(place, sealed)?;
+    let text = std::str::from_utf8(&clear).map_err(|_| place.tampered())?;
+    Ok(zeroize::Zeroizing::new(text.to_owned()))
+}

@@ -1,0 +1,73 @@
+//! Where each sealed value stands, and what stands in clear beside it that must not change without it.
+
+use crate::{
+    App, AppKind, Organisation,
+    seal::{Place, bound},
+};
+
+/// The secret of an app: a private key, a client secret, or nothing.
+pub(crate) fn app_secret(app: &App, generation: i64) -> Place<'_> {
+    let address = app.server.address().unwrap_or_default();
+    let fixed = [app.kind.as_str(), &app.client_id, address];
+    let bound = match (app.kind, &app.certificate) {
+        (AppKind::Private, Some(certificate)) => {
+            let [kind, client_id, address] = fixed;
+            bound(&[kind, client_id, address, &certificate.sha256().to_string()])
+        }
+        _ => bound(&fixed),
+    };
+    Place { table: "apps", column: "secret", row: &app.id, generation, bound }
+}
+
+/// The seal on a connection: that this name stands for this app, authorisation and organisation.
+pub(crate) fn pin<'a>(
+    name: &'a str,
+    app: &str,
+    authorisation: Option<&str>,
+    organisation: Option<&Organisation>,
+) -> Place<'a> {
+    let organisation = organisation.map_or("", |organisation| &organisation.id);
+    let bound = match authorisation {
+        Some(authorisation) => bound(&[app, organisation, authorisation]),
+        None => bound(&[app, organisation]),
+    };
+    Place { table: "connections", column: "pin", row: name, generation: 0, bound }
+}
+
+/// What was put aside for the second half of a login.
+pub(crate) fn pending(id: &str, expires_at: i64) -> Place<'_> {
+    let bound = bound(&[&expires_at.to_string()]);
+    Place { table: "pending", column: "contents", row: id, generation: 0, bound }
+}
+
+/// The authorisation that a token belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) app: &'a str,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) consent: Option<&'a str>,
+    pub(crate) generation: i64,
+}
+
+impl<'a> Holder<'a> {
+    pub(crate) fn refresh(self) -> Place<'a> {
+        self.token("refresh", &[])
+    }
+
+    /// The refresh token before, and when it was first spent.
+    pub(crate) fn previous(self, spent_at: i64) -> Place<'a> {
+        self.token("previous", &[&spent_at.to_string()])
+    }
+
+    pub(crate) fn access(self, scopes: &str, expires_at: i64) -> Place<'a> {
+        self.token("access", &[scopes, &expires_at.to_string()])
+    }
+
+    fn token(self, column: &'static str, more: &[&str]) -> Place<'a> {
+        let Self { id, app, user, consent, generation } = self;
+        let fixed = [app, user.unwrap_or_default(), consent.unwrap_or_default()];
+        let bound = bound(&[&fixed[..], more].concat());
+        Place { table: "authorisations", column, row: id, generation, bound }
+    }
+}

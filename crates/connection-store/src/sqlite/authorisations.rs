@@ -1,0 +1,182 @@
+//! Authorisations in the database: the atomic steps of which a refresh is made.
+
+use std::time::SystemTime;
+
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+
+use super::{AppRow, Sqlite, apps};
+use crate::{
+    Error,
+    grant::{SealedGrant, StoredAuthorisation},
+    record::{AUTHORISATION, TOKENS, TokensRecord, seconds},
+    refresh::LONGEST_LEASE,
+};
+
+/// The right to refresh one generation of one authorisation, until a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    pub(crate) id: String,
+    pub(crate) generation: i64,
+    /// Who has it; random.
+    pub(crate) owner: String,
+    pub(crate) taken_at: SystemTime,
+    pub(crate) until: SystemTime,
+}
+
+impl Sqlite {
+    /// One authorisation by its id.
+    pub(crate) fn authorisation(&self, id: &str) -> Result<Option<StoredAuthorisation>, Error> {
+        let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
+        let row = self.read(|db| db.query_row(&sql, [id], TokensRecord::read).optional())?;
+        row.map(|row| row.finish(self.path())).transpose()
+    }
+
+    /// Stores a new authorisation with its app. False: the app was changed since it was read; nothing is stored.
+    pub(crate) fn add_authorisation(
+        &mut self,
+        app: &AppRow<'_>,
+        row: &SealedGrant<'_>,
+    ) -> Result<bool, Error> {
+        let now = row.grant.at;
+        self.change(|tx| {
+            if !apps::put(tx, app, now)? {
+                return Ok(false);
+            }
+            tx.execute(
+                "INSERT INTO authorisations (id, app, generation, scopes, refreshed_at, created_at) \
+                 VALUES (?1, ?2, ?3, '', ?4, ?4)",
+                params![row.grant.id, row.grant.app, row.grant.generation - 1, seconds(now)],
+            )?;
+            write(tx, row)
+        })
+    }
+
+    /// Puts a new consent into an authorisation that is there. False: it or its app was changed since it was read.
+    pub(crate) fn renew_authorisation(
+        &mut self,
+        app: &AppRow<'_>,
+        row: &SealedGrant<'_>,
+    ) -> Result<bool, Error> {
+        self.change(|tx| {
+            // The app is written last: where nothing was written nothing needs to be undone.
+            Ok(unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?)
+        })
+    }
+
+    /// Takes an authorisation away that no connection uses, and its app if nothing else uses that.
+    pub(crate) fn forget_authorisation(&mut self, id: &str) -> Result<bool, Error> {
+        self.change(|tx| {
+            let sql = "SELECT app FROM authorisations WHERE id = ?1";
+            let Some(app) = tx.query_row(sql, [id], |row| row.get::<_, String>(0)).optional()? else {
+                return Ok(false);
+            };
+            let gone = sweep(tx, id)?;
+            apps::sweep(tx, &app)?;
+            Ok(gone)
+        })
+    }
+
+    /// Gives the right to refresh, and notes before anything is sent that the token of this generation is about to be
+    /// spent, and when first. False: somebody else has the right, or there is nothing to refresh any more.
+    pub(crate) fn take_lease(&mut self, lease: &Lease) -> Result<bool, Error> {
+        let now = seconds(lease.taken_at);
+        let longest = seconds(lease.taken_at + LONGEST_LEASE);
+        self.change_one(
+            "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, \
+             intent_at = CASE WHEN intent_generation IS ?2 THEN intent_at ELSE ?5 END, intent_generation = ?2 \
+             WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
+             AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6)",
+            params![lease.id, lease.generation, lease.owner, seconds(lease.until), now, longest],
+        )
+    }
+
+    /// Makes a lease end later. False: it is not the owner's any more.
+    pub(crate) fn extend_lease(&mut self, lease: &Lease) -> Result<bool, Error> {
+        self.change_one(
+            "UPDATE authorisations SET lease_until = ?4 WHERE id = ?1 AND generation = ?2 AND lease_owner = ?3",
+            params![lease.id, lease.generation, lease.owner, seconds(lease.until)],
+        )
+    }
+
+    /// Gives the lease back and keeps all tokens. With `unspent` the note of the intent goes too.
+    pub(crate) fn release_lease(&mut self, lease: &Lease, unspent: bool) -> Result<bool, Error> {
+        self.change_one(
+            "UPDATE authorisations SET lease_owner = NULL, lease_until = NULL, \
+             intent_generation = CASE WHEN ?3 THEN NULL ELSE intent_generation END, \
+             intent_at = CASE WHEN ?3 THEN NULL ELSE intent_at END WHERE id = ?1 AND lease_owner = ?2",
+            params![lease.id, lease.owner, unspent],
+        )
+    }
+
+    /// Keeps what a refresh gave, unless the authorisation has gone on since. False: it has.
+    pub(crate) fn commit_refresh(&mut self, row: &SealedGrant<'_>) -> Result<bool, Error> {
+        self.change(|tx| write(tx, row))
+    }
+
+    /// Notes that only a new login helps, unless the authorisation has gone on since. All tokens are kept, but the access
+    /// token with `revoked`. False: it has gone on.
+    pub(crate) fn mark_needs_login(
+        &mut self,
+        lease: &Lease,
+        reason: &str,
+        revoked: bool,
+        now: SystemTime,
+    ) -> Result<bool, Error> {
+        self.change_one(
+            "UPDATE authorisations SET needs_login = ?3, needs_login_since = ?4, lease_owner = NULL, \
+             lease_until = NULL, access = CASE WHEN ?5 THEN NULL ELSE access END, \
+             access_expires_at = CASE WHEN ?5 THEN NULL ELSE access_expires_at END \
+             WHERE id = ?1 AND generation = ?2",
+            params![lease.id, lease.generation, reason, seconds(now), revoked],
+        )
+    }
+
+    fn change_one(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<bool, Error> {
+        self.change(|tx| Ok(tx.execute(sql, values)? == 1))
+    }
+}
+
+/// Takes an authorisation away that no connection uses. False: it is used, or was not there.
+pub(super) fn sweep(tx: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+    let deleted = tx.execute(
+        "DELETE FROM authorisations WHERE id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = ?1)",
+        [id],
+    )?;
+    Ok(deleted == 1)
+}
+
+/// Writes a generation over the one before it, and over no other; mark, lease and intent end with it.
+fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
+    let SealedGrant { grant, scopes, access, refresh, previous } = row;
+    let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, end)).unzip();
+    let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, at)).unzip();
+    let changed = tx.execute(
+        "UPDATE authorisations SET generation = ?2, user_id = ?3, user_name = ?4, user_email = ?5, consent = ?6, \
+         scopes = ?7, access = ?8, access_expires_at = ?9, refresh = ?10, refreshed_at = ?11, previous = ?12, \
+         spent_at = ?13, needs_login = NULL, needs_login_since = NULL, lease_owner = NULL, lease_until = NULL, \
+         intent_generation = NULL, intent_at = NULL WHERE id = ?1 AND generation = ?2 - 1 AND app = ?14",
+        params![
+            grant.id,
+            grant.generation,
+            grant.user.id,
+            grant.user.name,
+            grant.user.email,
+            grant.consent,
+            scopes,
+            access,
+            expires_at,
+            refresh,
+            seconds(grant.at),
+            previous,
+            spent_at,
+            grant.app,
+        ],
+    )?;
+    Ok(changed == 1)
+}
+
+fn unchanged(tx: &Transaction<'_>, app: &AppRow<'_>) -> rusqlite::Result<bool> {
+    let mut same = tx.prepare("SELECT 1 FROM apps WHERE id = ?1 AND generation = ?2 - 1")?;
+    same.exists(params![app.app.id, app.generation])
+}

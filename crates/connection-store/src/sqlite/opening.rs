@@ -1,0 +1,237 @@
+//! Opening a store's file: whose it is, who may read it, its settings and its format.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::{Connection as Db, OpenFlags, params};
+use rusqlite_migration::{M, Migrations};
+
+use super::{Sqlite, explain};
+use crate::{
+    Error, Lock,
+    error::DatabaseError,
+    record::{seconds, wrapped_key},
+    store_key::WrappedKey,
+};
+
+/// `XctC`, in the file's header: this database is a store.
+const APPLICATION_ID: i64 = 0x5863_7443;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const WAL_TRIES: u32 = 100;
+const WAL_PAUSE: Duration = Duration::from_millis(20);
+const MIGRATION_STEPS: &[M<'static>] =
+    &[M::up(include_str!("../schema-1.sql")), M::up(include_str!("../schema-2.sql"))];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
+/// The format that the migrations above lead to.
+const FORMAT: i64 = 2;
+
+/// What to do with a database without anything in it.
+#[derive(Clone, Copy)]
+enum Empty {
+    /// Make it a store.
+    Fill,
+    /// Leave it as it is: it is no store.
+    Leave,
+}
+
+/// What a database says of itself.
+struct Header {
+    owner: i64,
+    format: i64,
+    tables: i64,
+}
+
+impl Sqlite {
+    /// Makes the file if need be, and writes the first data key. One process of several wins; the others get
+    /// [`Error::Exists`].
+    pub(crate) fn create(path: &Path, wrapped: &WrappedKey, now: SystemTime) -> Result<Self, Error> {
+        create_private(path)?;
+        let mut store = Self::connect(path)?;
+        store.prepare(Empty::Fill)?;
+        store
+            .change(|tx| {
+                if tx.query_row("SELECT count(*) FROM data_keys", [], |row| row.get::<_, i64>(0))? > 0 {
+                    return Ok(false);
+                }
+                let (lock, hint) = match &wrapped.lock {
+                    Lock::KeyFile(path) => ("key-file", path.as_str()),
+                    Lock::Passphrase => ("passphrase", ""),
+                };
+                tx.execute(
+                    "INSERT INTO data_keys (id, lock, hint, parameters, salt, sealed, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        wrapped.id,
+                        lock,
+                        hint,
+                        wrapped.parameters,
+                        wrapped.salt,
+                        wrapped.sealed,
+                        seconds(now)
+                    ],
+                )?;
+                Ok(true)
+            })?
+            .then_some(store)
+            .ok_or_else(|| Error::Exists(path.to_owned()))
+    }
+
+    /// Opens a store that is there, bringing an older format up to date.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        match path.metadata() {
+            Ok(file) if !file.is_file() => return Err(Error::NotADatabase(path.to_owned())),
+            Ok(file) if file.len() == 0 => return Err(Error::NotFound(path.to_owned())),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NotFound(path.to_owned()));
+            }
+            Err(source) => {
+                return Err(Error::Io { path: path.to_owned(), source });
+            }
+        }
+        let mut store = Self::connect(path)?;
+        store.prepare(Empty::Leave)?;
+        // Not before it is known to be a store: what is another program's is left as it is.
+        make_private(path);
+        Ok(store)
+    }
+
+    fn connect(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Db::open_with_flags(path, flags).map_err(|error| explain(error, path))?;
+        let store = Self { db, path: path.to_owned() };
+        store.db.busy_timeout(BUSY_TIMEOUT).map_err(|error| store.explain(error))?;
+        Ok(store)
+    }
+
+    /// Checks whose file it is before anything is changed in it, then settings and migrations.
+    fn prepare(&mut self, empty: Empty) -> Result<(), Error> {
+        let Header { owner, format, tables } = self.header()?;
+        match (owner, tables, empty) {
+            (APPLICATION_ID, ..) | (0, 0, Empty::Fill) => {}
+            (0, 0, Empty::Leave) => return Err(Error::NotFound(self.path.clone())),
+            _ => return Err(Error::Foreign(self.path.clone())),
+        }
+        if format > FORMAT {
+            return Err(Error::NewerFormat { path: self.path.clone(), found: format, known: FORMAT });
+        }
+        self.configure()?;
+        if format < FORMAT {
+            self.migrate()?;
+        }
+        Ok(())
+    }
+
+    /// Reads all of it at one time: another process may be making the store.
+    fn header(&self) -> Result<Header, Error> {
+        self.read(|db| {
+            let tx = db.unchecked_transaction()?;
+            let pragma = |name| tx.pragma_query_value(None, name, |row| row.get(0));
+            Ok(Header {
+                owner: pragma("application_id")?,
+                format: pragma("user_version")?,
+                tables: tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+            })
+        })
+    }
+
+    fn configure(&self) -> Result<(), Error> {
+        let mode: String = self.read(|db| db.pragma_query_value(None, "journal_mode", |row| row.get(0)))?;
+        if mode != "wal" {
+            self.switch_to_wal()?;
+        }
+        // FULL: what was committed survives a power cut. A token that was rotated cannot be had again.
+        self.read(|db| db.pragma_update(None, "synchronous", "full"))?;
+        self.read(|db| db.pragma_update(None, "foreign_keys", true))?;
+        self.read(|db| db.pragma_update(None, "secure_delete", true))
+    }
+
+    /// The one change that SQLite does not wait for while others open the new file too.
+    fn switch_to_wal(&self) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            match self.read(|db| db.pragma_update(None, "journal_mode", "wal")) {
+                Err(Error::Busy) if tries < WAL_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(WAL_PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn migrate(&mut self) -> Result<(), Error> {
+        if let Err(error) = MIGRATIONS.to_latest(&mut self.db) {
+            // Another process may have migrated in the meantime.
+            if self.header()?.format != FORMAT {
+                return Err(match error {
+                    rusqlite_migration::Error::RusqliteError { err, .. } => self.explain(err),
+                    other => Error::Database(DatabaseError(other)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The sealed data keys. None: the store was never finished.
+    pub(crate) fn wrapped_keys(&self) -> Result<Vec<WrappedKey>, Error> {
+        let keys = self.read(|db| {
+            let mut statement =
+                db.prepare("SELECT id, lock, hint, parameters, salt, sealed FROM data_keys")?;
+            statement.query_map([], wrapped_key)?.collect::<Result<Vec<_>, _>>()
+        })?;
+        if keys.is_empty() { Err(Error::NotFound(self.path.clone())) } else { Ok(keys) }
+    }
+}
+
+/// Takes from others what they may do with the file, if it is ours.
+fn make_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = path.metadata().is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+        if open {
+            // Whoever may not change the mode may still use the store.
+            drop(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Creates the directory (0700) and an empty file (0600) where there is none.
+fn create_private(path: &Path) -> Result<(), Error> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::StorageFull => Error::DiskFull,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Error::NotWritable(path.to_owned())
+        }
+        _ => Error::Io { path: path.to_owned(), source },
+    };
+    if path.exists() && !path.is_file() {
+        return Err(Error::NotADatabase(path.to_owned()));
+    }
+    let mut folder = std::fs::DirBuilder::new();
+    let mut file = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folder.mode(0o700);
+        file.mode(0o600);
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        folder.recursive(true).create(parent).map_err(failed)?;
+    }
+    let made = file.write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    // An empty file that was there before may have been open to others.
+    #[cfg(unix)]
+    if made.metadata().map_err(failed)?.len() == 0 {
+        use std::os::unix::fs::PermissionsExt;
+        made.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    #[cfg(not(unix))]
+    drop(made);
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Access tokens for callers: used, waited for or had anew, and put into requests.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Store;
+use crate::{
+    Access, ApiRequest, AppKind, Authorisation, Connection, Error, Need, RequestHeaders,
+    grant::StoredAuthorisation,
+    refresh::{Situation, Step},
+};
+
+/// How long a caller waits for another's refresh.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+const NO_REFRESH_TOKEN: &str = "no refresh token was granted (the scope offline_access gives one)";
+
+/// A caller who waits, and for how long still.
+pub(super) struct Waiting {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Waiting {
+    pub(super) fn new() -> Self {
+        Self { since: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// A pause before the next look, longer each time.
+    ///
+    /// # Errors
+    /// [`Error::RefreshBusy`] when it has taken too long.
+    pub(super) async fn pause(&mut self) -> Result<(), Error> {
+        if self.since.elapsed() >= PATIENCE {
+            return Err(Error::RefreshBusy);
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// A good access token of the connection's authorisation, refreshed if need be. Over all tasks and processes that
+    /// share the store one refreshes at a time; the others wait for what comes of it, up to a minute. A caller who goes
+    /// away does not stop a refresh.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`] for a private app, [`Error::NeedsLogin`], [`Error::Auth`], [`Error::RefreshBusy`],
+    /// [`Error::Tampered`] where the connection was changed.
+    pub async fn access(&self, connection: &Connection, need: Need) -> Result<Access, Error> {
+        self.check_pin(connection)?;
+        let app = &connection.app;
+        let Some(authorisation) = &connection.authorisation else {
+            return Err(Error::WrongKind { kind: app.kind, wanted: "access token" });
+        };
+        if authorisation.app != app.id {
+            let row = authorisation.id.clone();
+            return Err(Error::Tampered { table: "authorisations", column: "app", row });
+        }
+        match self.app_identity(app) {
+            Ok(_) => self.access_for(&authorisation.id, app.kind, need).await,
+            Err(Error::NoSuchApp(_)) => Err(self.no_such(&connection.name)?),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`access`](Self::access), for an authorisation that may have no connection yet.
+    pub async fn access_of(&self, authorisation: &Authorisation, need: Need) -> Result<Access, Error> {
+        let (app, _) = self.app_with_identity(authorisation)?;
+        self.access_for(&authorisation.id, app.kind, need).await
+    }
+
+    /// Makes a request the connection's own, whatever its kind: a signature with a fresh nonce (OAuth 1.0a), or an access
+    /// token, refreshed if need be, with the pinned organisation. A request that is sent again must be authorised again.
+    ///
+    /// # Errors
+    /// [`Error::OtherServer`] for a URL that is not at the connection's own server: nothing is signed for others, and
+    /// nobody else gets a token. Otherwise those of [`access`](Self::access).
+    pub async fn authorise(
+        &self,
+        connection: &Connection,
+        request: &ApiRequest<'_>,
+    ) -> Result<RequestHeaders, Error> {
+        connection.app.server.admit(request.url)?;
+        if connection.app.kind == AppKind::Private {
+            return self.sign(connection, request);
+        }
+        let access = self.access(connection, Need::default()).await?;
+        let tenant_id = connection.organisation.as_ref().map(|organisation| organisation.id.as_str());
+        Ok(RequestHeaders::bearer(&access, tenant_id))
+    }
+
+    async fn access_for(&self, id: &str, kind: AppKind, need: Need) -> Result<Access, Error> {
+        let (mut waiting, mut first) = (Waiting::new(), None);
+        loop {
+            let stored = self.stored(id)?;
+            let generation = stored.authorisation.generation;
+            let first = *first.get_or_insert(generation);
+            match stored.situation(kind).step(self.now(), &need, first) {
+                Step::Use => return stored.open_access(self.data_key()),
+                Step::Refresh => {
+                    if let Some(access) = self.refresh(id, generation).await? {
+                        return Ok(access);
+                    }
+                }
+                Step::Wait => {}
+                Step::LogIn => return Err(self.needs_login(&stored)?),
+            }
+            waiting.pause().await?;
+        }
+    }
+
+    /// The error for an authorisation that only a person can renew.
+    pub(super) fn needs_login(&self, stored: &StoredAuthorisation) -> Result<Error, Error> {
+        let Authorisation { id, needs_login, .. } = &stored.authorisation;
+        let reason = needs_login.as_ref().map_or(NO_REFRESH_TOKEN, |mark| &mark.reason);
+        let connections = self.sharing(id)?.into_iter().map(|connection| connection.name).collect();
+        Ok(Error::NeedsLogin { connections, reason: reason.to_owned() })
+    }
+}
+
+impl StoredAuthorisation {
+    pub(super) fn situation(&self, kind: AppKind) -> Situation {
+        let Authorisation { generation, access_expires_at, needs_login, .. } = &self.authorisation;
+        Situation {
+            generation: *generation,
+            access_expires_at: *access_expires_at,
+            lease_until: self.lease_until,
+            needs_login: needs_login.is_some(),
+            refreshable: kind == AppKind::Custom || self.refresh.is_some(),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Connections: kept, listed, chosen, removed; and what a private app's connection signs.
+
+use std::sync::Arc;
+
+use xero_certs::PrivateKey;
+
+use super::{Store, new_id};
+use crate::{
+    ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation,
+    RequestHeaders,
+    connection::check_name,
+    place,
+    request::sign,
+    sqlite::{AppRow, ConnectionRow, TestedRow},
+};
+
+impl Store {
+    /// All connections, ordered by name.
+    pub fn connections(&self) -> Result<Vec<Connection>, Error> {
+        self.db().connections()
+    }
+
+    /// The connection of that name, or the default one.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchConnection`] or [`Error::NoDefault`], each with the names that there are.
+    pub fn connection(&self, name: Option<&str>) -> Result<Connection, Error> {
+        let found = self.db().connection(name)?;
+        match (found, name) {
+            (Some(connection), _) => Ok(connection),
+            (None, Some(name)) => Err(self.no_such(name)?),
+            (None, None) => Err(Error::NoDefault { known: self.names()? }),
+        }
+    }
+
+    /// Stores a private app and a connection that uses it, both or neither; durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] where the name is taken and `replace` is false, [`Error::BadName`], and
+    /// [`Error::Key`] where the certificate is not the key's.
+    pub fn add_private(&self, new: &NewPrivateConnection) -> Result<(), Error> {
+        check_name(&new.name)?;
+        if !new.certificate.belongs_to(&new.key) {
+            return Err(Error::Key(xero_certs::Error::KeyMismatch));
+        }
+        let app = private_app(new, self)?;
+        let clear = new.key.to_pkcs8_der().map_err(Error::Key)?;
+        let secret = self.data_key().seal(&place::app_secret(&app, 1), &clear)?;
+        let row = ConnectionRow {
+            name: &new.name,
+            app: &app.id,
+            authorisation: None,
+            organisation: new.organisation.as_ref(),
+            pin: self.pin(&new.name, &app.id, None, new.organisation.as_ref())?,
+            make_default: new.make_default,
+            replace: new.replace,
+            tested: new.organisation.is_some(),
+        };
+        self.keep(Some(&AppRow { app: &app, secret: &secret, generation: 1 }), &[row])
+    }
+
+    /// Stores connections that act under stored authorisations, all or none; durable when this returns. Each is pinned to
+    /// its organisation.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] where a name is taken and its `replace` is false, or given twice, [`Error::BadName`],
+    /// [`Error::NoSuchAuthorisation`].
+    pub fn add_connections(&self, new: &[NewConnection]) -> Result<(), Error> {
+        let mut rows: Vec<ConnectionRow<'_>> = Vec::new();
+        let apps = new.iter().map(|one| self.app_of(one)).collect::<Result<Vec<_>, _>>()?;
+        for (one, app) in new.iter().zip(&apps) {
+            check_name(&one.name)?;
+            if rows.iter().any(|row| row.name.eq_ignore_ascii_case(&one.name)) {
+                return Err(Error::NameTaken(one.name.clone()));
+            }
+            rows.push(ConnectionRow {
+                name: &one.name,
+                app,
+                authorisation: Some(&one.authorisation),
+                organisation: one.organisation.as_ref(),
+                pin: self.pin(&one.name, app, Some(&one.authorisation), one.organisation.as_ref())?,
+                make_default: one.make_default,
+                replace: one.replace,
+                tested: one.tested,
+            });
+        }
+        self.keep(None, &rows)
+    }
+
+    /// Removes connections, and each authorisation and app that no other connection uses; all of them or none. Nothing is
+    /// revoked at Xero.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchConnection`] for the first name that does not exist.
+    pub fn remove(&self, names: &[String]) -> Result<(), Error> {
+        let missing = self.db().remove(names)?;
+        match missing.first() {
+            Some(missing) => Err(self.no_such(missing)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes one connection the default one.
+    pub fn set_default(&self, name: &str) -> Result<(), Error> {
+        let done = self.db().set_default(name)?;
+        if done { Ok(()) } else { Err(self.no_such(name)?) }
+    }
+
+    /// Notes that a test of the connection succeeded and pins it to the organisation that answered. False where it is
+    /// pinned to another one already: nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime.
+    pub fn tested(&self, connection: &Connection, seen: &Organisation) -> Result<bool, Error> {
+        let (name, app, authorisation) = (&connection.name, &connection.app.id, consent(connection));
+        let pin = self.pin(name, app, authorisation, Some(seen))?;
+        let row = TestedRow { name, app, authorisation, seen, pin: &pin };
+        if self.db().tested(&row, self.now())? {
+            return Ok(true);
+        }
+        let there = self.db().connection(Some(name))?;
+        match there {
+            Some(there) if there.app.id == *app && consent(&there) == authorisation => Ok(false),
+            _ => Err(self.no_such(name)?),
+        }
+    }
+
+    /// Signs with the key of a private app.
+    pub(super) fn sign(
+        &self,
+        connection: &Connection,
+        request: &ApiRequest<'_>,
+    ) -> Result<RequestHeaders, Error> {
+        self.check_pin(connection)?;
+        let app = &connection.app;
+        let stored = self.db().app(&app.id)?;
+        let Some(stored) = stored else { return Err(self.no_such(&connection.name)?) };
+        let der = self.data_key().open(&place::app_secret(app, stored.generation), &stored.secret)?;
+        let key = PrivateKey::read(&der, None).map_err(Error::Key)?;
+        sign(&app.client_id, Arc::new(key), request, self.now())
+    }
+
+    pub(super) fn check_pin(&self, connection: &Connection) -> Result<(), Error> {
+        let Connection { name, app, organisation, pin, .. } = connection;
+        let place = place::pin(name, &app.id, consent(connection), organisation.as_ref());
+        self.data_key().open(&place, pin).map(drop)
+    }
+
+    pub(super) fn no_such(&self, name: &str) -> Result<Error, Error> {
+        Ok(Error::NoSuchConnection { name: name.to_owned(), known: self.names()? })
+    }
+
+    /// Seals that this name stands for this app, authorisation and organisation.
+    fn pin(
+        &self,
+        name: &str,
+        app: &str,
+        authorisation: Option<&str>,
+        organisation: Option<&Organisation>,
+    ) -> Result<Vec<u8>, Error> {
+        self.data_key().seal(&place::pin(name, app, authorisation, organisation), &[])
+    }
+
+    fn keep(&self, app: Option<&AppRow<'_>>, rows: &[ConnectionRow<'_>]) -> Result<(), Error> {
+        match self.db().add(app, rows, self.now())? {
+            Some(taken) => Err(Error::NameTaken(taken)),
+            None => Ok(()),
+        }
+    }
+
+    /// The app of the authorisation that a new connection is to act under.
+    fn app_of(&self, new: &NewConnection) -> Result<String, Error> {
+        Ok(self.stored(&new.authorisation)?.authorisation.app)
+    }
+
+    fn names(&self) -> Result<Vec<String>, Error> {
+        Ok(self.connections()?.into_iter().map(|connection| connection.name).collect())
+    }
+}
+
+fn consent(connection: &Connection) -> Option<&str> {
+    connection.authorisation.as_ref().map(|authorisation| authorisation.id.as_str())
+}
+
+fn private_app(new: &NewPrivateConnection, store: &Store) -> Result<App, Error> {
+    Ok(App {
+        id: new_id()?,
+        kind: AppKind::Private,
+        client_id: new.consumer_key.clone(),
+        server: new.server.clone(),
+        certificate: Some(new.certificate.clone()),
+        redirect_uris: Vec::new(),
+        created_at: store.now(),
+    })
+}

@@ -1,0 +1,227 @@
+//! The app that a consent is given to: one that is stored already, or a new one.
+
+use connection_store::{App, AppKind, Server, Store};
+use xero_auth_oauth2::{
+    AppIdentity, ClientId, ClientSecret, RedirectUri, Scopes, ends_in_september_2027, granular,
+};
+
+use crate::{
+    Context,
+    args::OAuth2App,
+    failure::{Failure, Outcome},
+    secrets::client_secret,
+    store_access::StoreAccess,
+};
+
+/// The redirect URI that the wizard proposes; its port is the one listened on.
+const REDIRECT_URI: &str = "http://localhost:8742/callback";
+/// What is asked for unless told otherwise.
+const SCOPES: &str = "@read";
+
+/// An app, with all that a consent needs.
+pub(crate) struct ChosenApp {
+    pub(crate) kind: AppKind,
+    pub(crate) identity: AppIdentity,
+    pub(crate) redirect_uris: Vec<RedirectUri>,
+}
+
+/// The app by the options given, or asked for.
+pub(crate) fn choose(
+    context: &Context,
+    access: &StoreAccess,
+    args: &OAuth2App,
+    kind: AppKind,
+    server: &Server,
+) -> Outcome<ChosenApp> {
+    let stored = match access {
+        StoreAccess::Open(store) => stored_apps(store, kind, server)?,
+        StoreAccess::Planned(_) => Vec::new(),
+    };
+    let chosen = match &args.client_id {
+        Some(id) => {
+            let id = ClientId::parse(id)?;
+            stored.into_iter().find(|app| app.client_id == id.as_str()).ok_or(Some(id))
+        }
+        None if context.ui.interactive() => pick_stored(context, stored)?.ok_or(None),
+        None => Err(None),
+    };
+    match (chosen, access) {
+        (Ok(app), StoreAccess::Open(store)) => use_again(context, store, args, app),
+        (Ok(_), StoreAccess::Planned(_)) => unreachable!("a planned store has no apps"),
+        (Err(id), _) => new_app(context, args, id, (kind, server)),
+    }
+}
+
+fn stored_apps(store: &Store, kind: AppKind, server: &Server) -> Outcome<Vec<App>> {
+    let fits = |app: &App| app.kind == kind && app.server == *server;
+    Ok(store.apps()?.into_iter().filter(fits).collect())
+}
+
+/// None: a new one is wanted.
+fn pick_stored(context: &Context, mut stored: Vec<App>) -> Outcome<Option<App>> {
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    let mut choices: Vec<_> =
+        stored.iter().map(|app| format!("the app {}, stored already", app.client_id)).collect();
+    choices.push("a new app".to_owned());
+    let at = context.ui.choose("Which app?", choices)?;
+    Ok((at < stored.len()).then(|| stored.swap_remove(at)))
+}
+
+fn use_again(context: &Context, store: &Store, args: &OAuth2App, app: App) -> Outcome<ChosenApp> {
+    let mut identity = store.app_identity(&app)?;
+    if let Some(secret) = client_secret(&args.secret)? {
+        identity.secret = Some(ClientSecret::new(&secret)?);
+    }
+    let redirect_uris = match args.redirect_uri.as_slice() {
+        [] => app.redirect_uris,
+        given => parse_uris(given)?,
+    };
+    context.ui.say(format!("Using the stored app {}.", app.client_id));
+    Ok(ChosenApp { kind: app.kind, identity, redirect_uris })
+}
+
+fn new_app(
+    context: &Context,
+    args: &OAuth2App,
+    id: Option<ClientId>,
+    (kind, server): (AppKind, &Server),
+) -> Outcome<ChosenApp> {
+    let ui = &context.ui;
+    let redirect_uris = match args.redirect_uri.as_slice() {
+        _ if kind == AppKind::Custom => Vec::new(),
+        [] if ui.interactive() => {
+            if id.is_none() {
+                say_how_to_register(context, kind, server);
+            }
+            vec![ask_redirect_uri(context)?]
+        }
+        [] => parse_uris(&[REDIRECT_URI.to_owned()])?,
+        given => parse_uris(given)?,
+    };
+    let client_id = match id {
+        Some(id) => id,
+        None => {
+            let check = |typed: &str| ClientId::parse(typed).map(drop).map_err(|error| format!("{error}."));
+            ClientId::parse(&required(context, "--client-id ID", |ui| ui.ask("Client id:", "", check))?)?
+        }
+    };
+    let secret = match kind {
+        AppKind::Desktop => None,
+        _ => Some(secret(context, args)?),
+    };
+    Ok(ChosenApp { kind, identity: AppIdentity { client_id, secret }, redirect_uris })
+}
+
+fn say_how_to_register(context: &Context, kind: AppKind, server: &Server) {
+    let kind = if kind == AppKind::Web { "Web app" } else { "Mobile or desktop app" };
+    context
+        .ui
+        .say(format!("In the portal, {}: New app, {kind}, a name, your address (https),", portal(server)));
+    context.ui.say("and this redirect URI, exactly:");
+    context.ui.say(format!("\n  {REDIRECT_URI}\n"));
+    context.ui.say("An app that has another one serves too: type that one below.");
+}
+
+fn ask_redirect_uri(context: &Context) -> Outcome<RedirectUri> {
+    let check = |typed: &str| RedirectUri::parse(typed).map(drop).map_err(|error| format!("{error}."));
+    let typed = context.ui.ask("Redirect URI, as the portal has it:", REDIRECT_URI, check)?;
+    Ok(RedirectUri::parse(&typed)?)
+}
+
+fn parse_uris(given: &[String]) -> Outcome<Vec<RedirectUri>> {
+    Ok(given.iter().map(|uri| RedirectUri::parse(uri)).collect::<Result<_, _>>()?)
+}
+
+/// The client secret by the options given, or asked for.
+fn secret(context: &Context, args: &OAuth2App) -> Outcome<ClientSecret> {
+    if let Some(secret) = client_secret(&args.secret)? {
+        return Ok(ClientSecret::new(&secret)?);
+    }
+    let option = "--client-secret-stdin, --client-secret-file FILE or --client-secret-command COMMAND";
+    let typed = required(context, option, |_| ask_secret(context))?;
+    Ok(ClientSecret::new(&typed)?)
+}
+
+pub(crate) fn ask_secret(context: &Context) -> Outcome<String> {
+    let question = "Client secret (\u{201c}Generate a secret\u{201d} in the portal; it is not shown):";
+    loop {
+        let typed = context.ui.ask_hidden(question)?;
+        match ClientSecret::new(&typed) {
+            Ok(_) => return Ok(typed),
+            Err(error) => context.ui.say(format!("{error}.")),
+        }
+    }
+}
+
+fn required(
+    context: &Context,
+    option: &str,
+    ask: impl FnOnce(&crate::ui::Ui) -> Outcome<String>,
+) -> Outcome<String> {
+    if context.ui.interactive() {
+        return ask(&context.ui);
+    }
+    let what = if option.contains("secret") { "client secret" } else { "client id" };
+    Err(Failure::usage(format!("nothing was said of the {what}")).hint(format!("give {option}")))
+}
+
+/// The scopes by the option given, or asked for, with those that every login needs.
+pub(crate) fn scopes(context: &Context, given: Option<&str>) -> Outcome<Scopes> {
+    let scopes = match given {
+        Some(given) => parse_scopes(context, given)?,
+        None if context.ui.interactive() => ask_scopes(context)?,
+        None => Scopes::parse(SCOPES)?,
+    };
+    for broad in scopes.iter().filter(|scope| ends_in_september_2027(scope)) {
+        let instead = granular(broad).join(" ");
+        context.ui.warn(format!(
+            "{broad} ends in September 2027, and apps made since 2 March 2026 cannot have it; ask for these instead: {instead}"
+        ));
+    }
+    // Without offline_access there is no refresh token; the others say who logged in, and need no ticking.
+    Ok(Scopes::parse(&format!("openid profile email offline_access {scopes}"))
+        .or_else(|_| Scopes::parse_lenient(&format!("openid profile email offline_access {scopes}")))?)
+}
+
+fn ask_scopes(context: &Context) -> Outcome<Scopes> {
+    let choices = [
+        "@read: read everything of the accounts, change nothing",
+        "@sync: read and write contacts, invoices, payments, bank transactions and attachments",
+        "@all: everything that an ordinary app may have",
+        "others: type their names",
+    ];
+    let preset =
+        match context.ui.choose("What may the connection do?", choices.map(str::to_owned).to_vec())? {
+            0 => "@read",
+            1 => "@sync",
+            2 => "@all",
+            _ => {
+                let check = |typed: &str| Scopes::parse(typed).map(drop).map_err(|error| format!("{error}."));
+                let typed = context.ui.ask("Scopes, with spaces between:", "", check)?;
+                return Ok(Scopes::parse(&typed)?);
+            }
+        };
+    Ok(Scopes::parse(preset)?)
+}
+
+/// Scopes that Xero may have added since are passed on, with a warning: Xero itself decides.
+pub(crate) fn parse_scopes(context: &Context, given: &str) -> Outcome<Scopes> {
+    match Scopes::parse(given) {
+        Ok(scopes) => Ok(scopes),
+        Err(unknown) => {
+            let scopes = Scopes::parse_lenient(given)?;
+            context.ui.warn(format!("{unknown}; it is asked for all the same"));
+            Ok(scopes)
+        }
+    }
+}
+
+/// Where apps are registered.
+pub(crate) fn portal(server: &Server) -> String {
+    match server.address() {
+        None => "https://developer.xero.com/app/manage".to_owned(),
+        Some(address) => format!("{address}myapps"),
+    }
+}

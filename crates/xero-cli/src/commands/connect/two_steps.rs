@@ -1,0 +1,205 @@
+//! `xeroctl connect begin` and `connect finish`: a login in two steps, for jobs and for a browser elsewhere.
+
+use std::time::Duration;
+
+use connection_store::{AppKind, Server, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use xero_auth_oauth2::{AppIdentity, ClientId, ClientSecret, Nonce, Pkce, RedirectUri, State, read_callback};
+use zeroize::Zeroizing;
+
+use super::{
+    app::{self, ChosenApp},
+    consent::{Attempt, Consent, Request},
+    consented::{self, Kept},
+    server,
+};
+use crate::{
+    Context,
+    args::{Begin, Finish, Kind as ArgsKind},
+    failure::{Failure, Kind, Outcome},
+    secrets, show, store_access,
+};
+
+/// How long a login may stay unfinished. The code itself is good for 5 minutes, from the consent on.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// A login between its two steps, sealed in the store.
+#[derive(Serialize, Deserialize)]
+enum Login {
+    /// A person has an address to open.
+    Begun {
+        kind: String,
+        client_id: String,
+        secret: Option<Zeroizing<String>>,
+        server: Option<String>,
+        redirect_uri: String,
+        state: Zeroizing<String>,
+        pkce: Zeroizing<String>,
+        nonce: Zeroizing<String>,
+    },
+    /// The consent is in the store; no organisation is connected yet.
+    Consented { authorisation: String, consent: Option<String> },
+}
+
+pub(super) fn begin(context: &Context, args: &Begin) -> Outcome {
+    let kind = match args.kind {
+        ArgsKind::Web | ArgsKind::Desktop => args.kind.of_app(),
+        _ => {
+            return Err(Failure::usage("only web and desktop apps have a consent to begin")
+                .hint("`xeroctl connect --kind custom` or `--kind private` needs no person"));
+        }
+    };
+    if kind == AppKind::Desktop && args.app.secret.is_given() {
+        return Err(
+            Failure::usage("a desktop app has no client secret").hint("leave it out, or give --kind web")
+        );
+    }
+    let server = server(context)?;
+    let access = store_access::open_or_plan(&context.ui, &context.global)?;
+    let app = app::choose(context, &access, &args.app, kind, &server)?;
+    let scopes = app::scopes(context, args.app.scopes.as_deref())?;
+    let store = access.into_store(&context.ui)?;
+    let first = app.redirect_uris.first().ok_or_else(|| Failure::usage("there is no redirect URI"))?;
+    let attempt = Attempt::new(first.clone())?;
+    let request =
+        Request { endpoints: server.endpoints(), redirect_uris: &app.redirect_uris, scopes: &scopes };
+    let address = attempt.address(&app.identity.client_id, &request);
+    let expires_at = store.clock().now() + PATIENCE;
+    let id = login_id(&attempt);
+    keep(&store, &id, &Login::begun(&app, &server, &attempt), expires_at)?;
+    let next = format!("xeroctl connect finish {id} --address-stdin");
+    context.ui.document(json!({ "login": {
+        "id": id,
+        "address": address.as_str(),
+        "redirect_uri": attempt.redirect_uri.as_str(),
+        "expires_at": show::timestamp(expires_at),
+        "next_step": next,
+    }}))?;
+    context
+        .ui
+        .data(format!("Open this address in any browser, log in and allow access:\n\n  {address}\n"))?;
+    context
+        .ui
+        .data(format!("The browser ends at {}… Copy that whole address, and within", first.as_str()))?;
+    context.ui.data(format!("5 minutes of the consent give it to\n\n  {next}"))
+}
+
+pub(super) fn finish(context: &Context, args: &Finish) -> Outcome {
+    let store = store_access::open(&context.ui, &context.global)?;
+    let login = Some(args.login.clone());
+    let kept = match load(&store, &args.login)? {
+        Login::Consented { authorisation, consent } => {
+            let found = store.authorisation(&authorisation)?.ok_or_else(|| unknown(&args.login))?;
+            Kept { authorisation: found, consent, login }
+        }
+        begun => {
+            let kept = Kept { login, ..exchange(context, &store, args, begun)? };
+            keep_consent(&store, &args.login, &kept)?;
+            kept
+        }
+    };
+    consented::connect(context, &store, &kept, &args.making, &args.choosing)
+}
+
+fn exchange(context: &Context, store: &Store, args: &Finish, login: Login) -> Outcome<Kept> {
+    let Login::Begun { kind, client_id, secret, server, redirect_uri, state, pkce, nonce } = login else {
+        return Err(unknown(&args.login));
+    };
+    let server = server.as_deref().map_or(Ok(Server::xero()), Server::at)?;
+    let redirect_uri = RedirectUri::parse(&redirect_uri)?;
+    let attempt = Attempt {
+        redirect_uri: redirect_uri.clone(),
+        state: State::from_stored(&state)?,
+        pkce: Pkce::from_stored(&pkce)?,
+        nonce: Nonce::from_stored(&nonce)?,
+    };
+    let address = match &args.address_file {
+        Some(path) => secrets::file_line(path)?,
+        None if args.address_stdin => secrets::stdin_line("the address")?,
+        None => {
+            return Err(Failure::usage("nothing was said of the address that the browser ended at")
+                .hint("give it with --address-stdin or --address-file"));
+        }
+    };
+    let code = read_callback(&address, &attempt.redirect_uri, &attempt.state)?;
+    let app = ChosenApp {
+        kind: if kind == AppKind::Desktop.as_str() { AppKind::Desktop } else { AppKind::Web },
+        identity: AppIdentity {
+            client_id: ClientId::parse(&client_id)?,
+            secret: secret.map(|secret| ClientSecret::new(&secret)).transpose()?,
+        },
+        redirect_uris: vec![redirect_uri],
+    };
+    consented::keep(context, store, app, &server, &Consent { code, attempt })
+}
+
+impl Login {
+    fn begun(app: &ChosenApp, server: &Server, attempt: &Attempt) -> Self {
+        let secret = |text: &str| Zeroizing::new(text.to_owned());
+        Self::Begun {
+            kind: app.kind.as_str().to_owned(),
+            client_id: app.identity.client_id.as_str().to_owned(),
+            secret: app.identity.secret.as_ref().map(|one| secret(one.expose())),
+            server: server.address().map(str::to_owned),
+            redirect_uri: attempt.redirect_uri.as_str().to_owned(),
+            state: secret(attempt.state.expose()),
+            pkce: secret(attempt.pkce.expose()),
+            nonce: secret(attempt.nonce.expose()),
+        }
+    }
+}
+
+/// A login is named by the beginning of its state's hash: nothing can be learnt from it.
+fn login_id(attempt: &Attempt) -> String {
+    attempt
+        .pkce
+        .challenge()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(12)
+        .collect::<String>()
+        .to_lowercase()
+}
+
+fn keep(store: &Store, id: &str, login: &Login, expires_at: std::time::SystemTime) -> Outcome {
+    let contents = Zeroizing::new(serde_json::to_vec(login).expect("a login is made of texts"));
+    Ok(store.keep_pending(id, &contents, expires_at)?)
+}
+
+fn keep_consent(store: &Store, id: &str, kept: &Kept) -> Outcome {
+    let Kept { authorisation, consent, .. } = kept;
+    let login = Login::Consented { authorisation: authorisation.id.clone(), consent: consent.clone() };
+    keep(store, id, &login, store.clock().now() + PATIENCE)
+}
+
+/// A consent whose organisations could not be connected now: the failure says how to go on without another consent.
+pub(super) fn keep_for_later(store: &Store, kept: &Kept, failure: Failure) -> Failure {
+    let new = || kept.authorisation.id.chars().take(12).collect();
+    let id: String = kept.login.clone().unwrap_or_else(new);
+    if keep_consent(store, &id, kept).is_err() {
+        return failure;
+    }
+    let go_on = format!("xeroctl connect finish {id}");
+    let message = match failure.kind {
+        Kind::Interrupted => "cancelled; no connection was saved, the consent is kept for an hour".to_owned(),
+        _ => failure.message.clone(),
+    };
+    let hint = match &failure.hint {
+        Some(hint) if failure.kind != Kind::Interrupted => {
+            format!("{hint}; the consent is kept for an hour: `{go_on}` goes on with it")
+        }
+        _ => go_on,
+    };
+    Failure { message, hint: Some(hint), ..failure }
+}
+
+fn load(store: &Store, id: &str) -> Outcome<Login> {
+    let contents = store.pending(id)?.ok_or_else(|| unknown(id))?;
+    serde_json::from_slice(&contents).map_err(|_| unknown(id))
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::new(Kind::NoSuchConnection, format!("there is no unfinished login {id:?}"))
+        .hint("begin again with `xeroctl connect begin`; a login that is finished cannot be finished again")
+}

@@ -1,0 +1,113 @@
+//! `cargo xtask interop`: other people's clients, unmodified but for their base addresses, against the mock.
+
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Command, Stdio};
+use std::{fs, io};
+
+use crate::mock::Mock;
+use crate::needs;
+use crate::programs::Programs;
+use crate::stop::Stop;
+
+/// What the clients are and how each is tried.
+const SOURCES: &str = "xtask/interop";
+
+/// Where they are installed; nothing of it belongs to the project.
+const INSTALLED: &str = "target/interop";
+
+/// Without a proxy: the mock is on this computer's loopback address. Without TLS, which the mock has not.
+const SURROUNDINGS: [(&str, &str); 3] =
+    [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"), ("OAUTHLIB_INSECURE_TRANSPORT", "1")];
+
+/// Installs the clients where that has not been done yet, which needs the network, and lets each do its whole job.
+/// The scripts say what they do and end with another status than 0 when something is not as it should be.
+pub(crate) fn interop() -> Result<(), Stop> {
+    let node = node_client()?;
+    let python = python_client()?;
+    let programs = Programs::build(&["xero-mock"])?;
+    for mut client in [node, python] {
+        let mock = Mock::start(programs.path("xero-mock")?)?;
+        run(client.arg(mock.url()).envs(SURROUNDINGS))?;
+    }
+    Ok(())
+}
+
+/// The script is put beside the packages, where node looks for them.
+fn node_client() -> Result<Command, Stop> {
+    let folder = folder("node")?;
+    let copy = |file: &str| {
+        let copied = fs::copy(Path::new(SOURCES).join(file), folder.join(file));
+        copied
+            .map(|_| folder.join(file))
+            .map_err(|error| Stop::because(&format!("cannot copy {file}"), &error))
+    };
+    copy("package.json")?;
+    let list = copy("package-lock.json")?;
+    install(&list, &folder, || {
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+        run(&mut npm)
+    })?;
+    let mut node = Command::new("node");
+    node.arg(copy("with-xero-node.mjs")?);
+    Ok(node)
+}
+
+fn python_client() -> Result<Command, Stop> {
+    let folder = folder("python")?;
+    let list = Path::new(SOURCES).join("requirements.txt");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    install(&list, &folder, || {
+        let system = needs::python().ok_or_else(missing)?;
+        run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--use-pep517",
+            "--require-hashes",
+            "-r",
+        ];
+        run(Command::new(&python).args(pip).arg(&list))
+    })?;
+    let mut client = Command::new(python);
+    client.arg(Path::new(SOURCES).join("with_xero_python.py"));
+    Ok(client)
+}
+
+fn folder(name: &str) -> Result<PathBuf, Stop> {
+    let folder = absolute(Path::new(INSTALLED).join(name));
+    let made = folder.and_then(|folder| fs::create_dir_all(&folder).map(|()| folder));
+    made.map_err(|error| Stop::because("cannot make a folder for the clients", &error))
+}
+
+/// Does nothing where the same list was installed before.
+fn install(list: &Path, folder: &Path, install: impl FnOnce() -> Result<(), Stop>) -> Result<(), Stop> {
+    let cannot = |error: io::Error| Stop::because("cannot look at what is installed", &error);
+    let wanted = fs::read(list).map_err(cannot)?;
+    let done = folder.join("installed");
+    if fs::read(&done).is_ok_and(|there| there == wanted) {
+        return Ok(());
+    }
+    install()?;
+    fs::write(done, wanted).map_err(cannot)
+}
+
+/// Prints the line and runs it.
+fn run(command: &mut Command) -> Result<(), Stop> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    println!("$ {line}");
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Stop::failed(status, format!("`{line}` failed ({status})"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
+        Err(error) => Err(Stop::because(&format!("cannot run `{line}`"), &error)),
+    }
+}
+
+fn missing() -> Stop {
+    Stop::needs_person("node, npm or Python is missing; `cargo xtask needs` finds and installs what is")
+}
