@@ -24,6 +24,8 @@ pub struct Authorisation {
     pub app: String,
     /// Who consented, as far as is known. A custom connection tells nothing.
     pub user: User,
+    /// Xero's id of the consent (`authentication_event_id`), by which it lists what this consent connected.
+    pub consent: Option<String>,
     /// What was granted.
     pub scopes: Scopes,
     /// When the stored access token ends; `None` where there is none.
@@ -58,6 +60,9 @@ pub struct NewAuthorisation {
     pub access: Option<(AccessToken, Duration)>,
     /// What was granted.
     pub scopes: Scopes,
+    /// What client credentials are to ask for each time; `None`: nothing, so that Xero grants what is ticked for the app
+    /// at that time. Of no use to other kinds of app: a refresh token brings its own scopes.
+    pub asked: Option<Scopes>,
     /// Who consented.
     pub user: User,
     /// The access token's `authentication_event_id`, by which Xero lists what this consent connected.

@@ -118,6 +118,16 @@ pub enum Error {
         /// What it answered.
         source: xero_auth_oauth2::Error,
     },
+    /// A refresh token was spent at Xero, and what came for it could not be saved, though this was tried for some ten
+    /// seconds. That it was sent is noted, and Xero takes it again for 30 minutes: the next try inside them makes it good.
+    #[error(
+        "a refresh token was spent and the new one could not be saved; \
+         within 30 minutes the next try recovers it, later a person must log in again"
+    )]
+    NotSaved {
+        /// Why it could not be saved.
+        source: Box<Error>,
+    },
     /// Another task or process has been refreshing the same authorisation for too long; try again. Nothing was
     /// refreshed here.
     #[error("another process is refreshing this authorisation and has not finished; nothing was refreshed")]

@@ -19,7 +19,9 @@ pub(crate) struct Grant {
     pub(crate) user: User,
     pub(crate) consent: Option<String>,
     pub(crate) scopes: Scopes,
-    /// When it was asked for.
+    /// What client credentials ask for.
+    pub(crate) asked: Option<Scopes>,
+    /// When it was sent for.
     pub(crate) at: SystemTime,
     pub(crate) access: Option<(AccessToken, SystemTime)>,
     pub(crate) refresh: Option<RefreshToken>,
@@ -31,6 +33,7 @@ pub(crate) struct Grant {
 pub(crate) struct SealedGrant<'a> {
     pub(crate) grant: &'a Grant,
     pub(crate) scopes: String,
+    pub(crate) asked: Vec<u8>,
     pub(crate) access: Option<(Vec<u8>, i64)>,
     pub(crate) refresh: Option<Vec<u8>>,
     pub(crate) previous: Option<(Vec<u8>, i64)>,
@@ -39,13 +42,11 @@ pub(crate) struct SealedGrant<'a> {
 /// An authorisation as it is stored: what may be shown, and what is sealed.
 pub(crate) struct StoredAuthorisation {
     pub(crate) authorisation: Authorisation,
-    pub(crate) consent: Option<String>,
+    pub(crate) asked: Option<Vec<u8>>,
     pub(crate) access: Option<Vec<u8>>,
     pub(crate) refresh: Option<Vec<u8>>,
     pub(crate) previous: Option<(Vec<u8>, SystemTime)>,
     pub(crate) lease_until: Option<SystemTime>,
-    /// When the refresh token of this generation was first sent, where no answer to it was kept.
-    pub(crate) intent_at: Option<SystemTime>,
 }
 
 impl Grant {
@@ -63,8 +64,10 @@ impl Grant {
         });
         let refresh = self.refresh.as_ref();
         let refresh = refresh.map(|token| key.seal(&holder.refresh(), token.expose().as_bytes()));
+        let asked = self.asked.as_ref().map(Scopes::to_string).unwrap_or_default();
         Ok(SealedGrant {
             grant: self,
+            asked: key.seal(&holder.asked(), asked.as_bytes())?,
             access: access.transpose()?,
             refresh: refresh.transpose()?,
             previous: previous.transpose()?,
@@ -105,6 +108,13 @@ impl StoredAuthorisation {
         self.refresh.as_ref().map(|sealed| open_refresh(key, &place, sealed)).transpose()
     }
 
+    /// What client credentials ask for; `None`: nothing.
+    pub(crate) fn open_asked(&self, key: &SealingKey) -> Result<Option<Scopes>, Error> {
+        let sealed = self.asked.as_deref().unwrap_or_default();
+        let asked = Scopes::granted(open(key, &self.holder().asked(), sealed)?.split(' '));
+        Ok(Some(asked).filter(|asked| !asked.is_empty()))
+    }
+
     /// The refresh token before, and when it was first spent.
     pub(crate) fn open_previous(
         &self,
@@ -116,9 +126,8 @@ impl StoredAuthorisation {
     }
 
     fn holder(&self) -> Holder<'_> {
-        let Authorisation { id, app, user, generation, .. } = &self.authorisation;
-        let consent = self.consent.as_deref();
-        Holder { id, app, user: user.id.as_deref(), consent, generation: *generation }
+        let Authorisation { id, app, user, consent, generation, .. } = &self.authorisation;
+        Holder { id, app, user: user.id.as_deref(), consent: consent.as_deref(), generation: *generation }
     }
 }
 

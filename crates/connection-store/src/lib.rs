@@ -23,11 +23,11 @@ pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisati
 pub use error::{DatabaseError, Error};
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
-pub use server::{Server, is_loopback};
+pub use server::Server;
 pub use store::Store;
 pub use store_key::{KeyBytes, Lock, Passphrase, StoreKey};
 /// What the public names above are made of, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
     AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
-    TenantLink, User,
+    TenantLink, User, is_loopback,
 };

@@ -60,8 +60,14 @@ impl<'a> Holder<'a> {
         self.token("previous", &[&spent_at.to_string()])
     }
 
+    /// The access token, what it is good for and until when.
     pub(crate) fn access(self, scopes: &str, expires_at: i64) -> Place<'a> {
         self.token("access", &[scopes, &expires_at.to_string()])
+    }
+
+    /// What client credentials ask for.
+    pub(crate) fn asked(self) -> Place<'a> {
+        self.token("asked", &[])
     }
 
     fn token(self, column: &'static str, more: &[&str]) -> Place<'a> {

@@ -24,12 +24,12 @@ const APP_COLUMNS: usize = 7;
 
 /// The columns that [`AuthorisationRecord::read`] reads, of the table named `u`.
 pub(crate) const AUTHORISATION: &str = "u.id, u.app, u.generation, u.user_id, u.user_name, u.user_email, u.scopes, \
-     u.access_expires_at, u.refresh IS NOT NULL, u.refreshed_at, u.needs_login, u.needs_login_since, u.created_at";
-const AUTHORISATION_COLUMNS: usize = 13;
+     u.access_expires_at, u.refresh IS NOT NULL, u.refreshed_at, u.needs_login, u.needs_login_since, u.created_at, \
+     u.consent";
+const AUTHORISATION_COLUMNS: usize = 14;
 
 /// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
-pub(crate) const TOKENS: &str = "u.consent, u.access, u.refresh, u.previous, u.spent_at, u.lease_until, \
-     u.intent_generation, u.intent_at";
+pub(crate) const TOKENS: &str = "u.asked, u.access, u.refresh, u.previous, u.spent_at, u.lease_until";
 
 /// The columns that [`ConnectionRecord::read`] reads, after those of [`APP`] and [`AUTHORISATION`].
 pub(crate) const CONNECTION: &str = "c.name, c.organisation_id, c.organisation_name, c.organisation_short_code, \
@@ -58,17 +58,17 @@ pub(crate) struct AuthorisationRecord {
     refreshed_at: i64,
     needs_login: Option<(String, i64)>,
     created_at: i64,
+    consent: Option<String>,
 }
 
 /// A whole authorisation, not yet understood.
 pub(crate) struct TokensRecord {
     authorisation: AuthorisationRecord,
-    consent: Option<String>,
+    asked: Option<Vec<u8>>,
     access: Option<Vec<u8>>,
     refresh: Option<Vec<u8>>,
     previous: Option<(Vec<u8>, i64)>,
     lease_until: Option<i64>,
-    intent: Option<(i64, i64)>,
 }
 
 /// A connection with what it stands for, not yet understood.
@@ -117,7 +117,7 @@ impl AppRecord {
 
 impl AuthorisationRecord {
     /// Reads the columns from the one numbered `at` on.
-    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(at)?,
             app: row.get(at + 1)?,
@@ -129,10 +129,11 @@ impl AuthorisationRecord {
             refreshed_at: row.get(at + 9)?,
             needs_login: row.get::<_, Option<_>>(at + 10)?.zip(row.get(at + 11)?),
             created_at: row.get(at + 12)?,
+            consent: row.get(at + 13)?,
         })
     }
 
-    fn finish(self, path: &Path) -> Result<Authorisation, Error> {
+    pub(crate) fn finish(self, path: &Path) -> Result<Authorisation, Error> {
         self.understood().ok_or_else(|| corrupt(path))
     }
 
@@ -146,7 +147,8 @@ impl AuthorisationRecord {
             id: self.id,
             app: self.app,
             user: self.user,
-            scopes: Scopes::parse_lenient(&self.scopes).ok()?,
+            consent: self.consent,
+            scopes: Scopes::granted(self.scopes.split(' ')),
             access_expires_at: optional_time(self.access_expires_at)?,
             refreshed_at,
             refresh_expires_at: self.has_refresh.then_some(refreshed_at + REFRESH_LIFETIME),
@@ -162,12 +164,11 @@ impl TokensRecord {
         let at = AUTHORISATION_COLUMNS;
         Ok(Self {
             authorisation: AuthorisationRecord::read(row, 0)?,
-            consent: row.get(at)?,
+            asked: row.get(at)?,
             access: row.get(at + 1)?,
             refresh: row.get(at + 2)?,
             previous: row.get::<_, Option<_>>(at + 3)?.zip(row.get(at + 4)?),
             lease_until: row.get(at + 5)?,
-            intent: row.get::<_, Option<_>>(at + 6)?.zip(row.get(at + 7)?),
         })
     }
 
@@ -178,12 +179,11 @@ impl TokensRecord {
                 Some((sealed, spent_at)) => Some((sealed, system_time(spent_at)?)),
                 None => None,
             };
-            let intent = self.intent.filter(|(generation, _)| *generation == authorisation.generation);
-            Some((previous, optional_time(self.lease_until)?, optional_time(intent.map(|(_, at)| at))?))
+            Some((previous, optional_time(self.lease_until)?))
         };
-        let (previous, lease_until, intent_at) = times().ok_or_else(|| corrupt(path))?;
-        let Self { consent, access, refresh, .. } = self;
-        Ok(StoredAuthorisation { authorisation, consent, access, refresh, previous, lease_until, intent_at })
+        let (previous, lease_until) = times().ok_or_else(|| corrupt(path))?;
+        let Self { asked, access, refresh, .. } = self;
+        Ok(StoredAuthorisation { authorisation, asked, access, refresh, previous, lease_until })
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(30 * 60);
 pub(crate) const GRACE: Duration = Duration::from_secs(30 * 60);
 /// How long Xero keeps a refresh token that is not used.
 pub(crate) const REFRESH_LIFETIME: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+/// How long a consent that no connection uses is kept for the login to be finished.
+pub(crate) const UNFINISHED: Duration = Duration::from_secs(60 * 60);
 /// No lease is longer: one that ends later is of a time when the clock was ahead.
 pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(10 * 60);
 /// Two clocks, or one that was set right by a little.
@@ -72,11 +74,13 @@ impl Situation {
         if self.needs_login || !self.refreshable {
             return Step::LogIn;
         }
-        match self.lease_until {
-            Some(until) if is_ahead(until, now, Duration::ZERO, LONGEST_LEASE) => Step::Wait,
-            _ => Step::Refresh,
-        }
+        if runs(self.lease_until, now).is_some() { Step::Wait } else { Step::Refresh }
     }
+}
+
+/// Until when a lease runs, if it still does.
+pub(crate) fn runs(lease_until: Option<SystemTime>, now: SystemTime) -> Option<SystemTime> {
+    lease_until.filter(|until| is_ahead(*until, now, Duration::ZERO, LONGEST_LEASE))
 }
 
 /// True while a token that was spent first at `spent_at` may be sent again.

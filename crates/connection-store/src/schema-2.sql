@@ -11,6 +11,7 @@ CREATE TABLE authorisations (
     user_email        TEXT,
     consent           TEXT,                    -- authentication_event_id
     scopes            TEXT NOT NULL,           -- granted, separated by spaces
+    asked             BLOB,                    -- sealed: the scopes that client credentials ask for, or none; bound as refresh
     access            BLOB,                    -- sealed; bound to app, user_id, consent, scopes, access_expires_at
     access_expires_at INTEGER,
     refresh           BLOB,                    -- sealed; bound to app, user_id, consent. NULL: none was granted

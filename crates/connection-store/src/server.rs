@@ -1,7 +1,7 @@
 //! Which server an app is registered at: Xero, or one that stands in for it.
 
-use url::{Host, Url};
-use xero_auth_oauth2::Endpoints;
+use url::Url;
+use xero_auth_oauth2::{Endpoints, is_loopback};
 
 use crate::Error;
 
@@ -62,16 +62,6 @@ impl Server {
         } else {
             Err(Error::OtherServer { expected: own.ascii_serialization() })
         }
-    }
-}
-
-/// True for URLs on this machine: `localhost`, 127.0.0.0/8 and ::1.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod at_xero;
 mod authorisations;
+mod ballast;
 mod connections;
 mod leader;
 mod pending;
@@ -27,8 +28,10 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much longer than a call a lease lasts.
-const LEASE_SLACK: Duration = Duration::from_secs(15);
+/// How much longer than a call a lease lasts: for the writing before and after it. Whoever dies with a lease makes the
+/// next caller wait for its end. A save that takes longer, because the file is locked or the disk full, needs no lease:
+/// nobody else can write that he takes it over either.
+const LEASE_SLACK: Duration = Duration::from_secs(5);
 
 /// An open store: connections, and the key that opens their secrets. Cheap to clone; clones share everything.
 ///

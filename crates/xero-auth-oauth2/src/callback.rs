@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use url::Url;
 
-use crate::{AuthorizationCode, Error, RedirectUri, State, said::said};
+use crate::{AuthorizationCode, Error, RedirectUri, State, said::said_without_secrets};
 
 /// The longest address that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -80,7 +80,7 @@ fn refusal(code: &str, description: &str) -> Error {
             Error::WrongAppScopes
         }
         "access_denied" => Error::Cancelled,
-        _ => Error::Denied { code: said(code), said: said(description) },
+        _ => Error::Denied { code: said_without_secrets(code), said: said_without_secrets(description) },
     }
 }
 

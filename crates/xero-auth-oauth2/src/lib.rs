@@ -41,3 +41,4 @@ pub use scopes::Scopes;
 pub use secret::{AccessToken, AuthorizationCode, ClientSecret, IdToken, RefreshToken};
 pub use tenant_link::TenantLink;
 pub use token_answer::{Access, TokenAnswer};
+pub use transport::is_loopback;

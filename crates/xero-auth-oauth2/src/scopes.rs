@@ -55,11 +55,12 @@ impl Scopes {
         Self(self.iter().filter(|scope| !OPENID.contains(&scope.as_str())).cloned().collect())
     }
 
-    /// What a server says that it granted: any names of RFC 6749 section 3.3.
-    pub(crate) fn granted<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+    /// What a server says that it granted, name by name: nothing is a preset here, and no name is unknown. Names that
+    /// cannot be scopes (RFC 6749 section 3.3: visible ASCII characters) or are longer than 100 are left out. What
+    /// [`Display`](fmt::Display) wrote of any scopes, split at its spaces, gives the same scopes again.
+    pub fn granted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut scopes = Self::default();
-        let is_name = |name: &&str| name.len() <= LONGEST && name.bytes().all(|b| b.is_ascii_graphic());
-        names.filter(is_name).for_each(|name| scopes.add(name));
+        names.into_iter().filter(|name| is_name(name)).for_each(|name| scopes.add(name));
         scopes
     }
 
@@ -108,6 +109,10 @@ const PRESETS: [(&str, &[&[&str]]); 3] = [("@read", READ), ("@sync", SYNC), ("@a
 
 fn preset(name: &str) -> Option<&'static [&'static [&'static str]]> {
     PRESETS.iter().find(|(own, _)| *own == name).map(|(_, lists)| *lists)
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn is_usual(b: u8) -> bool {
@@ -193,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_granted_is_taken_as_it_is() {
+        let odd = ["Accounting.New", "https://x/y", "a,b", "@read", "a\"b\\"];
+        assert_eq!(Scopes::granted(odd).to_string(), odd.join(" "));
+        let long = "a".repeat(101);
+        assert!(Scopes::granted(["", " ", "a b", "é", "a\n", &long]).is_empty());
+    }
+
+    #[test]
     fn what_is_missing() {
         let missing = |asked: &str, granted: &str| scopes(asked).missing_from(&scopes(granted)).to_string();
         assert_eq!(missing("openid accounting.settings.read", "accounting.settings"), "openid");
@@ -208,6 +221,23 @@ mod tests {
             if let Ok(found) = Scopes::parse_lenient(&text) {
                 prop_assert_eq!(Scopes::parse_lenient(&found.to_string()), Ok(found.clone()));
                 prop_assert!(found.missing_from(&found).is_empty());
+            }
+        }
+
+        #[test]
+        fn what_was_granted_is_written_and_read_the_same(
+            names in proptest::collection::vec("[!-~]{1,100}|@read|,|.{0,5}", 0..8)
+        ) {
+            let granted = Scopes::granted(names.iter().map(String::as_str));
+            let written = granted.to_string();
+            prop_assert_eq!(&Scopes::granted(written.split(' ')), &granted);
+            prop_assert!(names.iter().all(|name| is_name(name) == granted.contains(name)));
+        }
+
+        #[test]
+        fn what_was_parsed_is_also_granted(text in "([@ -~]|accounting\\.|files |@all){0,12}") {
+            if let Ok(found) = Scopes::parse_lenient(&text) {
+                prop_assert_eq!(Scopes::granted(found.to_string().split(' ')), found);
             }
         }
 

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::{Error, json, transport::Answer};
 
+/// The longest id that is taken, in bytes; Xero's are UUIDs.
+const LONGEST_ID: usize = 64;
+
 /// An element of `GET /connections`. Names are as Xero sent them: make them fit before they are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TenantLink {
@@ -30,5 +33,13 @@ pub struct TenantLink {
 }
 
 pub(crate) fn read(answer: &Answer) -> Result<Vec<TenantLink>, Error> {
-    serde_json::from_slice(&answer.body).map_err(|_| Error::NotXero { status: answer.status })
+    let odd = || Error::NotXero { status: answer.status };
+    let links: Vec<TenantLink> = serde_json::from_slice(&answer.body).map_err(|_| odd())?;
+    // The ids go into headers and paths.
+    let is_id = |id: &str| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_of_an_id);
+    if links.iter().all(|link| is_id(&link.id) && is_id(&link.tenant_id)) { Ok(links) } else { Err(odd()) }
+}
+
+fn is_of_an_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
 }

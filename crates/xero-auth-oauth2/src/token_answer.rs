@@ -9,8 +9,8 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
-    AccessToken, Error, IdToken, RefreshToken, Scopes, api_problem::retry_after, json, said::said,
-    transport::Answer,
+    AccessToken, Error, IdToken, RefreshToken, Scopes, api_problem::retry_after, json,
+    said::said_without_secrets, transport::Answer,
 };
 
 /// An answer of the token endpoint (RFC 6749 section 5.1). The rotated refresh token is there whatever else is wrong
@@ -80,7 +80,7 @@ fn by_code(code: &str, description: &str) -> Error {
         "invalid_grant" => Error::InvalidGrant,
         "unauthorized_client" => Error::UnauthorizedClient,
         "invalid_scope" => Error::InvalidScope,
-        _ => Error::Refused { code: said(code), said: said(description) },
+        _ => Error::Refused { code: said_without_secrets(code), said: said_without_secrets(description) },
     }
 }
 
@@ -170,13 +170,15 @@ fn seconds(value: &Value) -> Option<u64> {
     }
 }
 
-/// A text, or a list as in Xero's access tokens. Names that are not scopes at all are left out.
+/// A text, or a list as in Xero's access tokens. Names that are not scopes at all are left out; without any the answer
+/// says nothing of scopes.
 fn scopes(value: &Value) -> Option<Scopes> {
-    match value {
-        Value::String(text) => Some(Scopes::granted(text.split_whitespace())),
-        Value::Array(list) => Some(Scopes::granted(list.iter().filter_map(Value::as_str))),
-        _ => None,
-    }
+    let scopes = match value {
+        Value::String(text) => Scopes::granted(text.split_whitespace()),
+        Value::Array(list) => Scopes::granted(list.iter().filter_map(Value::as_str)),
+        _ => return None,
+    };
+    Some(scopes).filter(|scopes| !scopes.is_empty())
 }
 
 fn wipe(value: Value) {

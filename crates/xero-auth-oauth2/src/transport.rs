@@ -134,11 +134,42 @@ fn host(url: &Url) -> String {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// True for URLs on this machine: `localhost`, 127.0.0.0/8 and ::1. No proxy has a way there, and no other machine can
+/// listen in.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_and_others() {
+        let is_loopback = |url: &str| is_loopback(&Url::parse(url).unwrap());
+        for own in [
+            "http://localhost",
+            "https://localhost:1/x",
+            "http://127.0.0.1",
+            "http://127.9.9.9",
+            "http://[::1]:2/",
+        ] {
+            assert!(is_loopback(own), "{own}");
+        }
+        for other in [
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://128.0.0.1",
+            "http://[::2]",
+            "http://0.0.0.0",
+            "data:localhost",
+        ] {
+            assert!(!is_loopback(other), "{other}");
+        }
     }
 }

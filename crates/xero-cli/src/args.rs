@@ -242,7 +242,7 @@ pub(crate) struct Using {
 pub(crate) struct Request {
     #[command(flatten)]
     pub(crate) using: Using,
-    /// GET, POST, PUT or DELETE
+    /// GET, POST, PUT, PATCH or DELETE
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) method: String,
     /// A path such as Invoices?page=1 (of the Accounting API), /files.xro/1.0/Files, or a whole URL

@@ -193,7 +193,7 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::NameTaken(_) | StoreError::BadName(_) | StoreError::BadServer(_) => Kind::Usage,
         StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
         StoreError::Busy => Kind::Temporary,
-        StoreError::DiskFull => Kind::NotSaved,
+        StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
         StoreError::RefreshBusy => Kind::Temporary,
         StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
@@ -232,6 +232,7 @@ fn hint_for(error: &StoreError) -> Option<String> {
         StoreError::NoDefault { known } => {
             format!("name one, or choose one with `xeroctl default NAME`; there are: {}", known.join(", "))
         }
+        StoreError::BadName(_) => "give another name".to_owned(),
         StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
         StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
         StoreError::Sign(error) => error.advice().to_owned(),
@@ -242,6 +243,11 @@ fn hint_for(error: &StoreError) -> Option<String> {
                 format!("xeroctl reauth {}; it is for all of: {}", quoted(first), connections.join(", "))
             }
         },
+        StoreError::NotSaved { .. } => {
+            "make the store writable again and run the same command within 30 minutes: until then Xero takes the old token \
+             once more"
+                .to_owned()
+        }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
         StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),

@@ -6,22 +6,27 @@ mod failure;
 mod path_completer;
 mod secrets;
 mod show;
+mod signals;
 mod store_access;
-mod terminal_signals;
 mod ui;
 mod xero_api;
 
-use std::{cell::OnceCell, process::ExitCode};
+use std::{cell::OnceCell, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
+use connection_store::Store;
 use tokio::runtime::Runtime;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
     args::{Cert, Cli, Command, Global, StoreCommand},
     failure::{Failure, Kind, Outcome},
+    signals::During,
     ui::Ui,
 };
+
+/// When it is time to say that something is waited for.
+const LONG: Duration = Duration::from_secs(3);
 
 /// One run: how it talks, and the options of every command.
 pub(crate) struct Context {
@@ -29,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) global: Global,
     /// Made when something asynchronous is done first; one for the whole run, since connections live in it.
     runtime: OnceCell<Runtime>,
+    /// The store, once it is open: there is one in each run.
+    store: OnceCell<Store>,
 }
 
 fn main() -> ExitCode {
@@ -39,7 +46,7 @@ fn main() -> ExitCode {
     cli.global.take_environment();
     start_log(cli.global.verbose);
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input);
-    let context = Context { ui, global: cli.global, runtime: OnceCell::new() };
+    let context = Context { ui, global: cli.global, runtime: OnceCell::new(), store: OnceCell::new() };
     match run(&context, &cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -83,12 +90,50 @@ impl Context {
                 .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?;
             drop(self.runtime.set(runtime));
         }
-        self.runtime.get().expect("it was made above, if not before").block_on(work)
+        let runtime = self.runtime.get().expect("it was made above, if not before");
+        let mut during = During::new();
+        runtime.block_on(async {
+            tokio::select! {
+                outcome = work => outcome,
+                signal = during.signal() => {
+                    self.finish_renewals().await;
+                    signals::end(signal);
+                    Err(Failure::silent(Kind::Interrupted))
+                }
+            }
+        })
+    }
+
+    /// Runs what asks Xero with a stored connection; says so when it takes long.
+    pub(crate) fn ask_xero<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        self.block_on(async {
+            tokio::pin!(work);
+            match tokio::time::timeout(LONG, work.as_mut()).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    self.ui
+                        .say("Still waiting: for Xero, or for another process that renews the same login.");
+                    work.await
+                }
+            }
+        })
+    }
+
+    /// A renewal that has begun may have spent a token: it is finished even where a signal wants the program to end.
+    /// Another signal ends it all the same.
+    async fn finish_renewals(&self) {
+        let Some(store) = self.store.get() else { return };
+        let settled = store.settled();
+        tokio::pin!(settled);
+        if tokio::time::timeout(Duration::ZERO, settled.as_mut()).await.is_err() {
+            self.ui.tell("A renewal has begun and is being finished; again Ctrl-C would break it off.");
+            settled.await;
+        }
     }
 
     /// How long a request may take in all.
-    pub(crate) fn timeout(&self) -> std::time::Duration {
-        std::time::Duration::from_secs(self.global.timeout)
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.global.timeout)
     }
 }
 

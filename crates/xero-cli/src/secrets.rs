@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     fs,
-    io::{self, BufRead},
+    io::{self, BufRead, IsTerminal},
     path::Path,
     process::{Command, Stdio},
 };
@@ -52,13 +52,26 @@ impl PasswordSource {
 
 impl SecretSource {
     pub(crate) fn is_given(&self) -> bool {
-        self.client_secret_stdin || self.client_secret_file.is_some() || self.client_secret_command.is_some()
+        !matches!(
+            self,
+            Self {
+                client_secret: None,
+                client_secret_stdin: false,
+                client_secret_file: None,
+                client_secret_command: None
+            }
+        )
     }
 }
 
 /// The client secret, or `None` where the options do not say.
 pub(crate) fn client_secret(source: &SecretSource) -> Outcome<Option<Zeroizing<String>>> {
     Ok(match source {
+        SecretSource { client_secret: Some(_), .. } => {
+            return Err(Failure::usage("a secret is not taken as an option: other users see it in the list of processes")
+                .hint("give it with --client-secret-stdin, --client-secret-file or --client-secret-command; if it was a \
+                       real one, generate another in the portal"));
+        }
         SecretSource { client_secret_stdin: true, .. } => Some(stdin_line("the client secret")?),
         SecretSource { client_secret_file: Some(path), .. } => Some(file_line(path)?),
         SecretSource { client_secret_command: Some(command), .. } => Some(command_line(command)?),
@@ -197,6 +210,11 @@ fn too_long(place: &str) -> Failure {
 
 /// The next line of standard input, without its line end.
 pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
+    if io::stdin().is_terminal() {
+        // It would be seen as it is typed.
+        return Err(Failure::usage(format!("standard input is the terminal, where {what} would be seen"))
+            .hint("leave the option out to be asked for it hidden, or redirect standard input"));
+    }
     thread_local!(static STDIN: RefCell<io::BufReader<io::Stdin>> = RefCell::new(io::BufReader::new(io::stdin())));
     let mut line = Zeroizing::new(String::new());
     STDIN

@@ -23,18 +23,10 @@ pub(crate) const RETIRED_SHORT: &str = "switched off by Xero on 30 September 202
 /// A kind of app in one line, for a choice.
 pub(crate) fn kind_line(kind: AppKind) -> &'static str {
     match kind {
-        AppKind::Web => {
-            "web app: client id and secret, one consent in a browser; free for up to 5 organisations"
-        }
-        AppKind::Desktop => {
-            "desktop app (PKCE): client id, no secret, one consent in a browser; free for up to 5 organisations"
-        }
-        AppKind::Custom => {
-            "custom connection: no browser, one organisation; paid by the month; AU, NZ, UK and US only"
-        }
-        AppKind::Private => {
-            "private app (OAuth 1.0a): a certificate; switched off by Xero on 30 September 2021"
-        }
+        AppKind::Web => "web app: a client secret, a login in a browser; 5 organisations free",
+        AppKind::Desktop => "desktop app (PKCE): no secret, a login in a browser; 5 organisations free",
+        AppKind::Custom => "custom connection: no login here; paid by the month; AU, NZ, UK, US",
+        AppKind::Private => "private app (OAuth 1.0a): switched off by Xero on 30 September 2021",
         other => other.as_str(),
     }
 }
@@ -46,11 +38,11 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 /// `Ada Byron (ada@example.com)`, as far as it is known.
-pub(crate) fn user(user: &User) -> String {
+pub(crate) fn user(user: &User) -> Option<String> {
     match (&user.name, &user.email) {
-        (Some(name), Some(email)) => format!("{name} ({email})"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
-        (None, None) => "a user whose name Xero did not give".to_owned(),
+        (Some(name), Some(email)) => Some(format!("{name} ({email})")),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
     }
 }
 
@@ -67,8 +59,8 @@ pub(crate) fn left(connection: &Connection, now: SystemTime) -> String {
     match &connection.authorisation {
         Some(Authorisation { needs_login: Some(_), .. }) => "log in again".to_owned(),
         Some(Authorisation { refresh_expires_at: Some(ends), .. }) => match ends.duration_since(now) {
-            Ok(left) if left.as_secs() >= 2 * DAY => format!("{} days left", left.as_secs() / DAY),
-            Ok(_) => "ends within 2 days".to_owned(),
+            Ok(left) if left.as_secs() > DAY => format!("{} days left", left.as_secs().div_ceil(DAY)),
+            Ok(_) => "ends within a day".to_owned(),
             Err(_) => "log in again".to_owned(),
         },
         _ => "no end".to_owned(),
@@ -80,9 +72,16 @@ pub(crate) fn date(at: SystemTime) -> String {
     OffsetDateTime::from(at).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }
 
-/// RFC 3339 in UTC, for JSON.
+/// RFC 3339 in UTC, in whole seconds, for JSON.
 pub(crate) fn timestamp(at: SystemTime) -> String {
-    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
+    let at = OffsetDateTime::from(at);
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
+}
+
+/// Xero's times have seven decimals and no zone, and are in UTC: the same as [`timestamp`] has it.
+pub(crate) fn xero_time(text: &str) -> Option<String> {
+    let at = OffsetDateTime::parse(&format!("{}Z", text.trim_end_matches('Z')), &Rfc3339).ok()?;
+    Some(timestamp(at.into()))
 }
 
 /// Lines of two columns, the first as wide as it must be.

@@ -12,6 +12,7 @@ use xero_certs::{Access, Existing, NewFile, write_files};
 use zeroize::Zeroizing;
 
 use crate::{
+    Context,
     args::Global,
     failure::{Failure, Kind, Outcome},
     secrets::first_line,
@@ -58,7 +59,7 @@ fn base() -> Outcome<impl BaseStrategy> {
 }
 
 /// Opens the store.
-pub(crate) fn open(ui: &Ui, global: &Global) -> Outcome<Store> {
+fn open(ui: &Ui, global: &Global) -> Outcome<Store> {
     let path = store_path(global)?;
     let lock = Store::lock(&path)?;
     tracing::debug!(path = %path.display(), ?lock, "opening the store");
@@ -66,9 +67,24 @@ pub(crate) fn open(ui: &Ui, global: &Global) -> Outcome<Store> {
     Ok(Store::open(&path, &key)?.with_timeout(Duration::from_secs(global.timeout)))
 }
 
+impl Context {
+    /// Opens the store of this run.
+    pub(crate) fn open_store(&self) -> Outcome<Store> {
+        let store = open(&self.ui, &self.global)?;
+        Ok(self.keep_store(store))
+    }
+
+    /// Notes the store, so that nothing that it does is broken off by a signal.
+    fn keep_store(&self, store: Store) -> Store {
+        self.store.get_or_init(|| store.clone());
+        store
+    }
+}
+
 /// Opens the store, or prepares to make one by the options given or by asking.
-pub(crate) fn open_or_plan(ui: &Ui, global: &Global) -> Outcome<StoreAccess> {
-    match open(ui, global) {
+pub(crate) fn open_or_plan(context: &Context) -> Outcome<StoreAccess> {
+    let Context { ui, global, .. } = context;
+    match context.open_store() {
         Ok(store) => Ok(StoreAccess::Open(store)),
         Err(failure) if is_missing(global)? => match plan(ui, global)? {
             Some(new) => Ok(StoreAccess::Planned(new)),
@@ -85,24 +101,25 @@ pub(crate) fn is_missing(global: &Global) -> Outcome<bool> {
 
 impl StoreAccess {
     /// The store, made now if it was only planned.
-    pub(crate) fn into_store(self, ui: &Ui) -> Outcome<Store> {
+    pub(crate) fn into_store(self, context: &Context) -> Outcome<Store> {
         match self {
             Self::Open(store) => Ok(store),
-            Self::Planned(new) => new.make(ui),
+            Self::Planned(new) => Ok(context.keep_store(new.make(context)?)),
         }
     }
 }
 
 impl NewStore {
     /// Writes the key file if it is new, and makes the store.
-    pub(crate) fn make(self, ui: &Ui) -> Outcome<Store> {
+    pub(crate) fn make(self, context: &Context) -> Outcome<Store> {
+        let Context { ui, global, .. } = context;
         if let Some((path, contents)) = &self.key_file {
             write_key_file(path, contents)?;
         }
         match Store::create(&self.path, &self.key, &self.key_path) {
             Ok(store) => {
                 self.report(ui);
-                Ok(store)
+                Ok(store.with_timeout(Duration::from_secs(global.timeout)))
             }
             Err(error) => {
                 self.settle_key_file(ui, &error);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Failure, Kind, Outcome},
-    terminal_signals,
+    signals,
 };
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
@@ -211,7 +211,7 @@ impl Ui {
 
     fn must_be_interactive(&self, question: &str) -> Outcome {
         if self.interactive {
-            terminal_signals::restore_terminal();
+            signals::watch();
             return Ok(());
         }
         Err(Failure::usage(format!("an answer is missing and no one can be asked: {question}"))
@@ -272,10 +272,14 @@ pub(crate) fn one_line(text: &str) -> String {
 fn steers(c: char) -> bool {
     let unseen = [
         '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
         '\u{200b}'..='\u{200f}',
         '\u{2028}'..='\u{202e}',
-        '\u{2060}'..='\u{2069}',
+        '\u{2060}'..='\u{206f}',
         '\u{feff}'..='\u{feff}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e007f}',
     ];
     c.is_control() || unseen.iter().any(|range| range.contains(&c))
 }

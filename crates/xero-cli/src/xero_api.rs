@@ -13,7 +13,6 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
-use serde::Deserialize;
 use url::Url;
 use xero_auth_oauth1::{Answer, Problem, Retry};
 use xero_auth_oauth2::{ApiAnswer, ApiProblem};
@@ -34,7 +33,7 @@ const MAX_ORGANISATION: usize = 1024 * 1024;
 /// The longest name of an organisation that is kept, in characters.
 const MAX_NAME: usize = 200;
 /// Headers that belong to the connection or to the signature.
-const MADE_HERE: [&str; 9] = [
+const MADE_HERE: [&str; 10] = [
     "authorization",
     "connection",
     "content-length",
@@ -44,7 +43,10 @@ const MADE_HERE: [&str; 9] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "xero-tenant-id",
 ];
+/// What Xero's APIs take; PATCH is for projects.
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whose authority a request is made with.
@@ -132,8 +134,10 @@ pub(crate) struct Reply {
 impl Call {
     /// A request for the path, URL or resource that a person typed.
     pub(crate) fn new(server: &Server, method: &str, target: &str) -> Outcome<Self> {
-        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| {
-            Failure::usage(format!("{method:?} is not an HTTP method")).hint("use GET, POST or PUT")
+        let named = METHODS.iter().find(|known| known.as_str().eq_ignore_ascii_case(method));
+        let method = named.cloned().ok_or_else(|| {
+            Failure::usage(format!("{method:?} is not a method of Xero's API"))
+                .hint("use GET, POST, PUT, PATCH or DELETE")
         })?;
         Ok(Self {
             method,
@@ -195,16 +199,17 @@ pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'
 }
 
 async fn send_once(client: &Client, call: &Call, authorisation: &RequestHeaders) -> Outcome<Reply> {
-    let mut request = client
-        .request(call.method.clone(), call.url.clone())
-        .header(ACCEPT, "application/json")
-        .headers(call.headers.clone());
+    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    headers.extend(call.headers.clone());
+    // What the connection says stands alone, whatever else was given.
     for (name, value) in authorisation.iter() {
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| Failure::new(Kind::Other, format!("{name} cannot be sent as a header")))?;
+        let cannot = || Failure::new(Kind::Other, format!("{name} cannot be sent as a header"));
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| cannot())?;
         value.set_sensitive(true);
-        request = request.header(name, value);
+        headers.insert(name, value);
     }
+    let mut request = client.request(call.method.clone(), call.url.clone()).headers(headers);
     if let Some(body) = &call.body {
         request = request.body(body.clone());
     }
@@ -266,13 +271,8 @@ impl Reply {
 pub(crate) async fn organisation(timeout: Duration, authority: &Authority<'_>) -> Outcome<Organisation> {
     let call = Call { limit: MAX_ORGANISATION, ..Call::new(authority.server(), "GET", "Organisation")? };
     let reply = send(&call, timeout, authority).await?.into_success(authority)?;
-    let found: Organisations = serde_json::from_slice(&reply.body).map_err(|_| not_xero(&call.url))?;
-    let first = found.organisations.into_iter().next().ok_or_else(|| not_xero(&call.url))?;
-    Ok(Organisation {
-        id: short(&first.id),
-        name: short(&first.name),
-        short_code: first.short_code.as_deref().map(short),
-    })
+    let found = xero_auth_oauth2::Organisation::read(&reply.body).ok_or_else(|| not_xero(&call.url))?;
+    Ok(kept(&found))
 }
 
 /// An organisation in the form in which it is kept.
@@ -283,22 +283,6 @@ pub(crate) fn kept(found: &xero_auth_oauth2::Organisation) -> Organisation {
 
 fn short(text: &str) -> String {
     one_line(text).chars().take(MAX_NAME).collect()
-}
-
-#[derive(Deserialize)]
-struct Organisations {
-    #[serde(rename = "Organisations")]
-    organisations: Vec<OrganisationBody>,
-}
-
-#[derive(Deserialize)]
-struct OrganisationBody {
-    #[serde(rename = "OrganisationID")]
-    id: String,
-    #[serde(rename = "Name")]
-    name: String,
-    #[serde(rename = "ShortCode")]
-    short_code: Option<String>,
 }
 
 fn not_xero(url: &Url) -> Failure {
@@ -395,6 +379,7 @@ mod tests {
             "Authorization: x",
             "authorization: x",
             "A: b\nc",
+            "Xero-Tenant-Id: 3be8d905-f76a-4c19-b2a4-917c05e6f003",
         ] {
             assert!(header(bad).is_err(), "{bad}");
         }

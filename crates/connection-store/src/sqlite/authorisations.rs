@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
-use super::{AppRow, Sqlite, apps};
+use super::{AppRow, Sqlite, apps, pending};
 use crate::{
-    Error,
+    Authorisation, Error,
     grant::{SealedGrant, StoredAuthorisation},
-    record::{AUTHORISATION, TOKENS, TokensRecord, seconds},
-    refresh::LONGEST_LEASE,
+    record::{AUTHORISATION, AuthorisationRecord, TOKENS, TokensRecord, seconds, system_time},
+    refresh::{LONGEST_LEASE, UNFINISHED},
 };
 
 /// The right to refresh one generation of one authorisation, until a time.
@@ -21,6 +21,9 @@ pub(crate) struct Lease {
     pub(crate) owner: String,
     pub(crate) taken_at: SystemTime,
     pub(crate) until: SystemTime,
+    /// When the refresh token of this generation was first sent, where an earlier lease noted that and no answer to it
+    /// was kept.
+    pub(crate) first_sent: Option<SystemTime>,
 }
 
 impl Sqlite {
@@ -29,6 +32,20 @@ impl Sqlite {
         let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
         let row = self.read(|db| db.query_row(&sql, [id], TokensRecord::read).optional())?;
         row.map(|row| row.finish(self.path())).transpose()
+    }
+
+    /// The authorisations of web and desktop apps that no connection uses, the newest first.
+    pub(crate) fn unused_authorisations(&self) -> Result<Vec<Authorisation>, Error> {
+        let sql = format!(
+            "SELECT {AUTHORISATION} FROM authorisations u JOIN apps a ON a.id = u.app \
+             WHERE a.kind IN ('web', 'desktop') AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = u.id) \
+             ORDER BY u.created_at DESC, u.rowid DESC"
+        );
+        let rows = self.read(|db| {
+            let mut statement = db.prepare(&sql)?;
+            statement.query_map([], |row| AuthorisationRecord::read(row, 0))?.collect::<Result<Vec<_>, _>>()
+        })?;
+        rows.into_iter().map(|row| row.finish(self.path())).collect()
     }
 
     /// Stores a new authorisation with its app. False: the app was changed since it was read; nothing is stored.
@@ -47,6 +64,7 @@ impl Sqlite {
                  VALUES (?1, ?2, ?3, '', ?4, ?4)",
                 params![row.grant.id, row.grant.app, row.grant.generation - 1, seconds(now)],
             )?;
+            sweep_unfinished(tx, now)?;
             write(tx, row)
         })
     }
@@ -77,17 +95,31 @@ impl Sqlite {
     }
 
     /// Gives the right to refresh, and notes before anything is sent that the token of this generation is about to be
-    /// spent, and when first. False: somebody else has the right, or there is nothing to refresh any more.
-    pub(crate) fn take_lease(&mut self, lease: &Lease) -> Result<bool, Error> {
+    /// spent, and when first. `None`: somebody else has the right, or there is nothing to refresh any more.
+    pub(crate) fn take_lease(&mut self, lease: Lease) -> Result<Option<Lease>, Error> {
         let now = seconds(lease.taken_at);
         let longest = seconds(lease.taken_at + LONGEST_LEASE);
-        self.change_one(
-            "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, \
-             intent_at = CASE WHEN intent_generation IS ?2 THEN intent_at ELSE ?5 END, intent_generation = ?2 \
-             WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
-             AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6)",
-            params![lease.id, lease.generation, lease.owner, seconds(lease.until), now, longest],
-        )
+        let (taken, intent_at) = self.change(|tx| {
+            let intent_at = intent_at(tx, &lease)?;
+            let taken = tx.execute(
+                "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7 \
+                 WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
+                 AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6)",
+                params![
+                    lease.id,
+                    lease.generation,
+                    lease.owner,
+                    seconds(lease.until),
+                    now,
+                    longest,
+                    intent_at.unwrap_or(now)
+                ],
+            )?;
+            Ok((taken == 1, intent_at))
+        })?;
+        // A time that cannot be is one long ago: whatever it was, the token may have been sent.
+        let first_sent = intent_at.map(|at| system_time(at).unwrap_or(SystemTime::UNIX_EPOCH));
+        Ok(taken.then_some(Lease { first_sent, ..lease }))
     }
 
     /// Makes a lease end later. False: it is not the owner's any more.
@@ -146,16 +178,37 @@ pub(super) fn sweep(tx: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
     Ok(deleted == 1)
 }
 
+/// Takes away what logins left that were not finished: expired pending ones, and consents that no connection came to
+/// use, with their apps if nothing else uses those.
+pub(super) fn sweep_unfinished(tx: &Transaction<'_>, now: SystemTime) -> rusqlite::Result<()> {
+    pending::sweep(tx, now)?;
+    let oldest = seconds(now - UNFINISHED);
+    let mut unfinished = tx.prepare(
+        "DELETE FROM authorisations WHERE created_at <= ?1 \
+         AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = authorisations.id) RETURNING app",
+    )?;
+    let apps: Vec<String> = unfinished.query_map([oldest], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    apps.iter().try_for_each(|app| apps::sweep(tx, app))
+}
+
+/// When the token of the lease's generation was first sent, as an earlier lease noted it.
+fn intent_at(tx: &Transaction<'_>, lease: &Lease) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT intent_at FROM authorisations WHERE id = ?1 AND intent_generation = ?2";
+    let found = tx.query_row(sql, params![lease.id, lease.generation], |row| row.get(0)).optional()?;
+    Ok(found.flatten())
+}
+
 /// Writes a generation over the one before it, and over no other; mark, lease and intent end with it.
 fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
-    let SealedGrant { grant, scopes, access, refresh, previous } = row;
+    let SealedGrant { grant, scopes, asked, access, refresh, previous } = row;
     let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, end)).unzip();
     let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, at)).unzip();
     let changed = tx.execute(
         "UPDATE authorisations SET generation = ?2, user_id = ?3, user_name = ?4, user_email = ?5, consent = ?6, \
          scopes = ?7, access = ?8, access_expires_at = ?9, refresh = ?10, refreshed_at = ?11, previous = ?12, \
          spent_at = ?13, needs_login = NULL, needs_login_since = NULL, lease_owner = NULL, lease_until = NULL, \
-         intent_generation = NULL, intent_at = NULL WHERE id = ?1 AND generation = ?2 - 1 AND app = ?14",
+         intent_generation = NULL, intent_at = NULL, asked = ?15 \
+         WHERE id = ?1 AND generation = ?2 - 1 AND app = ?14",
         params![
             grant.id,
             grant.generation,
@@ -171,6 +224,7 @@ fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> 
             previous,
             spent_at,
             grant.app,
+            asked,
         ],
     )?;
     Ok(changed == 1)

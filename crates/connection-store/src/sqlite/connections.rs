@@ -90,6 +90,7 @@ impl Sqlite {
             }
             // At the end: what was replaced may use the same as what replaces it.
             sweep(tx, &replaced)?;
+            authorisations::sweep_unfinished(tx, now)?;
             Ok(None)
         })
     }

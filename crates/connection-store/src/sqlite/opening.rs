@@ -106,6 +106,12 @@ impl Sqlite {
         Ok(store)
     }
 
+    /// Waits for nobody: what waits longer than SQLite does can then be tested in no time.
+    #[cfg(test)]
+    pub(crate) fn impatient(&self) {
+        self.db.busy_timeout(Duration::ZERO).unwrap();
+    }
+
     /// Checks whose file it is before anything is changed in it, then settings and migrations.
     fn prepare(&mut self, empty: Empty) -> Result<(), Error> {
         let Header { owner, format, tables } = self.header()?;

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::Sqlite;
+use super::{Sqlite, authorisations::sweep_unfinished};
 use crate::{Error, record::seconds};
 
 impl Sqlite {
-    /// Keeps sealed contents, in place of what was kept under this id, and takes the expired ones away.
+    /// Keeps sealed contents, in place of what was kept under this id, and sweeps what logins left unfinished.
     pub(crate) fn keep_pending(
         &mut self,
         id: &str,
@@ -17,7 +17,7 @@ impl Sqlite {
         now: SystemTime,
     ) -> Result<(), Error> {
         self.change(|tx| {
-            tx.execute("DELETE FROM pending WHERE expires_at <= ?1", [seconds(now)])?;
+            sweep_unfinished(tx, now)?;
             tx.execute(
                 "INSERT OR REPLACE INTO pending (id, contents, expires_at) VALUES (?1, ?2, ?3)",
                 params![id, sealed, expires_at],
@@ -34,7 +34,16 @@ impl Sqlite {
         })
     }
 
-    pub(crate) fn forget_pending(&mut self, id: &str) -> Result<(), Error> {
-        self.change(|tx| tx.execute("DELETE FROM pending WHERE id = ?1", [id]).map(drop))
+    /// Takes away what was kept under the id, and sweeps what logins left unfinished.
+    pub(crate) fn forget_pending(&mut self, id: &str, now: SystemTime) -> Result<(), Error> {
+        self.change(|tx| {
+            tx.execute("DELETE FROM pending WHERE id = ?1", [id])?;
+            sweep_unfinished(tx, now)
+        })
     }
+}
+
+/// Takes away what has expired.
+pub(super) fn sweep(tx: &Transaction<'_>, now: SystemTime) -> rusqlite::Result<()> {
+    tx.execute("DELETE FROM pending WHERE expires_at <= ?1", [seconds(now)]).map(drop)
 }

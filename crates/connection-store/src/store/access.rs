@@ -1,6 +1,6 @@
 //! Access tokens for callers: used, waited for or had anew, and put into requests.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -8,24 +8,24 @@ use super::Store;
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Need, RequestHeaders,
     grant::StoredAuthorisation,
-    refresh::{Situation, Step},
+    refresh::{Situation, Step, runs},
 };
 
-/// How long a caller waits for another's refresh.
+/// How long a caller waits for another's refresh at least.
 const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 const NO_REFRESH_TOKEN: &str = "no refresh token was granted (the scope offline_access gives one)";
 
-/// A caller who waits, and for how long still.
+/// Somebody who waits, and for how long still.
 pub(super) struct Waiting {
-    since: Instant,
+    until: Instant,
     pause: Duration,
 }
 
 impl Waiting {
-    pub(super) fn new() -> Self {
-        Self { since: Instant::now(), pause: FIRST_PAUSE }
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { until: Instant::now() + patience, pause: FIRST_PAUSE }
     }
 
     /// A pause before the next look, longer each time.
@@ -33,7 +33,7 @@ impl Waiting {
     /// # Errors
     /// [`Error::RefreshBusy`] when it has taken too long.
     pub(super) async fn pause(&mut self) -> Result<(), Error> {
-        if self.since.elapsed() >= PATIENCE {
+        if Instant::now() >= self.until {
             return Err(Error::RefreshBusy);
         }
         tokio::time::sleep(self.pause).await;
@@ -44,22 +44,14 @@ impl Waiting {
 
 impl Store {
     /// A good access token of the connection's authorisation, refreshed if need be. Over all tasks and processes that
-    /// share the store one refreshes at a time; the others wait for what comes of it, up to a minute. A caller who goes
-    /// away does not stop a refresh.
+    /// share the store one refreshes at a time; the others wait for what comes of it, a minute or twice as long as a
+    /// refresh may take. A caller who goes away does not stop a refresh.
     ///
     /// # Errors
-    /// [`Error::WrongKind`] for a private app, [`Error::NeedsLogin`], [`Error::Auth`], [`Error::RefreshBusy`],
-    /// [`Error::Tampered`] where the connection was changed.
+    /// [`Error::WrongKind`] for a private app, [`Error::NeedsLogin`], [`Error::Auth`], [`Error::NotSaved`],
+    /// [`Error::RefreshBusy`], [`Error::Tampered`] where the connection was changed.
     pub async fn access(&self, connection: &Connection, need: Need) -> Result<Access, Error> {
-        self.check_pin(connection)?;
-        let app = &connection.app;
-        let Some(authorisation) = &connection.authorisation else {
-            return Err(Error::WrongKind { kind: app.kind, wanted: "access token" });
-        };
-        if authorisation.app != app.id {
-            let row = authorisation.id.clone();
-            return Err(Error::Tampered { table: "authorisations", column: "app", row });
-        }
+        let (app, authorisation) = (&connection.app, self.own_authorisation(connection, "access token")?);
         match self.app_identity(app) {
             Ok(_) => self.access_for(&authorisation.id, app.kind, need).await,
             Err(Error::NoSuchApp(_)) => Err(self.no_such(&connection.name)?),
@@ -93,8 +85,39 @@ impl Store {
         Ok(RequestHeaders::bearer(&access, tenant_id))
     }
 
+    /// Until when somebody has the right to refresh the authorisation, in this process or another one; `None`: nobody has.
+    /// A caller who needs a new token waits for what comes of it, and where that process was killed until this time.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchAuthorisation`].
+    pub fn refresh_under_way(&self, authorisation: &Authorisation) -> Result<Option<SystemTime>, Error> {
+        Ok(runs(self.stored(&authorisation.id)?.lease_until, self.now()))
+    }
+
+    /// The authorisation of a connection that nobody has changed.
+    pub(super) fn own_authorisation<'a>(
+        &self,
+        connection: &'a Connection,
+        wanted: &'static str,
+    ) -> Result<&'a Authorisation, Error> {
+        self.check_pin(connection)?;
+        let app = &connection.app;
+        let authorisation = connection.authorisation.as_ref();
+        let authorisation = authorisation.ok_or(Error::WrongKind { kind: app.kind, wanted })?;
+        if authorisation.app != app.id {
+            let row = authorisation.id.clone();
+            return Err(Error::Tampered { table: "authorisations", column: "app", row });
+        }
+        Ok(authorisation)
+    }
+
+    /// For another's refresh. One that asks twice may take two leases, and whoever waits sees the end of the second.
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting::new(PATIENCE.max(self.lease_length() * 2))
+    }
+
     async fn access_for(&self, id: &str, kind: AppKind, need: Need) -> Result<Access, Error> {
-        let (mut waiting, mut first) = (Waiting::new(), None);
+        let (mut waiting, mut first) = (self.waiting(), None);
         loop {
             let stored = self.stored(id)?;
             let generation = stored.authorisation.generation;

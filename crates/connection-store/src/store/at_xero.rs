@@ -1,15 +1,17 @@
 //! What else is asked of Xero with a stored authorisation: its tenant links, and its revocation.
 
-use xero_auth_oauth2::{ApiProblem, Error as AuthError, TenantLink};
+use xero_auth_oauth2::{AccessToken, Error as AuthError, Retry, TenantLink};
 
-use super::{Store, access::Waiting};
-use crate::{Access, AppKind, Authorisation, Connection, Error, Need, refresh::Step, sqlite::Lease};
+use super::Store;
+use crate::{AppKind, Authorisation, Connection, Error, Need, refresh::Step, sqlite::Lease};
 
+const LINK: &str = "link to an organisation";
 const REVOKED: &str = "the consent was revoked by disconnecting";
 
 impl Store {
     /// What Xero's API calls connections: the organisations that an authorisation reaches, all of them or those of this
-    /// very consent. An access token that Xero calls expired is refreshed once.
+    /// very consent. For an authorisation that has no connection yet; with one, [`tenant_links_of`](Self::tenant_links_of)
+    /// also sees that nobody has changed it. A token that Xero refuses is refreshed once.
     ///
     /// # Errors
     /// Those of [`access`](Self::access), and [`Error::Xero`].
@@ -18,19 +20,21 @@ impl Store {
         authorisation: &Authorisation,
         only_this_consent: bool,
     ) -> Result<Vec<TenantLink>, Error> {
-        let stored = self.stored(&authorisation.id)?;
-        let consent = stored.consent.filter(|_| only_this_consent);
-        let (app, _) = self.app_with_identity(&stored.authorisation)?;
-        let server = self.identity(&app.server);
-        let access = self.access_of(authorisation, Need::default()).await?;
-        let listed = match server.tenant_links(&access.token, consent.as_deref()).await {
-            Err(error) if is_expired(&error) => {
-                let access = self.another(authorisation, &access).await?;
-                server.tenant_links(&access.token, consent.as_deref()).await
-            }
-            listed => listed,
-        };
-        listed.map_err(|source| Error::Xero { asked: "list the organisations", source })
+        let stored = self.stored(&authorisation.id)?.authorisation;
+        let consent = stored.consent.as_deref().filter(|_| only_this_consent);
+        let (app, _) = self.app_with_identity(&stored)?;
+        let server = &self.identity(&app.server);
+        let list = |token: AccessToken| async move { server.tenant_links(&token, consent).await };
+        self.call_with_token(&stored, "list the organisations", list).await
+    }
+
+    /// All organisations that a connection's authorisation reaches.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`] for a private app, [`Error::Tampered`] where the connection was changed, and those of
+    /// [`tenant_links`](Self::tenant_links).
+    pub async fn tenant_links_of(&self, connection: &Connection) -> Result<Vec<TenantLink>, Error> {
+        self.tenant_links(self.own_authorisation(connection, LINK)?, false).await
     }
 
     /// Takes the connection's organisation away from its app, at Xero, for all who use the app. False: it was not there
@@ -39,18 +43,16 @@ impl Store {
     /// # Errors
     /// Those of [`access`](Self::access), and [`Error::Xero`].
     pub async fn remove_tenant_link(&self, connection: &Connection) -> Result<bool, Error> {
-        self.check_pin(connection)?;
-        let (Some(authorisation), Some(organisation)) = (&connection.authorisation, &connection.organisation)
-        else {
-            return Err(Error::WrongKind { kind: connection.app.kind, wanted: "link to an organisation" });
+        let authorisation = self.own_authorisation(connection, LINK)?;
+        let Some(organisation) = &connection.organisation else {
+            return Err(Error::WrongKind { kind: connection.app.kind, wanted: LINK });
         };
         let links = self.tenant_links(authorisation, false).await?;
         let same = |link: &&TenantLink| link.tenant_id.eq_ignore_ascii_case(&organisation.id);
         let Some(link) = links.iter().find(same) else { return Ok(false) };
-        let access = self.access(connection, Need::default()).await?;
-        let server = self.identity(&connection.app.server);
-        let removed = server.delete_tenant_link(&access.token, &link.id).await;
-        removed.map_err(|source| Error::Xero { asked: "remove the organisation", source })
+        let server = &self.identity(&connection.app.server);
+        let remove = |token: AccessToken| async move { server.delete_tenant_link(&token, &link.id).await };
+        self.call_with_token(authorisation, "remove the organisation", remove).await
     }
 
     /// Revokes an authorisation at Xero: all its tokens die, and the app loses the user's organisations. It stays in the
@@ -64,7 +66,7 @@ impl Store {
         if app.kind == AppKind::Custom {
             return Err(Error::WrongKind { kind: app.kind, wanted: "refresh token" });
         }
-        let mut waiting = Waiting::new();
+        let mut waiting = self.waiting();
         loop {
             let stored = self.stored(&authorisation.id)?;
             let generation = stored.authorisation.generation;
@@ -104,12 +106,21 @@ impl Store {
         revoked.map(|()| true).map_err(|source| Error::Xero { asked: "revoke the consent", source })
     }
 
-    /// Another access token than one that was refused.
-    async fn another(&self, authorisation: &Authorisation, refused: &Access) -> Result<Access, Error> {
-        self.access_of(authorisation, Need::fresh(refused.generation)).await
+    /// Asks Xero with a good access token, and once more with another one where Xero does not accept that.
+    async fn call_with_token<T, F: Future<Output = Result<T, AuthError>>>(
+        &self,
+        authorisation: &Authorisation,
+        asked: &'static str,
+        call: impl Fn(AccessToken) -> F,
+    ) -> Result<T, Error> {
+        let access = self.access_of(authorisation, Need::default()).await?;
+        let answer = match call(access.token).await {
+            Err(error) if error.retry() == Retry::WithFreshToken => {
+                let another = self.access_of(authorisation, Need::fresh(access.generation)).await?;
+                call(another.token).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|source| Error::Xero { asked, source })
     }
-}
-
-fn is_expired(error: &AuthError) -> bool {
-    matches!(error, AuthError::Api(ApiProblem::TokenExpired))
 }

@@ -45,7 +45,8 @@ impl Store {
 
     /// Keeps a consent before anything else is done with it: durable when this returns. An app of the same kind, client id
     /// and server that is stored already is used again: its secret gives way to the new one, which the exchange has just
-    /// proved, and its redirect URIs are joined by the new ones.
+    /// proved, and its redirect URIs are joined by the new ones. Other consents that no connection came to use within an
+    /// hour, with their apps, and expired pending logins are taken away.
     ///
     /// # Errors
     /// [`Error::WrongKind`] for a private app.
@@ -85,6 +86,12 @@ impl Store {
     /// gone.
     pub fn forget_authorisation(&self, id: &str) -> Result<bool, Error> {
         self.db().forget_authorisation(id)
+    }
+
+    /// Consents to web and desktop apps that no connection uses, the newest first: logins that were not finished. They
+    /// are kept for an hour, and then taken away when something is next stored.
+    pub fn unused_authorisations(&self) -> Result<Vec<Authorisation>, Error> {
+        self.db().unused_authorisations()
     }
 
     /// One authorisation by its id; `None` where there is none.
@@ -179,6 +186,7 @@ fn grant(new: &NewAuthorisation, id: String, app: &str, generation: i64, now: Sy
         user: new.user.clone(),
         consent: new.consent.clone(),
         scopes: new.scopes.clone(),
+        asked: new.asked.clone(),
         at: now,
         access: access.map(|(token, lasts)| (token.clone(), now + (*lasts).min(ACCESS_LIFETIME))),
         refresh: new.refresh_token.clone(),

@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// Stores connections that act under stored authorisations, all or none; durable when this returns. Each is pinned to
-    /// its organisation.
+    /// its organisation. What logins left unfinished an hour ago or earlier is taken away.
     ///
     /// # Errors
     /// [`Error::NameTaken`] where a name is taken and its `replace` is false, or given twice, [`Error::BadName`],
@@ -110,8 +110,10 @@ impl Store {
     /// pinned to another one already: nothing is changed then.
     ///
     /// # Errors
-    /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime.
+    /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime, [`Error::Tampered`]
+    /// where it was changed.
     pub fn tested(&self, connection: &Connection, seen: &Organisation) -> Result<bool, Error> {
+        self.check_pin(connection)?;
         let (name, app, authorisation) = (&connection.name, &connection.app.id, consent(connection));
         let pin = self.pin(name, app, authorisation, Some(seen))?;
         let row = TestedRow { name, app, authorisation, seen, pin: &pin };

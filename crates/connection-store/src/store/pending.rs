@@ -12,7 +12,7 @@ use crate::{
 
 impl Store {
     /// Keeps contents sealed under an id until `expires_at`, in place of what was kept under it. Those of others that
-    /// have expired are taken away.
+    /// have expired are taken away, and consents that no connection came to use within an hour.
     pub fn keep_pending(&self, id: &str, contents: &[u8], expires_at: SystemTime) -> Result<(), Error> {
         let expires_at = seconds(expires_at);
         let sealed = self.data_key().seal(&place::pending(id, expires_at), contents)?;
@@ -33,8 +33,8 @@ impl Store {
         }
     }
 
-    /// Takes away what was kept under the id, if anything was.
+    /// Takes away what was kept under the id, if anything was, and sweeps as [`keep_pending`](Self::keep_pending) does.
     pub fn forget_pending(&self, id: &str) -> Result<(), Error> {
-        self.db().forget_pending(id)
+        self.db().forget_pending(id, self.now())
     }
 }

@@ -1,6 +1,10 @@
 //! Apps and authorisations: shared, renewed, forgotten with the last that uses them.
 
-use connection_store::{AppKind, ClientSecret, Error, NewAuthorisation, NewConnection, RedirectUri, Server};
+use std::time::Duration;
+
+use connection_store::{
+    AppKind, Authorisation, ClientSecret, Error, NewAuthorisation, NewConnection, RedirectUri, Server, Store,
+};
 
 use crate::home::{CLIENT_ID, Home, consent, minutes, names, new, organisation, start, under};
 
@@ -94,6 +98,75 @@ fn a_consent_that_no_connection_uses_can_be_forgotten() {
 }
 
 #[test]
+fn logins_that_were_not_finished_are_listed() {
+    let (home, store) = Home::with_store();
+    let mut made = Vec::new();
+    for token in ["first", "second", "third"] {
+        made.push(store.add_authorisation(&consent(&Server::xero(), token)).unwrap());
+    }
+    home.clock.advance(minutes(1));
+    made.push(store.add_authorisation(&consent(&Server::xero(), "fourth")).unwrap());
+    let mut custom = consent(&Server::xero(), "custom");
+    custom.app.kind = AppKind::Custom;
+    store.add_authorisation(&custom).unwrap();
+    store.add_connections(&[under(&made[1], "acme")]).unwrap();
+    let unused = store.unused_authorisations().unwrap();
+    assert_eq!(unused, [made[3].clone(), made[2].clone(), made[0].clone()]);
+    assert_eq!(unused[0].consent.as_deref(), Some("event-1"));
+}
+
+/// What sweeps, by a word for it.
+fn sweeping(store: &Store, used: &Authorisation, how: &str) {
+    match how {
+        "add_authorisation" => {
+            let elsewhere = Server::at("http://127.0.0.1:8791").unwrap();
+            store.add_authorisation(&consent(&elsewhere, "newest")).unwrap();
+        }
+        "add_connections" => store.add_connections(&[under(used, "again")]).unwrap(),
+        "keep_pending" => store.keep_pending("new", b"new", start() + minutes(600)).unwrap(),
+        "forget_pending" => store.forget_pending("unknown").unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_logins_leave_unfinished_is_taken_away_after_an_hour() {
+    for how in ["add_authorisation", "add_connections", "keep_pending", "forget_pending"] {
+        let (home, store) = Home::with_store();
+        let used = store.add_authorisation(&consent(&Server::xero(), "used")).unwrap();
+        store.add_connections(&[under(&used, "acme")]).unwrap();
+        let elsewhere = Server::at("http://127.0.0.1:8790").unwrap();
+        let left = store.add_authorisation(&consent(&elsewhere, "left")).unwrap();
+        store.keep_pending("old", b"old", start() + minutes(10)).unwrap();
+        home.clock.advance(minutes(59));
+        let younger = store.add_authorisation(&consent(&Server::xero(), "younger")).unwrap();
+        home.clock.advance(minutes(1) - Duration::from_secs(1));
+        store.forget_pending("unknown").unwrap();
+        assert!(store.authorisation(&left.id).unwrap().is_some(), "{how}: not yet an hour");
+        store.keep_pending("old", b"old", start() + minutes(60)).unwrap();
+        home.clock.advance(Duration::from_secs(1));
+        sweeping(&store, &used, how);
+        assert_eq!(store.authorisation(&left.id).unwrap(), None, "{how}");
+        assert!(!store.apps().unwrap().iter().any(|app| app.id == left.app), "{how}: its app");
+        assert_eq!(store.pending("old").unwrap(), None, "{how}");
+        for kept in [&used, &younger] {
+            assert!(store.authorisation(&kept.id).unwrap().is_some(), "{how}");
+        }
+        let added = i64::from(how == "add_authorisation");
+        assert_eq!(home.count("authorisations"), 2 + added, "{how}: the one just added is kept");
+    }
+}
+
+#[test]
+fn a_login_that_is_finished_late_is_not_swept_while_it_is() {
+    let (home, store) = Home::with_store();
+    let late = store.add_authorisation(&consent(&Server::xero(), "late")).unwrap();
+    home.clock.advance(minutes(600));
+    store.add_connections(&[under(&late, "acme")]).unwrap();
+    assert_eq!(store.connection(None).unwrap().authorisation, Some(late));
+}
+
+#[test]
 fn connections_are_added_all_or_none() {
     let (_home, store) = Home::with_store();
     store.add_private(&new("taken")).unwrap();
@@ -173,6 +246,7 @@ async fn each_kind_has_what_it_has() {
     let refused = [
         store.access(&old, connection_store::Need::default()).await.unwrap_err(),
         store.remove_tenant_link(&old).await.unwrap_err(),
+        store.tenant_links_of(&old).await.unwrap_err(),
         store.app_identity(&old.app).unwrap_err(),
         {
             let mut private = consent(&Server::xero(), "refresh-0");
@@ -182,8 +256,14 @@ async fn each_kind_has_what_it_has() {
     ];
     assert_eq!(
         refused.map(|error| error.to_string()),
-        ["access token", "link to an organisation", "client secret", "OAuth 2.0 consent"]
-            .map(|wanted| format!("a private app has no {wanted}"))
+        [
+            "access token",
+            "link to an organisation",
+            "link to an organisation",
+            "client secret",
+            "OAuth 2.0 consent"
+        ]
+        .map(|wanted| format!("a private app has no {wanted}"))
     );
     home.sql("UPDATE apps SET kind = 'quantum'");
     let newer = store.connections().unwrap_err();

@@ -8,17 +8,20 @@ use crate::{
     token_server::{Reply, TokenServer},
 };
 
-fn add(store: &Store, server: &Server) -> Authorisation {
+const SETTINGS: &str = "accounting.settings.read";
+
+fn add(store: &Store, server: &Server, asked: Option<&str>) -> Authorisation {
     let mut new = NewAuthorisation { refresh_token: None, access: None, ..consent(server, "none") };
     new.app.kind = AppKind::Custom;
-    new.scopes = Scopes::parse("accounting.settings.read").unwrap();
+    new.scopes = Scopes::parse(SETTINGS).unwrap();
+    new.asked = asked.map(|asked| Scopes::parse(asked).unwrap());
     store.add_authorisation(&new).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_tasks_fetch_one_token_and_keep_it() {
     let (server, (home, store)) = (TokenServer::start_held().await, Home::with_store());
-    let custom = add(&store, &server.server());
+    let custom = add(&store, &server.server(), Some(SETTINGS));
     server.reply([
         Reply::Json(200, json!({ "access_token": "first", "expires_in": 1800 })),
         Reply::Json(200, json!({ "access_token": "second", "expires_in": 1800 })),
@@ -37,15 +40,44 @@ async fn sixteen_tasks_fetch_one_token_and_keep_it() {
     assert_eq!(server.asked().len(), 1);
     let asked = &server.asked()[0];
     assert_eq!(asked.value("grant_type"), Some("client_credentials"));
-    assert_eq!(asked.value("scope"), Some("accounting.settings.read"));
+    assert_eq!(asked.value("scope"), Some(SETTINGS));
     home.clock.advance(minutes(30));
     assert_eq!(store.access_of(&custom, Need::default()).await.unwrap().token.expose(), "second");
+    assert_eq!(server.asked()[1].value("scope"), Some(SETTINGS));
+}
+
+#[tokio::test]
+async fn scopes_that_were_not_asked_for_come_and_go_as_they_are_ticked() {
+    let (server, (_home, store)) = (TokenServer::start().await, Home::with_store());
+    let custom = add(&store, &server.server(), None);
+    for (round, ticked) in
+        ["accounting.settings.read files.read", "files.read", "files"].into_iter().enumerate()
+    {
+        server.reply([Reply::Json(200, json!({ "access_token": "token", "scope": ticked }))]);
+        let generation = custom.generation() + i64::try_from(round).unwrap();
+        store.access_of(&custom, Need::fresh(generation)).await.unwrap();
+        assert_eq!(store.authorisation(&custom.id).unwrap().unwrap().scopes.to_string(), ticked);
+        assert_eq!(server.asked()[round].value("scope"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_cannot_be_changed() {
+    for change in ["NULL", "access", "(SELECT asked FROM authorisations o WHERE o.id <> authorisations.id)"] {
+        let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+        let custom = add(&store, &server.server(), Some(SETTINGS));
+        add(&store, &server.server(), None);
+        home.sql(&format!("UPDATE authorisations SET asked = {change} WHERE id = '{}'", custom.id));
+        let refused = store.access_of(&custom, Need::default()).await;
+        assert!(matches!(refused, Err(Error::Tampered { column: "asked", .. })), "{change}: {refused:?}");
+        assert!(server.asked().is_empty(), "{change}");
+    }
 }
 
 #[tokio::test]
 async fn a_refusal_leaves_no_mark() {
     let (server, (_home, store)) = (TokenServer::start().await, Home::with_store());
-    let custom = add(&store, &server.server());
+    let custom = add(&store, &server.server(), None);
     server.reply([
         Reply::Json(400, json!({ "error": "unauthorized_client" })),
         Reply::Json(400, json!({ "error": "invalid_grant" })),

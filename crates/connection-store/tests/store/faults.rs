@@ -66,6 +66,20 @@ async fn a_lost_answer_is_made_good_inside_the_grace() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_remembered_though_nobody_is_there_in_the_same_second() {
+    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+    let acme = expired(&home, &store, &server.server());
+    server.reply([Reply::Cut]);
+    assert!(matches!(access(&store, &acme).await, Err(Error::Auth(_))));
+    server.stop().await;
+    for _ in 0..2 {
+        let failed = access(&store, &acme).await.unwrap_err();
+        assert!(matches!(failed, Error::Auth(xero_auth_oauth2::Error::Unreachable { .. })), "{failed:?}");
+        assert_eq!(home.count("authorisations WHERE intent_at IS NOT NULL"), 1, "it may have been spent");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_after_the_grace_is_named_as_what_it_is() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
@@ -213,8 +227,18 @@ async fn an_answer_that_cannot_be_kept_is_asked_for_again() {
     home.sql(
         "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
-    assert!(matches!(access(&store, &acme).await, Err(Error::Database(_))));
+    let failed = access(&store, &acme).await.unwrap_err();
+    assert!(
+        matches!(&failed, Error::NotSaved { source } if matches!(**source, Error::Database(_))),
+        "{failed:?}"
+    );
+    assert_eq!(
+        failed.to_string(),
+        "a refresh token was spent and the new one could not be saved; \
+         within 30 minutes the next try recovers it, later a person must log in again"
+    );
     home.sql("DROP TRIGGER full");
+    home.clock.advance(minutes(29));
     assert_eq!(access(&store, &acme).await.unwrap(), "access-2");
     assert_eq!(server.spent(), ["refresh-0", "refresh-0"]);
 }

@@ -74,6 +74,7 @@ impl Flow {
             refresh_token: answer.refresh_token,
             access: Some((access.token, access.expires_in)),
             scopes: access.scopes.unwrap_or(scopes),
+            asked: None,
             consent: claims.consent,
             app,
             user,

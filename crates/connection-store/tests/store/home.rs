@@ -116,6 +116,7 @@ pub(crate) fn consent(server: &Server, refresh_token: &str) -> NewAuthorisation 
         access: Some((AccessToken::new("access-0").unwrap(), minutes(30))),
         scopes: Scopes::parse("openid accounting.settings.read offline_access").unwrap(),
         user: User { id: Some("user-1".into()), name: Some("Ada Byron".into()), email: None },
+        asked: None,
         consent: Some("event-1".to_owned()),
     }
 }

@@ -7,6 +7,7 @@ mod custom;
 mod faults;
 mod flows;
 mod home;
+mod links;
 mod migration;
 mod pending;
 mod private;

@@ -1,12 +1,15 @@
 //! One refresh at a time, whoever asks, and whoever goes away.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use connection_store::{Error, Need};
+use connection_store::{Clock, Error, Need};
 use serde_json::json;
 
 use crate::{
-    home::{Home, consent, expired, minutes, organisation, under},
+    home::{Home, consent, expired, minutes, organisation, start, under},
     token_server::{Reply, TokenServer},
 };
 
@@ -154,6 +157,81 @@ async fn who_waits_too_long_is_told_so_and_refreshes_nothing() {
     assert!(matches!(busy, Err(Error::RefreshBusy)), "{busy:?}");
     let busy = store.revoke(acme.authorisation.as_ref().unwrap()).await;
     assert!(matches!(busy, Err(Error::RefreshBusy)), "{busy:?}");
+}
+
+/// A clock that goes with tokio's own.
+#[derive(Debug)]
+struct Following(tokio::time::Instant);
+
+impl Clock for Following {
+    fn now(&self) -> SystemTime {
+        start() + self.0.elapsed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_who_comes_after_a_kill_has_the_patience_for_it() {
+    for timeout in [Duration::from_secs(1), Duration::from_secs(30), minutes(8), minutes(60)] {
+        let (home, store) = Home::with_store();
+        let nobody = connection_store::Server::at("http://127.0.0.1:1").unwrap();
+        let acme = expired(&home, &store, &nobody);
+        home.clock.set(start());
+        home.sql("UPDATE authorisations SET access_expires_at = 0");
+        let store = store.with_clock(Arc::new(Following(tokio::time::Instant::now()))).with_timeout(timeout);
+        // The longest that a leader with this timeout can leave: it was killed while it tried the token before.
+        let until = home.clock_seconds() + 2 * timeout.min(minutes(9)).as_secs() + 5;
+        let until = until.min(home.clock_seconds() + 600);
+        home.sql(&format!("UPDATE authorisations SET lease_owner = 'dead', lease_until = {until}"));
+        let tried = store.access(&acme, Need::default()).await;
+        assert!(matches!(tried, Err(Error::Auth(_))), "{timeout:?}: {tried:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_to_wait_can_know_until_when() {
+    let (server, (home, store)) = (TokenServer::start_held().await, Home::with_store());
+    let acme = expired(&home, &store, &server.server());
+    let authorisation = acme.authorisation.clone().unwrap();
+    assert_eq!(store.refresh_under_way(&authorisation).unwrap(), None);
+    let caller = tokio::spawn({
+        let (store, acme) = (store.clone().with_timeout(Duration::from_secs(20)), acme.clone());
+        async move { store.access(&acme, Need::default()).await }
+    });
+    server.arrived(1).await;
+    let other = home.open().unwrap();
+    let until = home.clock_now() + Duration::from_secs(25);
+    assert_eq!(other.refresh_under_way(&authorisation).unwrap(), Some(until));
+    home.clock.advance(Duration::from_secs(25));
+    assert_eq!(other.refresh_under_way(&authorisation).unwrap(), None, "it has ended");
+    home.clock.set(until - minutes(60 * 24));
+    assert_eq!(other.refresh_under_way(&authorisation).unwrap(), None, "of a clock that was ahead");
+    server.release();
+    caller.await.unwrap().unwrap();
+    home.clock.set(until - Duration::from_secs(1));
+    assert_eq!(other.refresh_under_way(&authorisation).unwrap(), None, "it was given back");
+    store.remove(&["acme".to_owned()]).unwrap();
+    let gone = store.refresh_under_way(&authorisation);
+    assert!(matches!(gone, Err(Error::NoSuchAuthorisation(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn scopes_of_any_name_are_kept_as_they_were_granted() {
+    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+    let acme = expired(&home, &store, &server.server());
+    let odd = "Accounting.New https://x/y a,b @read openid";
+    server.reply([Reply::Json(200, json!({ "access_token": "odd", "refresh_token": "next", "scope": odd }))]);
+    assert_eq!(store.access(&acme, Need::default()).await.unwrap().token.expose(), "odd");
+    for store in [store, home.open().unwrap()] {
+        let acme = store.connections().unwrap().remove(0);
+        assert_eq!(acme.authorisation.as_ref().unwrap().scopes.to_string(), odd);
+        assert_eq!(store.access(&acme, Need::default()).await.unwrap().token.expose(), "odd");
+    }
+    home.clock.advance(minutes(31));
+    let silent = json!({ "access_token": "silent", "refresh_token": "last", "scope": "" });
+    server.reply([Reply::Json(200, silent)]);
+    let store = home.open().unwrap();
+    assert_eq!(store.access(&acme, Need::default()).await.unwrap().token.expose(), "silent");
+    assert_eq!(store.connection(None).unwrap().authorisation.unwrap().scopes.to_string(), odd);
 }
 
 #[tokio::test]

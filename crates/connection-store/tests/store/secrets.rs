@@ -114,6 +114,14 @@ async fn tokens_and_client_secrets_are_nowhere() {
         format!("{:#?}", authorise(&store, "acme").await.unwrap()),
         format!("{:#?}", RefreshToken::new("planted").unwrap()),
     ];
+    home.sql(
+        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    server.reply([Reply::tokens("planted-access-3", "planted-refresh-3")]);
+    let not_saved = store.access_of(&made, Need::fresh(2)).await.unwrap_err();
+    assert!(matches!(not_saved, Error::NotSaved { .. }), "{not_saved:?}");
+    texts.push(all_texts(&not_saved));
+    home.sql("DROP TRIGGER full");
     texts.extend(failures(&store, &server).await);
     assert_silent(&texts, MARKER);
     assert_not_kept(&home, MARKER.as_bytes());

@@ -95,6 +95,33 @@ async fn changes_to_a_refresh_token_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_changed_is_neither_pinned_anew_nor_listed() {
+    let server = TokenServer::start().await;
+    for change in [
+        "organisation_id = NULL",
+        "organisation_id = '2'",
+        "authorisation = (SELECT authorisation FROM connections WHERE name = 'b')",
+        "app = (SELECT app FROM connections WHERE name = 'b')",
+    ] {
+        let (home, store) = two(&server).await;
+        let before = server.asked().len();
+        home.sql(&format!("UPDATE connections SET {change} WHERE name = 'a'"));
+        let changed = store.connection(Some("a")).unwrap();
+        let seen = organisation("2");
+        for refused in [
+            store.tested(&changed, &seen).map(drop),
+            store.tenant_links_of(&changed).await.map(drop),
+            store.remove_tenant_link(&changed).await.map(drop),
+        ] {
+            let named = matches!(refused, Err(Error::Tampered { table: "connections", column: "pin", .. }));
+            assert!(named, "{change}: {refused:?}");
+        }
+        assert_eq!(server.asked().len(), before, "{change}: nothing was sent");
+        assert!(authorise(&store, "a").await.is_err(), "{change}: still refused");
+    }
+}
+
+#[tokio::test]
 async fn the_token_before_is_sealed_with_its_time() {
     for change in ["spent_at = spent_at + 3600", "previous = refresh"] {
         let server = TokenServer::start().await;

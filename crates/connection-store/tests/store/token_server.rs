@@ -1,4 +1,4 @@
-//! A token endpoint that answers as it is told, when it is told.
+//! A server that answers as it is told, when it is told.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{delete, get, post},
 };
 use connection_store::Server;
 use serde_json::{Value, json};
@@ -52,6 +52,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Which access token it came with.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        self.authorization.as_deref()?.strip_prefix("Bearer ")
+    }
+
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -65,7 +70,7 @@ struct Shared {
     given: AtomicUsize,
 }
 
-/// Runs until it is dropped. Where no reply was told, it gives `access-1` and `refresh-1`, then `access-2` and so on.
+/// Runs until it is dropped or stopped. Where no reply was told, it gives `access-1` and `refresh-1`, then `access-2` and so on.
 pub(crate) struct TokenServer {
     address: String,
     shared: Arc<Shared>,
@@ -94,9 +99,17 @@ impl TokenServer {
         let routes = Router::new()
             .route("/connect/token", post(answer))
             .route("/connect/revocation", post(answer))
+            .route("/connections", get(answer))
+            .route("/connections/{id}", delete(answer))
             .with_state(shared.clone());
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { address, shared, task }
+    }
+
+    /// From then on nobody listens there.
+    pub(crate) async fn stop(mut self) {
+        self.task.abort();
+        assert!((&mut self.task).await.unwrap_err().is_cancelled());
     }
 
     pub(crate) fn server(&self) -> Server {

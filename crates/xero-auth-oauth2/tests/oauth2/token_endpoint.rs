@@ -64,6 +64,10 @@ async fn answers_that_say_less_or_more() {
             1800,
             Some("files"),
         ),
+        (r#"{"access_token":"at","refresh_token":"rt","scope":""}"#, 1800, None),
+        (r#"{"access_token":"at","refresh_token":"rt","scope":"  "}"#, 1800, None),
+        (r#"{"access_token":"at","refresh_token":"rt","scope":[]}"#, 1800, None),
+        (r#"{"access_token":"at","refresh_token":"rt","scope":["",7]}"#, 1800, None),
         (
             "\n {\"access_token\":\"at\",\"refresh_token\":\"rt\",\"scope\":\" a.new.one  files \"} \n",
             1800,

@@ -73,7 +73,7 @@ pub(crate) struct OAuth2App {
 }
 
 /// Where a client secret comes from.
-#[derive(Debug, Args, Clone)]
+#[derive(Args, Clone)]
 #[group(multiple = false)]
 pub(crate) struct SecretSource {
     /// Read the client secret from the next line of standard input
@@ -82,9 +82,19 @@ pub(crate) struct SecretSource {
     /// Read the client secret from the first line of a file
     #[arg(long, value_name = "FILE", help_heading = "OAuth 2.0 app")]
     pub(crate) client_secret_file: Option<PathBuf>,
+    /// Only to say that there is no such option.
+    #[arg(long, hide = true, num_args = 0..=1, value_name = "SECRET")]
+    pub(crate) client_secret: Option<Option<String>>,
     /// Read the client secret from the first line that a command prints; the command is run by the shell
     #[arg(long, value_name = "COMMAND", help_heading = "OAuth 2.0 app")]
     pub(crate) client_secret_command: Option<String>,
+}
+
+/// Whoever gives a secret as an option after all does not find it in a log.
+impl std::fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretSource")
+    }
 }
 
 /// How a person consents.

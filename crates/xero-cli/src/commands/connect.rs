@@ -4,14 +4,15 @@ pub(crate) mod app;
 pub(crate) mod consent;
 mod consented;
 mod custom;
+pub(crate) mod exchange;
 pub(crate) mod name;
 pub(crate) mod organisations;
 mod private;
-mod two_steps;
+pub(crate) mod two_steps;
 
 use connection_store::{AppKind, Server};
 
-use self::{app::ChosenApp, name::Taken};
+use self::{app::ChosenApp, consented::Kept, exchange::Again, name::Taken};
 use crate::{
     Context,
     args::{Connect, ConnectStep, Kind},
@@ -19,7 +20,7 @@ use crate::{
     show, store_access,
 };
 
-pub(crate) use self::consented::{exchange, finish, name_them, new_authorisation};
+pub(crate) use self::consented::{finish, name_them};
 
 pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
     match &args.step {
@@ -95,8 +96,8 @@ fn check_options(args: &Connect, kind: Kind) -> Outcome {
 /// Web and desktop apps: a person consents in a browser.
 fn with_consent(context: &Context, args: &Connect, kind: AppKind) -> Outcome {
     let server = server(context)?;
-    consent::must_be_possible(context, &args.consenting)?;
-    let access = store_access::open_or_plan(&context.ui, &context.global)?;
+    consent::must_be_possible(context, &args.consenting, consent::CONNECT)?;
+    let access = store_access::open_or_plan(context)?;
     let taken = Taken::of(&access)?;
     if let Some(name) = &args.making.name {
         taken.check(name, args.making.replace)?;
@@ -104,10 +105,11 @@ fn with_consent(context: &Context, args: &Connect, kind: AppKind) -> Outcome {
     let app = app::choose(context, &access, &args.app, kind, &server)?;
     let scopes = app::scopes(context, args.app.scopes.as_deref())?;
     // Made before anybody consents: what cannot be kept need not be asked for.
-    let store = access.into_store(&context.ui)?;
-    let consent =
-        consent::obtain(context, &app.identity.client_id, &app.request(&server, &scopes), &args.consenting)?;
-    let kept = consented::keep(context, &store, app, &server, &consent)?;
+    let store = access.into_store(context)?;
+    let request = app.request(&server, &scopes);
+    let consent = consent::obtain(context, &app.identity.client_id, &request, &args.consenting)?;
+    let authorisation = exchange::keep(context, &store, (app, &server), &consent, Again::Command)?;
+    let kept = Kept { authorisation, login: None };
     consented::connect(context, &store, &kept, &args.making, &args.choosing)
 }
 

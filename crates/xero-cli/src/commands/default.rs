@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::{Context, args::NamedConnection, failure::Outcome, store_access};
+use crate::{Context, args::NamedConnection, failure::Outcome};
 
 pub(crate) fn run(context: &Context, args: &NamedConnection) -> Outcome {
-    let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let Context { ui, .. } = context;
+    let store = context.open_store()?;
     store.set_default(&args.name)?;
     let connection = store.connection(Some(&args.name))?;
     ui.say(format!("{} is the default connection now.", connection.name));

@@ -7,7 +7,7 @@ use crate::{
     Context,
     args::Disconnect,
     failure::{Failure, Kind, Outcome},
-    show, store_access, xero_api,
+    show, xero_api,
 };
 
 /// What is done at Xero.
@@ -17,13 +17,15 @@ enum Plan {
     Nothing,
     /// The link to the organisation is removed; others of the same app and user stay.
     Unlink,
+    /// Nothing: another connection needs the same link.
+    Shared,
     /// The link is removed, and the login revoked.
     UnlinkAndRevoke,
 }
 
 pub(crate) fn run(context: &Context, args: &Disconnect) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(Some(&args.name))?;
     xero_api::check_server(global, &connection)?;
     let plan = if args.local_only { Plan::Nothing } else { plan(&store, &connection)? };
@@ -39,17 +41,23 @@ pub(crate) fn run(context: &Context, args: &Disconnect) -> Outcome {
 /// only where there are none.
 fn plan(store: &Store, connection: &Connection) -> Outcome<Plan> {
     let Some(own) = &connection.authorisation else { return Ok(Plan::Nothing) };
-    if connection.app.kind == AppKind::Custom {
-        return Ok(Plan::Unlink);
+    let of_app = |one: &Connection| one.name != connection.name && one.app.id == connection.app.id;
+    let others: Vec<_> = store.connections()?.into_iter().filter(of_app).collect();
+    let organisation = |one: &Connection| one.organisation.as_ref().map(|own| own.id.to_lowercase());
+    if others.iter().any(|one| organisation(one) == organisation(connection)) {
+        return Ok(Plan::Shared);
     }
-    let others = store.connections()?.into_iter().filter(|one| one.name != connection.name);
-    let same = |one: &Connection| {
-        one.app.id == connection.app.id
-            && one.authorisation.as_ref().is_some_and(|theirs| {
-                theirs.id == own.id || theirs.user.id.is_none() || theirs.user.id == own.user.id
-            })
+    // Where one of the two users is not known they may be the same.
+    let may_be_same = |one: &Connection| {
+        one.authorisation.as_ref().is_some_and(|theirs| {
+            theirs.id == own.id
+                || theirs.user.id.is_none()
+                || own.user.id.is_none()
+                || theirs.user.id == own.user.id
+        })
     };
-    Ok(if others.into_iter().any(|one| same(&one)) { Plan::Unlink } else { Plan::UnlinkAndRevoke })
+    let keep_login = connection.app.kind == AppKind::Custom || others.iter().any(may_be_same);
+    Ok(if keep_login { Plan::Unlink } else { Plan::UnlinkAndRevoke })
 }
 
 fn confirm(context: &Context, args: &Disconnect, connection: &Connection, plan: Plan) -> Outcome {
@@ -57,17 +65,21 @@ fn confirm(context: &Context, args: &Disconnect, connection: &Connection, plan: 
     if args.yes {
         return Ok(());
     }
+    if !ui.interactive() {
+        return Err(Failure::usage("no one can be asked whether to disconnect").hint("give --yes"));
+    }
     let organisation = show::organisation(connection);
     ui.say(match plan {
         Plan::Nothing => format!("{} ({organisation}) is removed here; Xero is not told.", connection.name),
+        Plan::Shared => format!(
+            "{} ({organisation}) is removed here; another connection needs the same link at Xero, which stays.",
+            connection.name
+        ),
         Plan::Unlink => format!("{} ({organisation}) is ended at Xero and removed here.", connection.name),
         Plan::UnlinkAndRevoke => {
             format!("{} ({organisation}) and its login are ended at Xero and removed here.", connection.name)
         }
     });
-    if !ui.interactive() {
-        return Err(Failure::usage("no one can be asked whether to disconnect").hint("give --yes"));
-    }
     if !ui.confirm(&format!("Disconnect {}?", connection.name))? {
         return Err(Failure::new(Kind::Interrupted, "nothing was disconnected"));
     }
@@ -76,20 +88,24 @@ fn confirm(context: &Context, args: &Disconnect, connection: &Connection, plan: 
 
 /// True: there was a link to the organisation, and it is gone.
 fn end_at_xero(context: &Context, store: &Store, connection: &Connection, plan: Plan) -> Outcome<bool> {
-    let Some(authorisation) = connection.authorisation.as_ref().filter(|_| plan != Plan::Nothing) else {
+    let Some(authorisation) =
+        connection.authorisation.as_ref().filter(|_| matches!(plan, Plan::Unlink | Plan::UnlinkAndRevoke))
+    else {
         return Ok(false);
     };
-    let ended = context.block_on(async {
-        let unlinked = store.remove_tenant_link(connection).await?;
+    let ended = context.ask_xero(async {
+        let no_token = |error| xero_api::no_token(error, connection);
+        let unlinked = store.remove_tenant_link(connection).await.map_err(no_token)?;
         if plan == Plan::UnlinkAndRevoke {
-            store.revoke(authorisation).await?;
+            store.revoke(authorisation).await.map_err(no_token)?;
         }
         Ok(unlinked)
     });
     ended.map_err(|failure| {
         let name = show::quoted(&connection.name);
+        let first = if failure.kind == Kind::NeedsPerson { "" } else { "try again; " };
         let hint = format!(
-            "try again; `xeroctl disconnect {name} --local-only` forgets it here, and the organisation's \
+            "{first}`xeroctl disconnect {name} --local-only` forgets it here, and the organisation's \
              \u{201c}Connected apps\u{201d} page at Xero ends it there"
         );
         failure.hint(hint)
@@ -99,6 +115,11 @@ fn end_at_xero(context: &Context, store: &Store, connection: &Connection, plan: 
 fn done(connection: &Connection, plan: Plan, unlinked: bool) -> String {
     let name = &connection.name;
     match (plan, unlinked) {
+        (Plan::Shared, _) => {
+            format!(
+                "Removed {name} here. At Xero the organisation stays connected: another connection needs it."
+            )
+        }
         (Plan::Nothing, _) => format!("Removed {name} here. Xero was not told."),
         (Plan::Unlink, true) => {
             format!("Disconnected {name}. Other connections of the app stay as they are.")

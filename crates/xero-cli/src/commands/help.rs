@@ -20,7 +20,7 @@ Exit codes
     5  temporary: the network, the server or a busy store; try again later
     6  Xero refused the request; trying again changes nothing
     7  rate limited; with --json the answer says how many seconds to wait
-    8  another organisation answered than the connection is for
+    8  the organisation is another one than the connection is for, or is not connected any more
     9  the store cannot be used: missing, locked, damaged, or of a newer version
    10  not saved: the disk is full
   130  cancelled by Ctrl-C or Esc; no connection was saved";

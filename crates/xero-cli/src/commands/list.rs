@@ -5,16 +5,22 @@ use std::time::SystemTime;
 use connection_store::{AppKind, Connection};
 use serde_json::json;
 
-use crate::{Context, failure::Outcome, show, store_access};
+use crate::{Context, commands::connect::two_steps, failure::Outcome, show, store_access};
 
 pub(crate) fn run(context: &Context) -> Outcome {
     let Context { ui, global, .. } = context;
-    let connections = if store_access::is_missing(global)? {
+    let (connections, unfinished) = if store_access::is_missing(global)? {
         ui.say(format!("There is no store at {} yet.", store_access::store_path(global)?.display()));
-        Vec::new()
+        (Vec::new(), Vec::new())
     } else {
-        store_access::open(ui, global)?.connections()?
+        let store = context.open_store()?;
+        (store.connections()?, store.unused_authorisations()?)
     };
+    for login in &unfinished {
+        let of = show::user(&login.user).map(|who| format!(" of {who}")).unwrap_or_default();
+        let id = two_steps::short_id(login);
+        ui.say(format!("A login{of} has no connection yet: `xeroctl connect finish {id}` goes on with it."));
+    }
     let now = SystemTime::now();
     let documents: Vec<_> = connections.iter().map(|one| show::connection_json(one, now)).collect();
     ui.document(json!({ "connections": documents }))?;

@@ -11,22 +11,24 @@ use crate::{
         connect::{self, organisations::Reach},
         token,
     },
-    failure::{Failure, Outcome},
-    show, store_access,
+    failure::{Failure, Kind, Outcome},
+    show,
     ui::one_line,
     xero_api,
 };
 
 pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
     let Some(authorisation) = &connection.authorisation else {
         return Err(Failure::usage(format!("{} has no consent", connection.name)));
     };
-    let links = context.block_on(async { Ok(store.tenant_links(authorisation, false).await?) })?;
+    let links = context.ask_xero(async {
+        store.tenant_links_of(&connection).await.map_err(|error| xero_api::no_token(error, &connection))
+    })?;
     if args.add.is_empty() {
         return list(context, &store, &connection, &links);
     }
@@ -34,10 +36,27 @@ pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
         return Err(Failure::usage("a custom connection reaches one organisation only")
             .hint("create another custom connection in the portal"));
     }
+    let all = args.add.iter().any(|wanted| wanted == "all");
+    let ours = store.connections()?;
+    // `all` are those that have no connection yet.
+    let links: Vec<_> = links
+        .into_iter()
+        .filter(|link| !all || connections_to(&ours, &connection, link).is_empty())
+        .collect();
+    if all && links.is_empty() {
+        ui.say("Every organisation of the list has a connection.");
+        return ui.document(json!({ "connection": connection.name, "connections": [] }));
+    }
     let reach = Reach { just: 0, links };
     let chosen = reach.choose(context, &args.add)?;
     let making = Making { name: args.r#as.clone(), default: false, replace: false, no_test: false };
-    let new = connect::name_them(context, &store, &authorisation.id, &chosen, &making)?;
+    let new =
+        connect::name_them(context, &store, &authorisation.id, &chosen, &making).map_err(|failure| {
+            match failure.kind {
+                Kind::Usage => failure.hint("give another name with --as"),
+                _ => failure,
+            }
+        })?;
     store.add_connections(&new)?;
     let names: Vec<_> = new.into_iter().map(|one| one.name).collect();
     connect::finish(context, &store, &names, &making)
@@ -46,30 +65,23 @@ pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
 fn list(context: &Context, store: &Store, connection: &Connection, links: &[TenantLink]) -> Outcome {
     let ui = &context.ui;
     let ours = store.connections()?;
-    let used = |link: &TenantLink| {
-        let fits = |one: &&Connection| {
-            one.app.id == connection.app.id
-                && one.organisation.as_ref().is_some_and(|own| own.id == link.tenant_id)
-        };
-        ours.iter().filter(fits).map(|one| one.name.clone()).collect::<Vec<_>>()
-    };
+    let used = |link: &TenantLink| connections_to(&ours, connection, link);
     let document = |link: &TenantLink| -> Value {
         json!({
             "id": link.tenant_id,
             "name": link.name,
             "kind": link.tenant_type,
             "link": link.id,
-            "linked_at": link.created,
+            "linked_at": link.created.as_deref().and_then(show::xero_time),
             "connections": used(link),
         })
     };
+    if links.is_empty() {
+        return Err(Failure::new(Kind::NeedsPerson, "the consent reaches no organisation any more")
+            .hint(format!("xeroctl reauth {}", show::quoted(&connection.name))));
+    }
     let documents: Vec<_> = links.iter().map(document).collect();
     ui.document(json!({ "connection": connection.name, "organisations": documents }))?;
-    if links.is_empty() {
-        ui.say("The consent reaches no organisation any more.");
-        ui.say(format!("next: xeroctl reauth {}", show::quoted(&connection.name)));
-        return Ok(());
-    }
     let row = |link: &TenantLink| {
         let names = used(link);
         let since = link.created.as_deref().and_then(|text| text.get(..10)).unwrap_or_default();
@@ -82,4 +94,13 @@ fn list(context: &Context, store: &Store, connection: &Connection, links: &[Tena
         ui.say(format!("`xeroctl orgs {name} --add ORGANISATION` connects one that has no connection yet."));
     }
     Ok(())
+}
+
+/// The names of the connections of the same app to an organisation.
+fn connections_to(ours: &[Connection], connection: &Connection, link: &TenantLink) -> Vec<String> {
+    let fits = |one: &&Connection| {
+        one.app.id == connection.app.id
+            && one.organisation.as_ref().is_some_and(|own| own.id.eq_ignore_ascii_case(&link.tenant_id))
+    };
+    ours.iter().filter(fits).map(|one| one.name.clone()).collect()
 }

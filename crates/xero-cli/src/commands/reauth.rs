@@ -1,29 +1,32 @@
 //! `xeroctl reauth`: a new consent for a connection, for the same organisation or not at all.
 
-use connection_store::{AppKind, Authorisation, Connection, Store};
+use connection_store::{AppKind, Authorisation, Connection, NewConnection, Store};
 use serde_json::json;
-use xero_auth_oauth2::{ClientSecret, Identity, Scopes};
+use xero_auth_oauth2::{ClientSecret, Scopes};
 
 use crate::{
     Context,
     args::Reauth,
     commands::{
         connect::{
-            self,
             app::{self, ChosenApp},
             consent::{self, Consent, Request},
-            organisations,
+            exchange::{self, Again},
+            organisations, two_steps,
         },
         test, token,
     },
     failure::{Failure, Kind, Outcome},
     secrets::client_secret,
-    show, store_access, xero_api,
+    show, xero_api,
 };
+
+/// What every login asks for.
+const LOGIN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
@@ -34,12 +37,10 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
         return Err(Failure::usage("a custom connection is authorised in the portal, not here")
             .hint("in the portal: Configuration, Save and connect; then `xeroctl test`"));
     }
-    consent::must_be_possible(context, &args.consenting)?;
+    consent::must_be_possible(context, &args.consenting, consent::REAUTH)?;
     let scopes = match &args.scopes {
         Some(given) => app::scopes(context, Some(given))?,
-        None => {
-            Scopes::parse_lenient(&format!("openid profile email offline_access {}", authorisation.scopes))?
-        }
+        None => Scopes::granted(LOGIN.iter().copied().chain(authorisation.scopes.iter().map(String::as_str))),
     };
     let mut identity = store.app_identity(&connection.app)?;
     if let Some(secret) = client_secret(&args.secret)? {
@@ -56,42 +57,65 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     renew(context, &store, (&connection, &authorisation), app, &consent)
 }
 
+/// The new consent is kept first. Then all connections of the old one that it reaches become connections of the new one,
+/// or, where it does not reach the one asked for, none.
 fn renew(
     context: &Context,
     store: &Store,
-    (connection, authorisation): (&Connection, &Authorisation),
-    mut app: ChosenApp,
+    (connection, old): (&Connection, &Authorisation),
+    app: ChosenApp,
     consent: &Consent,
 ) -> Outcome {
     let server = &connection.app.server;
-    let identity = Identity::new(server.endpoints(), context.timeout());
-    let answer = connect::exchange(context, &identity, &mut app.identity, consent)?;
-    let new = connect::new_authorisation(context, app, server, &consent.attempt, answer)?;
-    let Some((token, _)) = &new.access else {
-        return Err(Failure::new(Kind::Other, "Xero gave no access token"));
-    };
-    let links = context.block_on(async { Ok(identity.tenant_links(token, None).await?) })?;
+    let kept = exchange::keep(context, store, (app, server), consent, Again::Command)?;
+    let listed = context.ask_xero(async { Ok(store.tenant_links(&kept, false).await?) });
+    let links = listed.map_err(|failure| go_on_later(connection, &kept, failure))?;
     let reaches = |one: &Connection| {
-        one.organisation.as_ref().is_none_or(|own| links.iter().any(|link| link.tenant_id == own.id))
+        let same = |id: &str| links.iter().any(|link| link.tenant_id.eq_ignore_ascii_case(id));
+        one.organisation.as_ref().is_none_or(|own| same(&own.id))
     };
     if !reaches(connection) {
+        store.forget_authorisation(&kept.id)?;
         return Err(other_organisation(connection, &links));
     }
-    store.renew_authorisation(&authorisation.id, &new)?;
-    let ui = &context.ui;
-    ui.say(format!("Logged in as {}.", show::user(&new.user)));
-    for other in store.sharing(&authorisation.id)?.iter().filter(|other| !reaches(other)) {
-        ui.warn(format!(
-            "this login does not reach {}, which {} is for",
-            show::organisation(other),
+    let (reached, others): (Vec<_>, Vec<_>) = store.sharing(&old.id)?.into_iter().partition(reaches);
+    let moved: Vec<_> = reached.iter().map(|one| of_login(one, &kept)).collect();
+    store.add_connections(&moved)?;
+    for other in &others {
+        let organisation = show::organisation(other);
+        context.ui.say(format!(
+            "{} stays with its old login: the new one does not reach {organisation}.",
             other.name
         ));
     }
-    let connection = store.connection(Some(&connection.name))?;
+    finish(context, store, &connection.name)
+}
+
+/// The same connection with another login. That the login reaches its organisation was just seen.
+fn of_login(connection: &Connection, login: &Authorisation) -> NewConnection {
+    NewConnection {
+        name: connection.name.clone(),
+        authorisation: login.id.clone(),
+        organisation: connection.organisation.clone(),
+        make_default: false,
+        replace: true,
+        tested: true,
+    }
+}
+
+fn finish(context: &Context, store: &Store, name: &str) -> Outcome {
+    let connection = store.connection(Some(name))?;
     let tested = test::test_one(context, store, &connection)?;
-    ui.say(format!("It works: {}.", tested.seen.name));
-    let connection = store.connection(Some(&connection.name))?;
-    ui.document(json!({ "connection": show::connection_json(&connection, store.clock().now()) }))
+    context.ui.say(format!("It works: {}.", tested.seen.name));
+    let connection = store.connection(Some(name))?;
+    context.ui.document(json!({ "connection": show::connection_json(&connection, store.clock().now()) }))
+}
+
+fn go_on_later(connection: &Connection, kept: &Authorisation, failure: Failure) -> Failure {
+    let name = show::quoted(&connection.name);
+    let go_on = format!("xeroctl connect finish {} {name} --replace", two_steps::short_id(kept));
+    let hint = format!("the new consent is kept for an hour: `{go_on}` goes on with it");
+    failure.hint(hint)
 }
 
 fn other_organisation(connection: &Connection, links: &[xero_auth_oauth2::TenantLink]) -> Failure {
@@ -100,11 +124,14 @@ fn other_organisation(connection: &Connection, links: &[xero_auth_oauth2::Tenant
     let wanted = show::organisation(connection);
     Failure::new(
         Kind::WrongOrganisation,
-        format!("the connection is for {wanted}, and this login reaches {found}; nothing was changed"),
+        format!("the connection is for {wanted}, and this login reaches {found}; nothing was changed here"),
     )
     .hint(if links.iter().any(|link| organisations::name(link) == wanted) {
         test::reset_hint(&connection.name, &wanted)
     } else {
-        format!("run it again and choose {wanted}; for another organisation use `xeroctl connect`")
+        format!(
+            "run it again and choose {wanted}; at Xero what was chosen now is connected to the app: \
+             \u{201c}Connected apps\u{201d} there takes it away, or `xeroctl connect` makes a connection of it"
+        )
     })
 }

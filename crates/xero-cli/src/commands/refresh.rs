@@ -3,16 +3,16 @@
 use connection_store::Need;
 use serde_json::json;
 
-use crate::{Context, args::OneConnection, commands::token, failure::Outcome, show, store_access, xero_api};
+use crate::{Context, args::OneConnection, commands::token, failure::Outcome, show, xero_api};
 
 pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
     let need = connection.authorisation.as_ref().map_or(Need::default(), |own| Need::fresh(own.generation()));
-    let access = context.block_on(async {
+    let access = context.ask_xero(async {
         store.access(&connection, need).await.map_err(|error| xero_api::no_token(error, &connection))
     })?;
     let connection = store.connection(Some(&connection.name))?;

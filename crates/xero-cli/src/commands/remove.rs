@@ -6,12 +6,12 @@ use crate::{
     Context,
     args::Remove,
     failure::{Failure, Kind, Outcome},
-    show, store_access,
+    show,
 };
 
 pub(crate) fn run(context: &Context, args: &Remove) -> Outcome {
-    let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let Context { ui, .. } = context;
+    let store = context.open_store()?;
     let mut connections = Vec::new();
     for name in &args.names {
         connections.push(store.connection(Some(name))?);

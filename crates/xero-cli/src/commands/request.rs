@@ -12,7 +12,7 @@ use crate::{
     Context,
     args::Request,
     failure::{Failure, Outcome},
-    show, store_access,
+    show,
     ui::one_line,
     xero_api::{self, Authority, Call, Refusal, Reply},
 };
@@ -23,7 +23,7 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
     if let Some(path) = &args.output {
         check_path(path, existing).map_err(|error| Failure::output(&error))?;
     }
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.using.name().as_deref())?;
     xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
@@ -36,9 +36,17 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
         call.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     }
     let authority = Authority::Stored(&store, &connection);
-    let reply = context.block_on(xero_api::send(&call, context.timeout(), &authority))?;
+    let reply = context.ask_xero(xero_api::send(&call, context.timeout(), &authority))?;
     if let Some(refusal) = reply.refusal(connection.app.kind) {
         print(context, args, &reply)?;
+        if !ui.json
+            && !reply.body.ends_with(b"\n")
+            && !reply.body.is_empty()
+            && !std::io::stdout().is_terminal()
+        {
+            // What follows on standard error may go to the same place.
+            ui.raw(b"\n")?;
+        }
         let answer = Some(Box::new(json!({ "status": reply.status.as_u16(), "body": body_json(&reply) })));
         let needed = match &refusal {
             Refusal::Bearer(ApiProblem::MissingScope) => scope_hint(&connection, &call),
@@ -66,7 +74,9 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
 /// The new consent that a call needs, with the scopes that it must have. None where nobody knows which.
 fn scope_hint(connection: &Connection, call: &Call) -> Option<String> {
     let login = connection.authorisation.as_ref().filter(|_| connection.app.kind != AppKind::Custom)?;
-    let needed = needed_for(call.method.as_str(), call.url.path()).first()?;
+    let needed = needed_for(call.method.as_str(), call.url.path());
+    // Where one of them was granted the reason is another.
+    let needed = needed.first().filter(|_| !needed.iter().any(|scope| login.scopes.contains(scope)))?;
     let granted = login.scopes.without_openid();
     let scopes = format!("{granted} {needed}");
     Some(format!(

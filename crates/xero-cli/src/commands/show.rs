@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use connection_store::{AppKind, Authorisation, Connection};
 use serde_json::json;
 
-use crate::{Context, args::OneConnection, failure::Outcome, show, store_access, ui::one_line};
+use crate::{Context, args::OneConnection, failure::Outcome, show, ui::one_line};
 
 pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
-    let Context { ui, global, .. } = context;
-    let connection = store_access::open(ui, global)?.connection(args.name.as_deref())?;
+    let Context { ui, .. } = context;
+    let connection = context.open_store()?.connection(args.name.as_deref())?;
     let now = SystemTime::now();
     ui.document(json!({ "connection": show::connection_json(&connection, now) }))?;
     ui.data(show::fields(&rows(&connection, now)))
@@ -59,7 +59,7 @@ fn login_rows(
 ) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if connection.app.kind != AppKind::Custom {
-        rows.push(("Logged in", one_line(&show::user(&login.user))));
+        rows.extend(show::user(&login.user).map(|who| ("Logged in", one_line(&who))));
     }
     rows.push(("Scopes", login.scopes.to_string()));
     rows.push(("Last renewed", show::date(login.refreshed_at)));

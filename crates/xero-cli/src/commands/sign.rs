@@ -9,13 +9,13 @@ use crate::{
     args::Sign,
     commands::request::body,
     failure::{Failure, Outcome},
-    show, store_access,
+    show,
     xero_api::{self, Call},
 };
 
 pub(crate) fn run(context: &Context, args: &Sign) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.using.name().as_deref())?;
     xero_api::check_server(global, &connection)?;
     if connection.app.kind != AppKind::Private {

@@ -19,6 +19,6 @@ pub(crate) fn run(context: &Context) -> Outcome {
         return Err(Failure::usage("nothing was said of what shall open the store")
             .hint("give --key-file FILE (made if it does not exist) or --passphrase-file FILE"));
     };
-    new.make(ui)?;
+    new.make(context)?;
     ui.document(json!({ "store": path.display().to_string() }))
 }

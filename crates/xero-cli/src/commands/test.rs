@@ -9,12 +9,12 @@ use crate::{
     args::Test,
     commands::connect::organisations,
     failure::{Failure, Kind, Outcome},
-    show, store_access,
+    show,
     xero_api::{self, Authority},
 };
 
 pub(crate) fn run(context: &Context, args: &Test) -> Outcome {
-    let store = store_access::open(&context.ui, &context.global)?;
+    let store = context.open_store()?;
     let connections = match args.all {
         true => store.connections()?,
         false => vec![store.connection(args.name.as_deref())?],
@@ -55,7 +55,7 @@ pub(crate) struct Tested {
 pub(crate) fn test_one(context: &Context, store: &Store, connection: &Connection) -> Outcome<Tested> {
     xero_api::check_server(&context.global, connection)?;
     let authority = Authority::Stored(store, connection);
-    let tested = match context.block_on(xero_api::organisation(context.timeout(), &authority)) {
+    let tested = match context.ask_xero(xero_api::organisation(context.timeout(), &authority)) {
         Ok(seen) => Tested { seen, by_list: false },
         Err(failure) if connection.app.kind != AppKind::Private => {
             second_look(context, store, connection, failure)?
@@ -89,7 +89,7 @@ fn second_look(
     {
         return Err(failure);
     }
-    let Ok(links) = context.block_on(async { Ok(store.tenant_links(authorisation, false).await?) }) else {
+    let Ok(links) = context.ask_xero(async { Ok(store.tenant_links_of(connection).await?) }) else {
         return Err(failure);
     };
     let same_name = |link: &&TenantLink| organisations::name(link) == pinned.name;

@@ -9,17 +9,17 @@ use crate::{
     Context,
     args::Token,
     failure::{Failure, Outcome},
-    show, store_access, xero_api,
+    show, xero_api,
 };
 
 pub(crate) fn run(context: &Context, args: &Token) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = store_access::open(ui, global)?;
+    let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
     let need = Need { min_ttl: Duration::from_secs(args.min_ttl), ..Need::default() };
-    let access = context.block_on(async {
+    let access = context.ask_xero(async {
         store.access(&connection, need).await.map_err(|error| xero_api::no_token(error, &connection))
     })?;
     ui.document(json!({

@@ -65,12 +65,11 @@ pub(crate) fn no_token(error: StoreError, connection: &Connection) -> Failure {
     let (name, id) = (show::quoted(&connection.name), &connection.app.client_id);
     match connection.app.kind {
         AppKind::Web if wrong_secret => failure.hint(format!(
-            "where a new secret was generated in the portal, consent once more with it: \
-             `xeroctl reauth {name} --client-secret-stdin`"
+            "where a new secret was generated in the portal, log in once more with it: `xeroctl reauth {name}` asks for it"
         )),
         AppKind::Custom if wrong_secret => failure.hint(format!(
-            "where a new secret was generated in the portal: \
-             `xeroctl connect {name} --kind custom --client-id {id} --client-secret-stdin --replace`"
+            "where a new secret was generated in the portal: `xeroctl connect {name} --kind custom --client-id {id} \
+             --replace --client-secret-file FILE`"
         )),
         _ => failure,
     }

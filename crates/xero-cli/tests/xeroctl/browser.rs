@@ -119,7 +119,7 @@ impl Waiting<'_> {
         self.child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
         let status = self.child.wait().unwrap();
         let stderr = format!("{}{rest}", self.said).into_bytes();
-        self.home.finish(self.shown.clone(), &std::process::Output { status, stdout: out, stderr })
+        self.home.finish(&self.shown, &std::process::Output { status, stdout: out, stderr })
     }
 }
 

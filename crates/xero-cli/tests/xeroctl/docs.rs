@@ -148,6 +148,9 @@ fn connecting_with_oauth2() {
 /// The wizard's screen stands in the guide as it was recorded.
 pub(crate) fn assert_stands_in_the_guide(name: &str, screen: &str) {
     let guide = mask(&page(name).replace(MOCK, "MOCK"));
-    let screen = screen.replace("HOME", "~");
+    let screen = screen
+        .replace("HOME/data", "~/.local/share")
+        .replace("HOME/config", "~/.config")
+        .replace("HOME", "~");
     assert!(guide.contains(&screen), "this is not in the guide:\n{screen}");
 }

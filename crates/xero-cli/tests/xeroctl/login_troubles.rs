@@ -66,6 +66,7 @@ fn answers_that_are_missing_or_wrong() {
             home.run(&["connect", "--kind", "custom", "--client-id", id, "--paste"]).text(),
             home.run(&["connect", "begin", "--kind", "custom", "--client-id", id]).text(),
             home.run(&["connect", "finish", "nothing", "--address-stdin"]).text(),
+            home.run(&["connect", "finish", "https://zynk.com/?code=abc&state=def"]).text(),
         ]
         .join("\n")
     );
@@ -272,14 +273,13 @@ fn a_code_is_good_once() {
 fn the_clock_is_five_minutes_off() {
     let home = home();
     let app = home.web_app();
-    for seconds in [300, 0] {
-        let ahead = std::time::SystemTime::now() + Duration::from_secs(seconds);
-        home.mock().set_time(ahead - Duration::from_secs(150));
-        let name = format!("acme-{seconds}");
-        let run = home.connect_web(&app, &[&name], &maple());
+    let (now, off) = (std::time::SystemTime::now(), Duration::from_secs(5 * 60));
+    for (name, xeros_time) in [("ahead", now - off), ("behind", now + off)] {
+        home.mock().set_time(xeros_time);
+        let run = home.connect_web(&app, &[name], &maple());
         assert_eq!(run.status, 0, "{}", run.text());
-        home.ok(&["refresh", &name]);
-        home.ok(&["test", &name]);
+        home.ok(&["refresh", name]);
+        home.ok(&["test", name]);
     }
 }
 

@@ -10,11 +10,6 @@ use crate::{
     terminal::{BACKSPACE, CTRL_C, DOWN, ENTER, Terminal},
 };
 
-/// Clears the suggestion in a field and types another text.
-fn instead(terminal: &mut Terminal, text: &str) {
-    terminal.line(text);
-}
-
 /// The address that the program opened in the browser.
 fn opened(home: &Sandbox) -> String {
     fs::read_to_string(home.path("opened")).expect("the browser was opened")
@@ -27,8 +22,7 @@ fn at_secret(home: &Sandbox, redirect: &str) -> Terminal {
     let mut terminal = home.terminal(&["connect"]);
     terminal.expect("What kind of app is it?").keys(ENTER);
     terminal.expect("What shall open the store?").keys(ENTER);
-    terminal.expect("Redirect URI, as the portal has it:");
-    instead(&mut terminal, redirect);
+    terminal.expect("Redirect URI, as the portal has it:").line(redirect);
     terminal.expect("Client id:").line("TOOSHORT").expect("a client id has 32 hexadecimal characters");
     terminal.keys(&BACKSPACE.repeat(8)).line(&app.client_id);
     terminal.expect("Client secret");
@@ -150,4 +144,44 @@ fn ctrl_c_while_waiting_leaves_nothing() {
     assert!(screen.contains("error: cancelled"), "{screen}");
     assert!(home.ok(&["list"]).stderr.contains("No connections"));
     assert!(home.ok(&["list", "--json"]).json()["connections"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_secret_generated_anew_is_asked_for() {
+    let (home, app) = Sandbox::logged_in();
+    let secret = home.mock().generate_secret(&app.client_id).unwrap();
+    let refused = home.run(&["refresh"]);
+    assert!(refused.stderr.contains("`xeroctl reauth maple` asks for it"), "{}", refused.text());
+    let mut terminal = home.terminal(&["reauth", "maple"]);
+    terminal.expect("Paste the address");
+    let location = home
+        .mock()
+        .consent(&home.address_on(&terminal.text()), &Consent::allow(&[MAPLE_FLORIST.id]))
+        .unwrap();
+    terminal.line(&location).expect("its secret is another").expect("Client secret").line(&secret);
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(!screen.contains(&secret), "{screen}");
+    home.ok(&["refresh"]);
+}
+
+#[test]
+fn a_secret_is_not_read_from_the_terminal_where_it_would_be_seen() {
+    let home = Sandbox::with_mock();
+    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let app = home.web_app();
+    let (status, screen) = home
+        .terminal(&[
+            "connect",
+            "--kind",
+            "web",
+            "--client-id",
+            &app.client_id,
+            "--client-secret-stdin",
+            "--redirect-uri",
+            ELSEWHERE,
+        ])
+        .finish();
+    assert_eq!(status, 2, "{screen}");
+    assert!(screen.contains("would be seen"), "{screen}");
 }

@@ -173,6 +173,7 @@ fn values_that_cannot_be() {
             &["request", "GET", "Invoices/"],
             &["request", "PUT", "Invoices/x/Attachments/a%5B1%5D.pdf"],
             &["request", "GET", "Invoices", "-H", "Authorization: Bearer x"],
+            &["request", "GET", "Invoices", "-H", "Xero-Tenant-Id: 3be8d905-f76a-4c19-b2a4-917c05e6f003"],
             &["request", "GET", "Invoices", "-H", "nonsense"],
             &["request", "POST", "Contacts", "-d", "text"],
             &["request", "POST", "Contacts", "-d", "@nothing.json"],

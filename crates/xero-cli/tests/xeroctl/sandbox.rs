@@ -178,11 +178,11 @@ impl Sandbox {
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         let output = child.wait_with_output().unwrap();
         let shown = arguments.iter().map(|one| self.tidy(one)).collect::<Vec<_>>().join(" ");
-        self.finish(shown, &output)
+        self.finish(&shown, &output)
     }
 
     /// The output of any command, in the form that tests compare.
-    pub(crate) fn finish(&self, shown: String, output: &std::process::Output) -> Run {
+    pub(crate) fn finish(&self, shown: &str, output: &std::process::Output) -> Run {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let raw = (text(&output.stdout), text(&output.stderr));
         Run {
@@ -190,7 +190,7 @@ impl Sandbox {
             stderr: self.tidy(&raw.1),
             raw,
             status: output.status.code().unwrap_or(-1),
-            shown: mask(&shown),
+            shown: mask(shown),
         }
     }
 

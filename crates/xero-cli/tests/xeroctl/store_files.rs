@@ -86,7 +86,7 @@ fn variables_count_when_they_say_something_and_no_option_does() {
     let list = |variables: &[(&str, &str)], arguments: &[&str]| {
         let mut command = home.command(crate::sandbox::BINARY);
         command.envs(variables.iter().copied()).args(arguments);
-        home.finish(String::new(), &command.output().unwrap()).status
+        home.finish("", &command.output().unwrap()).status
     };
     assert_eq!(
         list(&[("XEROCTL_KEY_FILE", ""), ("XEROCTL_STORE", ""), ("XEROCTL_XERO_URL", "")], &["list"]),

@@ -34,9 +34,10 @@ pub(crate) fn choose(
     server: &Server,
 ) -> Outcome<ChosenApp> {
     let stored = match access {
-        StoreAccess::Open(store) => stored_apps(store, kind, server)?,
+        StoreAccess::Open(store) => store.apps()?.into_iter().filter(|app| app.server == *server).collect(),
         StoreAccess::Planned(_) => Vec::new(),
     };
+    let stored = of_kind(stored, args, kind)?;
     let chosen = match &args.client_id {
         Some(id) => {
             let id = ClientId::parse(id)?;
@@ -52,9 +53,16 @@ pub(crate) fn choose(
     }
 }
 
-fn stored_apps(store: &Store, kind: AppKind, server: &Server) -> Outcome<Vec<App>> {
-    let fits = |app: &App| app.kind == kind && app.server == *server;
-    Ok(store.apps()?.into_iter().filter(fits).collect())
+/// The apps of a kind. One that is stored as another kind is not to be had as this one.
+fn of_kind(stored: Vec<App>, args: &OAuth2App, kind: AppKind) -> Outcome<Vec<App>> {
+    let (fitting, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|app| app.kind == kind);
+    let same =
+        |app: &App| args.client_id.as_ref().is_some_and(|id| id.trim().eq_ignore_ascii_case(&app.client_id));
+    match others.iter().find(|app| same(app)) {
+        Some(other) => Err(Failure::usage(format!("that app is stored as a {} app", other.kind.as_str()))
+            .hint(format!("give --kind {}", other.kind.as_str()))),
+        None => Ok(fitting),
+    }
 }
 
 /// None: a new one is wanted.
@@ -90,7 +98,12 @@ fn new_app(
 ) -> Outcome<ChosenApp> {
     let ui = &context.ui;
     let redirect_uris = match args.redirect_uri.as_slice() {
-        _ if kind == AppKind::Custom => Vec::new(),
+        _ if kind == AppKind::Custom => {
+            if id.is_none() && ui.interactive() {
+                say_how_to_make_a_custom_connection(context, server);
+            }
+            Vec::new()
+        }
         [] if ui.interactive() => {
             if id.is_none() {
                 say_how_to_register(context, kind, server);
@@ -122,6 +135,19 @@ fn say_how_to_register(context: &Context, kind: AppKind, server: &Server) {
     context.ui.say("and this redirect URI, exactly:");
     context.ui.say(format!("\n  {REDIRECT_URI}\n"));
     context.ui.say("An app that has another one serves too: type that one below.");
+}
+
+fn say_how_to_make_a_custom_connection(context: &Context, server: &Server) {
+    context.ui.say(format!(
+        "In the portal, {}: New app, Custom connection, a name, your address (https),",
+        portal(server)
+    ));
+    context.ui.say(
+        "the scopes, the user who authorises it, Save and connect. That user follows the link in the e-mail,",
+    );
+    context.ui.say(
+        "chooses the organisation and allows access. Then Configuration has the client id and a secret.",
+    );
 }
 
 fn ask_redirect_uri(context: &Context) -> Outcome<RedirectUri> {
@@ -187,8 +213,8 @@ pub(crate) fn scopes(context: &Context, given: Option<&str>) -> Outcome<Scopes> 
 
 fn ask_scopes(context: &Context) -> Outcome<Scopes> {
     let choices = [
-        "@read: read everything of the accounts, change nothing",
-        "@sync: read and write contacts, invoices, payments, bank transactions and attachments",
+        "@read: read the accounts, change nothing",
+        "@sync: read and write contacts, invoices, payments, bank transactions",
         "@all: everything that an ordinary app may have",
         "others: type their names",
     ];

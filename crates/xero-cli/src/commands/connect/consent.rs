@@ -16,7 +16,7 @@ use crate::{
     Context,
     args::Consenting,
     failure::{Failure, Kind, Outcome},
-    secrets, terminal_signals,
+    secrets, signals,
     ui::Ui,
 };
 
@@ -64,15 +64,20 @@ impl Attempt {
     }
 }
 
+/// What a job can do instead of `connect`.
+pub(crate) const CONNECT: &str = "run it on a terminal, or begin with `xeroctl connect begin`, or give --no-browser or \
+     --paste and open the address elsewhere";
+/// What a job can do instead of `reauth`.
+pub(crate) const REAUTH: &str =
+    "run it on a terminal, or give --no-browser or --paste and open the address elsewhere";
+
 /// Refuses where nobody can consent, before anything else is done.
-pub(crate) fn must_be_possible(context: &Context, consenting: &Consenting) -> Outcome {
+pub(crate) fn must_be_possible(context: &Context, consenting: &Consenting, instead: &str) -> Outcome {
     if context.ui.interactive() || consenting.no_browser || consenting.paste {
         return Ok(());
     }
-    Err(Failure::new(Kind::NeedsPerson, "a person must consent in a browser, and there is no terminal").hint(
-        "run it on a terminal, or begin with `xeroctl connect begin`, or give --no-browser or --paste and open the \
-         address elsewhere",
-    ))
+    Err(Failure::new(Kind::NeedsPerson, "a person must consent in a browser, and there is no terminal")
+        .hint(instead))
 }
 
 /// Has a person consent: in the browser of this machine, or in any browser with the address pasted.
@@ -84,14 +89,19 @@ pub(crate) fn obtain(
 ) -> Outcome<Consent> {
     let first = request.redirect_uris.first().ok_or_else(|| Failure::usage("there is no redirect URI"))?;
     if consenting.paste || !request.redirect_uris.iter().any(RedirectUri::is_loopback) {
-        must_be_possible(context, &Consenting { no_browser: false, ..consenting.clone() })?;
+        if !context.ui.interactive() && !consenting.paste {
+            return Err(Failure::usage(
+                "the redirect URI is on another host, and no one can be asked for the address",
+            )
+            .hint("give --paste and the address on standard input"));
+        }
         return pasted(context, client_id, request, (Attempt::new(first.clone())?, consenting));
     }
     // A listener needs an event loop to be made in.
     let listener = context.block_on(async { Ok(Listener::bind(request.redirect_uris)?) })?;
     let attempt = Attempt::new(listener.redirect_uri().clone())?;
     show_address(context, &attempt.address(client_id, request), consenting);
-    terminal_signals::restore_terminal();
+    signals::watch();
     let limit = Duration::from_secs(consenting.wait);
     let spinner = context.ui.spinner("Waiting for the consent in the browser", limit);
     let page = ReturnPage { return_to: RETURN_TO.to_owned() };

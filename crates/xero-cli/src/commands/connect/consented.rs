@@ -1,18 +1,10 @@
-//! After the consent: tokens are kept before anything else, then organisations become connections.
+//! A consent that is kept becomes connections: organisations are chosen, named, connected and tested.
 
-use connection_store::{
-    AppKind, Authorisation, Connection, NewApp, NewAuthorisation, NewConnection, Organisation, Server, Store,
-    User,
-};
+use connection_store::{AppKind, Authorisation, Connection, NewConnection, Organisation, Store};
 use serde_json::json;
-use xero_auth_oauth2::{
-    AppIdentity, Claims, ClientSecret, Error as AuthError, IdToken, Identity, TenantLink, TokenAnswer,
-    User as Login,
-};
+use xero_auth_oauth2::{ApiProblem, Error as AuthError, Identity, TenantLink};
 
 use super::{
-    app::{self, ChosenApp},
-    consent::{Attempt, Consent},
     name::Taken,
     organisations::{self, Reach},
     two_steps,
@@ -26,138 +18,11 @@ use crate::{
     ui::Ui,
 };
 
-/// How often a secret may be typed again.
-const TRIES: usize = 3;
-
 /// A consent that is in the store.
 pub(super) struct Kept {
     pub(super) authorisation: Authorisation,
-    /// Which consent it was: Xero's `authentication_event_id`.
-    pub(super) consent: Option<String>,
     /// The unfinished login that it belongs to, if it was begun as one.
     pub(super) login: Option<String>,
-}
-
-/// Exchanges the code and keeps the tokens: durable when this returns.
-pub(super) fn keep(
-    context: &Context,
-    store: &Store,
-    mut app: ChosenApp,
-    server: &Server,
-    consent: &Consent,
-) -> Outcome<Kept> {
-    let identity = Identity::new(server.endpoints(), context.timeout());
-    let answer = exchange(context, &identity, &mut app.identity, consent)?;
-    let new = new_authorisation(context, app, server, &consent.attempt, answer)?;
-    let consent = new.consent.clone();
-    let authorisation = store.add_authorisation(&new)?;
-    let who = show::user(&authorisation.user);
-    context.ui.say(format!("Logged in as {who}."));
-    Ok(Kept { authorisation, consent, login: None })
-}
-
-/// Exchanges a code for tokens. On a terminal a secret that is refused can be typed again: the code is still good.
-pub(crate) fn exchange(
-    context: &Context,
-    identity: &Identity,
-    app: &mut AppIdentity,
-    consent: &Consent,
-) -> Outcome<TokenAnswer> {
-    let Consent { code, attempt: Attempt { redirect_uri, pkce, .. } } = consent;
-    let mut tries = 0;
-    loop {
-        let answer =
-            context.block_on(async { Ok(identity.exchange(app, code, redirect_uri, pkce).await) })?;
-        match answer {
-            Err(error @ AuthError::InvalidClient)
-                if app.secret.is_some() && context.ui.interactive() && tries < TRIES =>
-            {
-                tries += 1;
-                Ui::explain(&error.into());
-                app.secret = Some(ClientSecret::new(&app::ask_secret(context)?)?);
-            }
-            answer => return answer.map_err(unexchanged),
-        }
-    }
-}
-
-/// A code that gave no tokens.
-fn unexchanged(error: AuthError) -> Failure {
-    let temporary = matches!(
-        error,
-        AuthError::Unreachable { .. } | AuthError::Interrupted { .. } | AuthError::Unavailable { .. }
-    );
-    if matches!(error, AuthError::InvalidGrant) {
-        let message =
-            "Xero does not accept the code of this consent any more: it is good once, and for 5 minutes";
-        return Failure::new(Kind::NeedsPerson, message)
-            .hint("run the same command again, and consent again");
-    }
-    let failure = Failure::from(error);
-    if temporary {
-        return failure.hint(
-            "nothing was saved; run it again: for 5 minutes `connect finish` takes the same address once more, \
-             otherwise consent again",
-        );
-    }
-    failure
-}
-
-/// What the answer gives to keep.
-pub(crate) fn new_authorisation(
-    context: &Context,
-    app: ChosenApp,
-    server: &Server,
-    attempt: &Attempt,
-    answer: TokenAnswer,
-) -> Outcome<NewAuthorisation> {
-    let access = answer.access?;
-    if answer.refresh_token.is_none() {
-        return Err(Failure::new(
-            Kind::Refused,
-            "Xero gave no refresh token: the connection would end in half an hour",
-        )
-        .hint("the scope offline_access was not granted; consent again, and check the app in the portal"));
-    }
-    let claims = Claims::read(&access.token);
-    let scopes = match (&access.scopes, &claims) {
-        (Some(scopes), _) => scopes.clone(),
-        (None, Some(claims)) => xero_auth_oauth2::Scopes::parse_lenient(&claims.scopes.join(" "))?,
-        (None, None) => xero_auth_oauth2::Scopes::parse_lenient("offline_access")?,
-    };
-    let login = access.id_token.as_ref().and_then(|token| who(context, token, &app.identity, attempt));
-    let consent = claims.as_ref().and_then(|claims| claims.consent.clone());
-    Ok(NewAuthorisation {
-        app: NewApp {
-            kind: app.kind,
-            identity: app.identity,
-            server: server.clone(),
-            redirect_uris: app.redirect_uris,
-        },
-        refresh_token: answer.refresh_token,
-        access: Some((access.token, access.expires_in)),
-        scopes,
-        user: user(login, claims),
-        consent,
-    })
-}
-
-/// Who logged in. A token that says nothing usable costs nobody a login: the name is only shown.
-fn who(context: &Context, token: &IdToken, app: &AppIdentity, attempt: &Attempt) -> Option<Login> {
-    match Login::read(token, &app.client_id, Some(&attempt.nonce)) {
-        Ok(login) => Some(login),
-        Err(error) => {
-            context.ui.warn(format!("Xero did not say who logged in: {error}"));
-            None
-        }
-    }
-}
-
-fn user(login: Option<Login>, claims: Option<Claims>) -> User {
-    let short = |text: String| crate::ui::one_line(&text).chars().take(200).collect::<String>();
-    let (id, name, email) = login.map_or((None, None, None), |login| (login.id, login.name, login.email));
-    let id = claims.and_then(|claims| claims.user_id).or(id);
-    User { id: id.map(short), name: name.map(short), email: email.map(short) }
 }
 
 /// Organisations are chosen, named, connected and tested. Where that cannot be done now, the consent is kept for later.
@@ -175,7 +40,7 @@ pub(super) fn connect(
             }
             finish(context, store, &names, making)
         }
-        Err(failure) => Err(two_steps::keep_for_later(store, kept, failure)),
+        Err(failure) => Err(two_steps::keep_for_later(kept, failure)),
     }
 }
 
@@ -187,11 +52,55 @@ fn choose_and_add(
     choosing: &Choosing,
 ) -> Outcome<Vec<String>> {
     let links = context.block_on(async { Ok(store.tenant_links(&kept.authorisation, false).await?) })?;
-    let reach = Reach::of(links, kept.consent.as_deref());
+    let reach = Reach::of(links, kept.authorisation.consent.as_deref());
     let chosen = reach.choose(context, &choosing.organisations)?;
     let new = name_them(context, store, &kept.authorisation.id, &chosen, making)?;
+    for one in new.iter().filter(|one| one.replace) {
+        may_replace(context, store, &kept.authorisation, one, making)?;
+    }
     store.add_connections(&new)?;
     Ok(new.into_iter().map(|one| one.name).collect())
+}
+
+/// A connection that works is not given up for one that does not, nor for another organisation unasked.
+fn may_replace(
+    context: &Context,
+    store: &Store,
+    authorisation: &Authorisation,
+    new: &NewConnection,
+    making: &Making,
+) -> Outcome {
+    let known = store.connections()?;
+    let Some(old) = known.iter().find(|one| one.name.eq_ignore_ascii_case(&new.name)) else { return Ok(()) };
+    let (was, is) = (old.organisation.as_ref(), new.organisation.as_ref());
+    let (Some(was), Some(is)) = (was, is) else { return Ok(()) };
+    if !was.id.eq_ignore_ascii_case(&is.id) {
+        let question = format!("{} is for {}. Make it one for {}?", old.name, was.name, is.name);
+        let sure = context.ui.interactive() && context.ui.confirm(&question)?;
+        if !sure {
+            return Err(Failure::new(
+                Kind::WrongOrganisation,
+                format!(
+                    "{} is for {}, and the new one would be for {}; nothing was replaced",
+                    old.name, was.name, is.name
+                ),
+            )
+            .hint(format!("give another name, or `xeroctl remove {}` first", show::quoted(&old.name))));
+        }
+    }
+    if making.no_test {
+        return Ok(());
+    }
+    let tested = context.block_on(async {
+        let access = store.access_of(authorisation, connection_store::Need::default()).await?;
+        let server = Identity::new(old.app.server.endpoints(), context.timeout());
+        Ok(server.organisation(&access.token, Some(&is.id)).await)
+    })?;
+    match tested {
+        // The list of connections, from which the organisation was chosen, is the test then.
+        Ok(_) | Err(AuthError::Api(ApiProblem::MissingScope)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// One connection for each organisation.

@@ -1,9 +1,9 @@
 //! Custom connections: an app with one organisation of its own, and no person at all.
 
 use connection_store::{AppKind, NewApp, NewAuthorisation, NewConnection, Organisation, Store, User};
-use xero_auth_oauth2::{Claims, Identity, Scopes};
+use xero_auth_oauth2::{AccessToken, ApiProblem, AppIdentity, Claims, Error as AuthError, Identity};
 
-use super::{app, consented, name::Taken, server};
+use super::{app, consented, exchange, name::Taken, server};
 use crate::{
     Context,
     args::Connect,
@@ -13,12 +13,12 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
     let server = server(context)?;
-    let access = store_access::open_or_plan(&context.ui, &context.global)?;
-    let mut taken = Taken::of(&access)?;
+    let store = store_access::open_or_plan(context)?;
+    let mut taken = Taken::of(&store)?;
     if let Some(name) = &args.making.name {
         taken.check(name, args.making.replace)?;
     }
-    let app = app::choose(context, &access, &args.app, AppKind::Custom, &server)?;
+    let app = app::choose(context, &store, &args.app, AppKind::Custom, &server)?;
     let scopes = match args.app.scopes.as_deref() {
         Some(given) => Some(app::parse_scopes(context, given)?.without_openid()),
         None => None,
@@ -26,28 +26,26 @@ pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
     let identity = Identity::new(server.endpoints(), context.timeout());
     let answer =
         context.block_on(async { Ok(identity.client_credentials(&app.identity, scopes.as_ref()).await?) })?;
-    let access_token = answer.access?;
-    let reached = context.block_on(reached(&identity, &access_token.token, context))?;
+    let access = answer.access?;
+    let reached = context.block_on(reached(&identity, &access.token, &app.identity))?;
     let name = match &args.making.name {
         Some(name) => name.clone(),
         None => taken.choose(context, &reached.name, args.making.replace)?,
     };
     taken.take(&name);
-    let granted = match (access_token.scopes, Claims::read(&access_token.token)) {
-        (Some(scopes), _) => scopes,
-        (None, Some(claims)) => Scopes::parse_lenient(&claims.scopes.join(" "))?,
-        (None, None) => scopes.unwrap_or_default(),
-    };
+    let claims = Claims::read(&access.token);
+    let granted = exchange::granted(Some(&access), claims.as_ref());
     let app = NewApp { kind: AppKind::Custom, identity: app.identity, server, redirect_uris: Vec::new() };
     let new = NewAuthorisation {
         app,
         refresh_token: None,
-        access: Some((access_token.token, access_token.expires_in)),
+        access: Some((access.token, access.expires_in)),
         scopes: granted,
+        asked: scopes,
         user: User::default(),
         consent: None,
     };
-    let store = access.into_store(&context.ui)?;
+    let store = store.into_store(context)?;
     add(context, &store, args, (name, reached), &new)
 }
 
@@ -74,29 +72,27 @@ fn add(
     consented::finish(context, store, &[name], &args.making)
 }
 
-/// The one organisation. Where the app may not read it, Xero's list of connections names it.
-async fn reached(
-    identity: &Identity,
-    token: &xero_auth_oauth2::AccessToken,
-    context: &Context,
-) -> Outcome<Organisation> {
-    match identity.organisation(token, None).await {
-        Ok(found) => Ok(xero_api::kept(&found)),
-        Err(error) => {
-            tracing::info!(%error, "the organisation cannot be read; asking for the list");
-            match identity.tenant_links(token, None).await {
-                Ok(links) if !links.is_empty() => {
-                    let link = &links[0];
-                    let name = super::organisations::name(link);
-                    Ok(Organisation { id: link.tenant_id.clone(), name, short_code: None })
-                }
-                // What went wrong first is what a person must mend.
-                _ => {
-                    let failure = Failure::from(error);
-                    context.ui.say("The app has a token, and the organisation cannot be read with it.");
-                    Err(failure)
-                }
-            }
-        }
+/// The one organisation. Where the app may not read it, Xero's list of connections names it, if it has one entry.
+async fn reached(identity: &Identity, token: &AccessToken, app: &AppIdentity) -> Outcome<Organisation> {
+    let refused = match identity.organisation(token, None).await {
+        Ok(found) => return Ok(xero_api::kept(&found)),
+        Err(error) => error,
+    };
+    if matches!(refused, AuthError::Api(ApiProblem::MissingScope))
+        && let Ok(links) = identity.tenant_links(token, None).await
+        && let [only] = links.as_slice()
+    {
+        let name = super::organisations::name(only);
+        return Ok(Organisation { id: only.tenant_id.clone(), name, short_code: None });
     }
+    let missing = matches!(refused, AuthError::Api(ApiProblem::MissingScope));
+    let failure = Failure::from(refused);
+    Err(match missing {
+        true => failure.hint(format!(
+            "tick accounting.settings.read for the app {} in the portal, have its user authorise it again, and run \
+             this once more",
+            app.client_id.as_str()
+        )),
+        false => failure,
+    })
 }

@@ -28,16 +28,18 @@ impl Reach {
     /// The organisations named, or chosen from the list, or the only one.
     pub(crate) fn choose(&self, context: &Context, wanted: &[String]) -> Outcome<Vec<&TenantLink>> {
         if self.links.is_empty() {
-            return Err(Failure::new(Kind::WrongOrganisation, "the consent reaches no organisation").hint(
+            return Err(Failure::new(Kind::NeedsPerson, "the consent reaches no organisation").hint(
                 "consent again and choose an organisation; the person who logs in must be a user of it with the right to connect apps",
             ));
         }
         if !wanted.is_empty() {
-            let mut found = Vec::new();
+            let mut found: Vec<&TenantLink> = Vec::new();
             for name in wanted {
-                found.extend(self.named(name)?);
+                let new = self.named(name)?.into_iter();
+                let new: Vec<_> =
+                    new.filter(|link| found.iter().all(|one| one.tenant_id != link.tenant_id)).collect();
+                found.extend(new);
             }
-            found.dedup_by(|a, b| a.tenant_id == b.tenant_id);
             return Ok(found);
         }
         match (self.just, self.links.as_slice()) {
@@ -71,7 +73,7 @@ impl Reach {
         let found = tries.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
         match found.len() {
             1 => Ok(found),
-            0 => Err(Failure::new(Kind::WrongOrganisation, format!("the consent does not reach {wanted:?}"))
+            0 => Err(Failure::usage(format!("the consent does not reach {wanted:?}"))
                 .hint(format!("it reaches: {}", self.listed()))),
             _ => {
                 let ids: Vec<_> = found.iter().map(|link| link.tenant_id.as_str()).collect();
@@ -125,7 +127,7 @@ mod tests {
         let two = found.unwrap_err();
         assert_eq!(two.kind, Kind::Usage);
         assert!(two.hint.unwrap().contains("4 or 5"));
-        assert_eq!(ids("Nobody").unwrap_err().kind, Kind::WrongOrganisation);
+        assert_eq!(ids("Nobody").unwrap_err().kind, Kind::Usage);
     }
 
     #[test]

@@ -21,12 +21,12 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
-    let Context { ui, global, .. } = context;
+    let Context { ui, .. } = context;
     let server = server(context)?;
     if server.address().is_none() {
         ui.warn(show::RETIRED);
     }
-    let access = store_access::open_or_plan(ui, global)?;
+    let access = store_access::open_or_plan(context)?;
     let taken = Taken::of(&access)?;
     if let Some(name) = &args.making.name {
         taken.check(name, args.making.replace)?;
@@ -56,7 +56,6 @@ struct Certified {
 }
 
 fn connect(context: &Context, args: &Connect, certified: Certified) -> Outcome {
-    let ui = &context.ui;
     let Certified { access, taken, server, pfx } = certified;
     warn_of_dates(context, &pfx);
     let mut new = NewPrivateConnection {
@@ -71,7 +70,7 @@ fn connect(context: &Context, args: &Connect, certified: Certified) -> Outcome {
     };
     prove(context, args, &mut new)?;
     new.name = name(context, args, &taken, new.organisation.as_ref())?;
-    let store = access.into_store(ui)?;
+    let store = access.into_store(context)?;
     store.add_private(&new)?;
     finish(context, &store, &new.name)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connection_store::{AppKind, Server, Store};
+use connection_store::{AppKind, Authorisation, Server, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use xero_auth_oauth2::{AppIdentity, ClientId, ClientSecret, Nonce, Pkce, RedirectUri, State, read_callback};
@@ -12,6 +12,7 @@ use super::{
     app::{self, ChosenApp},
     consent::{Attempt, Consent, Request},
     consented::{self, Kept},
+    exchange::{self, Again},
     server,
 };
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
 
 /// How long a login may stay unfinished. The code itself is good for 5 minutes, from the consent on.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// The length of a login's name.
+const SHORT: usize = 12;
 
 /// A login between its two steps, sealed in the store.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +42,7 @@ enum Login {
         nonce: Zeroizing<String>,
     },
     /// The consent is in the store; no organisation is connected yet.
-    Consented { authorisation: String, consent: Option<String> },
+    Consented { authorisation: String },
 }
 
 pub(super) fn begin(context: &Context, args: &Begin) -> Outcome {
@@ -56,10 +59,10 @@ pub(super) fn begin(context: &Context, args: &Begin) -> Outcome {
         );
     }
     let server = server(context)?;
-    let access = store_access::open_or_plan(&context.ui, &context.global)?;
+    let access = store_access::open_or_plan(context)?;
     let app = app::choose(context, &access, &args.app, kind, &server)?;
     let scopes = app::scopes(context, args.app.scopes.as_deref())?;
-    let store = access.into_store(&context.ui)?;
+    let store = access.into_store(context)?;
     let first = app.redirect_uris.first().ok_or_else(|| Failure::usage("there is no redirect URI"))?;
     let attempt = Attempt::new(first.clone())?;
     let request =
@@ -86,23 +89,27 @@ pub(super) fn begin(context: &Context, args: &Begin) -> Outcome {
 }
 
 pub(super) fn finish(context: &Context, args: &Finish) -> Outcome {
-    let store = store_access::open(&context.ui, &context.global)?;
+    let store = context.open_store()?;
     let login = Some(args.login.clone());
     let kept = match load(&store, &args.login)? {
-        Login::Consented { authorisation, consent } => {
-            let found = store.authorisation(&authorisation)?.ok_or_else(|| unknown(&args.login))?;
-            Kept { authorisation: found, consent, login }
-        }
-        begun => {
-            let kept = Kept { login, ..exchange(context, &store, args, begun)? };
-            keep_consent(&store, &args.login, &kept)?;
-            kept
+        Found::Consented(authorisation) => Kept { authorisation, login },
+        Found::Begun(begun) => {
+            let authorisation = exchange(context, &store, args, begun)?;
+            let consented = Login::Consented { authorisation: authorisation.id.clone() };
+            keep(&store, &args.login, &consented, store.clock().now() + PATIENCE)?;
+            Kept { authorisation, login }
         }
     };
     consented::connect(context, &store, &kept, &args.making, &args.choosing)
 }
 
-fn exchange(context: &Context, store: &Store, args: &Finish, login: Login) -> Outcome<Kept> {
+/// What an unfinished login has come to.
+enum Found {
+    Begun(Login),
+    Consented(Authorisation),
+}
+
+fn exchange(context: &Context, store: &Store, args: &Finish, login: Login) -> Outcome<Authorisation> {
     let Login::Begun { kind, client_id, secret, server, redirect_uri, state, pkce, nonce } = login else {
         return Err(unknown(&args.login));
     };
@@ -122,6 +129,11 @@ fn exchange(context: &Context, store: &Store, args: &Finish, login: Login) -> Ou
                 .hint("give it with --address-stdin or --address-file"));
         }
     };
+    if address.trim().is_empty() {
+        return Err(
+            Failure::usage("no address was given").hint("give the whole address that the browser ended at")
+        );
+    }
     let code = read_callback(&address, &attempt.redirect_uri, &attempt.state)?;
     let app = ChosenApp {
         kind: if kind == AppKind::Desktop.as_str() { AppKind::Desktop } else { AppKind::Web },
@@ -131,7 +143,8 @@ fn exchange(context: &Context, store: &Store, args: &Finish, login: Login) -> Ou
         },
         redirect_uris: vec![redirect_uri],
     };
-    consented::keep(context, store, app, &server, &Consent { code, attempt })
+    let consent = Consent { code, attempt };
+    exchange::keep(context, store, (app, &server), &consent, Again::Finish)
 }
 
 impl Login {
@@ -150,14 +163,14 @@ impl Login {
     }
 }
 
-/// A login is named by the beginning of its state's hash: nothing can be learnt from it.
+/// A login is named by the beginning of its PKCE challenge, which is public.
 fn login_id(attempt: &Attempt) -> String {
     attempt
         .pkce
         .challenge()
         .chars()
         .filter(char::is_ascii_alphanumeric)
-        .take(12)
+        .take(SHORT)
         .collect::<String>()
         .to_lowercase()
 }
@@ -167,39 +180,47 @@ fn keep(store: &Store, id: &str, login: &Login, expires_at: std::time::SystemTim
     Ok(store.keep_pending(id, &contents, expires_at)?)
 }
 
-fn keep_consent(store: &Store, id: &str, kept: &Kept) -> Outcome {
-    let Kept { authorisation, consent, .. } = kept;
-    let login = Login::Consented { authorisation: authorisation.id.clone(), consent: consent.clone() };
-    keep(store, id, &login, store.clock().now() + PATIENCE)
-}
-
-/// A consent whose organisations could not be connected now: the failure says how to go on without another consent.
-pub(super) fn keep_for_later(store: &Store, kept: &Kept, failure: Failure) -> Failure {
-    let new = || kept.authorisation.id.chars().take(12).collect();
-    let id: String = kept.login.clone().unwrap_or_else(new);
-    if keep_consent(store, &id, kept).is_err() {
-        return failure;
-    }
-    let go_on = format!("xeroctl connect finish {id}");
-    let message = match failure.kind {
-        Kind::Interrupted => "cancelled; no connection was saved, the consent is kept for an hour".to_owned(),
-        _ => failure.message.clone(),
-    };
-    let hint = match &failure.hint {
-        Some(hint) if failure.kind != Kind::Interrupted => {
-            format!("{hint}; the consent is kept for an hour: `{go_on}` goes on with it")
+/// A consent whose organisations could not be connected now stays in the store: the failure says how to go on without
+/// another consent.
+pub(super) fn keep_for_later(kept: &Kept, failure: Failure) -> Failure {
+    let go_on = format!(
+        "xeroctl connect finish {}",
+        kept.login.clone().unwrap_or_else(|| short_id(&kept.authorisation))
+    );
+    let (message, hint) = match (failure.kind, &failure.hint) {
+        (Kind::Interrupted, _) => {
+            ("cancelled; no connection was saved, the consent is kept for an hour".to_owned(), go_on)
         }
-        _ => go_on,
+        (_, Some(hint)) => (
+            failure.message.clone(),
+            format!("{hint}; the consent is kept for an hour: `{go_on}` goes on with it"),
+        ),
+        (_, None) => {
+            (failure.message.clone(), format!("the consent is kept for an hour: `{go_on}` goes on with it"))
+        }
     };
     Failure { message, hint: Some(hint), ..failure }
 }
 
-fn load(store: &Store, id: &str) -> Outcome<Login> {
-    let contents = store.pending(id)?.ok_or_else(|| unknown(id))?;
-    serde_json::from_slice(&contents).map_err(|_| unknown(id))
+/// What a kept consent is called by: enough of its id.
+pub(crate) fn short_id(authorisation: &Authorisation) -> String {
+    authorisation.id.chars().take(SHORT).collect()
+}
+
+fn load(store: &Store, id: &str) -> Outcome<Found> {
+    let authorisation = match store.pending(id)? {
+        Some(contents) => match serde_json::from_slice(&contents).map_err(|_| unknown(id))? {
+            Login::Consented { authorisation } => store.authorisation(&authorisation)?,
+            begun => return Ok(Found::Begun(begun)),
+        },
+        None => store.unused_authorisations()?.into_iter().find(|one| short_id(one) == id),
+    };
+    authorisation.map(Found::Consented).ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: &str) -> Failure {
-    Failure::new(Kind::NoSuchConnection, format!("there is no unfinished login {id:?}"))
+    // Who gives the address here has given the code with it: it is not repeated.
+    let what = if id.len() > SHORT { "of that name".to_owned() } else { format!("{id:?}") };
+    Failure::new(Kind::NoSuchConnection, format!("there is no unfinished login {what}"))
         .hint("begin again with `xeroctl connect begin`; a login that is finished cannot be finished again")
 }

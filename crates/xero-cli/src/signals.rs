@@ -1,0 +1,107 @@
+//! Signals: the terminal is put right before one does its work, and a renewal that has begun is finished first.
+
+#[cfg(unix)]
+pub(crate) use self::unix::{During, end, watch};
+
+#[cfg(unix)]
+mod unix {
+    use std::{
+        io::{IsTerminal, Write},
+        sync::{Mutex, Once, PoisonError},
+    };
+
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
+        iterator::Signals,
+        low_level::emulate_default_handler,
+    };
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    /// What a process that a signal ends has as its status in a shell, less the signal.
+    const ENDED_BY: i32 = 128;
+
+    /// Who is told of a signal first: the asynchronous work under way.
+    static WORK: Mutex<Option<UnboundedSender<i32>>> = Mutex::new(None);
+
+    /// From now on signals are met here; a second call changes nothing.
+    pub(crate) fn watch() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // Where signals cannot be caught they do what they always did.
+            let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
+            std::thread::spawn(move || {
+                for signal in signals.forever() {
+                    let work = WORK.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let told = work.is_some_and(|work| work.send(signal).is_ok());
+                    if !told {
+                        end(signal);
+                    }
+                }
+            });
+        });
+    }
+
+    /// Ends the program as the signal would, with the terminal as it was.
+    pub(crate) fn end(signal: i32) {
+        drop(crossterm::terminal::disable_raw_mode());
+        let mut err = std::io::stderr();
+        if err.is_terminal() {
+            // The cursor is shown, and pasted text comes without marks again.
+            drop(err.write_all(b"\x1b[?25h\x1b[?2004l\r\n"));
+        }
+        if signal == SIGQUIT {
+            drop(emulate_default_handler(signal));
+        }
+        drop(err.write_all(b"error: cancelled\n"));
+        std::process::exit(ENDED_BY + signal);
+    }
+
+    /// Signals that come while something asynchronous is done: the first is told here, another one ends the program.
+    pub(crate) struct During(UnboundedReceiver<i32>);
+
+    impl During {
+        pub(crate) fn new() -> Self {
+            watch();
+            let (sender, receiver) = unbounded_channel();
+            *WORK.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+            Self(receiver)
+        }
+
+        /// The signal, once there is one.
+        pub(crate) async fn signal(&mut self) -> i32 {
+            match self.0.recv().await {
+                Some(signal) => signal,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    impl Drop for During {
+        fn drop(&mut self) {
+            *WORK.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}
+
+/// Other systems put a console right themselves, and end a program at once.
+#[cfg(not(unix))]
+pub(crate) fn watch() {}
+
+#[cfg(not(unix))]
+pub(crate) struct During;
+
+#[cfg(not(unix))]
+impl During {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) async fn signal(&mut self) -> i32 {
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn end(signal: i32) {
+    std::process::exit(signal)
+}
