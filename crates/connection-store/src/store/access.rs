@@ -100,7 +100,7 @@ impl Store {
         connection: &'a Connection,
         wanted: &'static str,
     ) -> Result<&'a Authorisation, Error> {
-        self.check_pin(connection)?;
+        self.check(connection)?;
         let app = &connection.app;
         let authorisation = connection.authorisation.as_ref();
         let authorisation = authorisation.ok_or(Error::WrongKind { kind: app.kind, wanted })?;

@@ -113,7 +113,7 @@ impl Store {
     /// [`Error::NoSuchConnection`] where the connection was removed or replaced in the meantime, [`Error::Tampered`]
     /// where it was changed.
     pub fn tested(&self, connection: &Connection, seen: &Organisation) -> Result<bool, Error> {
-        self.check_pin(connection)?;
+        self.check(connection)?;
         let (name, app, authorisation) = (&connection.name, &connection.app.id, consent(connection));
         let pin = self.pin(name, app, authorisation, Some(seen))?;
         let row = TestedRow { name, app, authorisation, seen, pin: &pin };
@@ -133,7 +133,7 @@ impl Store {
         connection: &Connection,
         request: &ApiRequest<'_>,
     ) -> Result<RequestHeaders, Error> {
-        self.check_pin(connection)?;
+        self.check(connection)?;
         let app = &connection.app;
         let stored = self.db().app(&app.id)?;
         let Some(stored) = stored else { return Err(self.no_such(&connection.name)?) };
@@ -142,7 +142,12 @@ impl Store {
         sign(&app.client_id, Arc::new(key), request, self.now())
     }
 
-    pub(super) fn check_pin(&self, connection: &Connection) -> Result<(), Error> {
+    /// Refuses a connection whose name, app, authorisation or organisation was changed in the store. All that makes a request
+    /// of it, or keeps it anew, looks first; a caller who makes another connection of it must.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`].
+    pub fn check(&self, connection: &Connection) -> Result<(), Error> {
         let Connection { name, app, organisation, pin, .. } = connection;
         let place = place::pin(name, &app.id, consent(connection), organisation.as_ref());
         self.data_key().open(&place, pin).map(drop)

@@ -30,6 +30,7 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
+    store.check(&connection)?;
     let Some(authorisation) = connection.authorisation.clone() else {
         return Err(Failure::usage(format!("{} has no consent", connection.name)));
     };
@@ -79,6 +80,7 @@ fn renew(
         return Err(other_organisation(connection, &links));
     }
     let (reached, others): (Vec<_>, Vec<_>) = store.sharing(&old.id)?.into_iter().partition(reaches);
+    reached.iter().try_for_each(|one| store.check(one))?;
     let moved: Vec<_> = reached.iter().map(|one| of_login(one, &kept)).collect();
     store.add_connections(&moved)?;
     for other in &others {

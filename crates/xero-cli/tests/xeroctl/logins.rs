@@ -215,6 +215,23 @@ fn a_custom_connection_needs_nobody() {
         home.ok(&["request", "GET", "Organisation", "--output", "o.json", "--force"]);
     }
     assert_eq!(tokens_asked_for(&home), 2, "the token is kept from run to run");
+    let other = home.mock().create_custom_app("Another custom", DEMO_COMPANY.id, &scopes).unwrap();
+    home.mock().authorise_custom_app(&other.client_id).unwrap();
+    home.write("other", other.client_secret.as_deref().unwrap());
+    let id = other.client_id.as_str();
+    let replace = [
+        "connect",
+        "acme",
+        "--replace",
+        "--kind",
+        "custom",
+        "--client-id",
+        id,
+        "--client-secret-file",
+        "other",
+    ];
+    let moved = home.run(&replace);
+    assert_eq!(moved.status, 8, "{}", moved.text());
     insta::assert_snapshot!(format!(
         "{}\n{}",
         early.text(),
@@ -299,6 +316,21 @@ fn another_organisation_is_refused() {
     let run = home.waiting(&["reauth", "maple", "--paste"]).paste(&Consent::allow(&[DEMO_COMPANY.id]));
     assert_eq!(run.status, 8, "{}", run.text());
     insta::assert_snapshot!(run.text());
+}
+
+#[test]
+fn a_connection_that_was_changed_is_not_made_good_by_a_new_login() {
+    let (home, _) = Sandbox::logged_in();
+    let db = rusqlite::Connection::open(home.path("data/xeroctl/connections.db")).unwrap();
+    db.execute("UPDATE connections SET organisation_id = ?1", [DEMO_COMPANY.id]).unwrap();
+    drop(db);
+    for command in
+        [&["reauth", "maple", "--paste"][..], &["token"], &["orgs"], &["request", "GET", "Organisation"]]
+    {
+        let run = home.run(command);
+        assert_eq!(run.status, 9, "{}", run.text());
+        assert!(run.stderr.contains("was changed or moved"), "{}", run.text());
+    }
 }
 
 #[test]

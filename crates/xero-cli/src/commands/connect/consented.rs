@@ -1,6 +1,6 @@
 //! A consent that is kept becomes connections: organisations are chosen, named, connected and tested.
 
-use connection_store::{AppKind, Authorisation, Connection, NewConnection, Organisation, Store};
+use connection_store::{AppKind, Authorisation, Connection, Need, NewConnection, Organisation, Store};
 use serde_json::json;
 use xero_auth_oauth2::{ApiProblem, Error as AuthError, Identity, TenantLink};
 
@@ -70,37 +70,44 @@ fn may_replace(
     new: &NewConnection,
     making: &Making,
 ) -> Outcome {
-    let known = store.connections()?;
-    let Some(old) = known.iter().find(|one| one.name.eq_ignore_ascii_case(&new.name)) else { return Ok(()) };
-    let (was, is) = (old.organisation.as_ref(), new.organisation.as_ref());
-    let (Some(was), Some(is)) = (was, is) else { return Ok(()) };
-    if !was.id.eq_ignore_ascii_case(&is.id) {
-        let question = format!("{} is for {}. Make it one for {}?", old.name, was.name, is.name);
-        let sure = context.ui.interactive() && context.ui.confirm(&question)?;
-        if !sure {
-            return Err(Failure::new(
-                Kind::WrongOrganisation,
-                format!(
-                    "{} is for {}, and the new one would be for {}; nothing was replaced",
-                    old.name, was.name, is.name
-                ),
-            )
-            .hint(format!("give another name, or `xeroctl remove {}` first", show::quoted(&old.name))));
-        }
-    }
-    if making.no_test {
-        return Ok(());
-    }
+    let Some(organisation) = &new.organisation else { return Ok(()) };
+    let replaces = keeps_organisation(context, store, &new.name, organisation)?;
+    let app = store.apps()?.into_iter().find(|app| app.id == authorisation.app);
+    let Some(app) = app.filter(|_| replaces && !making.no_test) else { return Ok(()) };
     let tested = context.block_on(async {
-        let access = store.access_of(authorisation, connection_store::Need::default()).await?;
-        let server = Identity::new(old.app.server.endpoints(), context.timeout());
-        Ok(server.organisation(&access.token, Some(&is.id)).await)
+        let access = store.access_of(authorisation, Need::default()).await?;
+        let server = Identity::new(app.server.endpoints(), context.timeout());
+        Ok(server.organisation(&access.token, Some(&organisation.id)).await)
     })?;
     match tested {
         // The list of connections, from which the organisation was chosen, is the test then.
         Ok(_) | Err(AuthError::Api(ApiProblem::MissingScope)) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses to put another organisation under a name that is taken, unless a person says so. False: the name is free.
+pub(super) fn keeps_organisation(
+    context: &Context,
+    store: &Store,
+    name: &str,
+    new: &Organisation,
+) -> Outcome<bool> {
+    let known = store.connections()?;
+    let Some(old) = known.iter().find(|one| one.name.eq_ignore_ascii_case(name)) else { return Ok(false) };
+    let Some(was) = old.organisation.as_ref().filter(|was| !was.id.eq_ignore_ascii_case(&new.id)) else {
+        return Ok(true);
+    };
+    let question = format!("{} is for {}. Make it one for {}?", old.name, was.name, new.name);
+    if context.ui.interactive() && context.ui.confirm(&question)? {
+        return Ok(true);
+    }
+    let message = format!(
+        "{} is for {}, and the new one would be for {}; nothing was replaced",
+        old.name, was.name, new.name
+    );
+    let hint = format!("give another name, or `xeroctl remove {}` first", show::quoted(&old.name));
+    Err(Failure::new(Kind::WrongOrganisation, message).hint(hint))
 }
 
 /// One connection for each organisation.

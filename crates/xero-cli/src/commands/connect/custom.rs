@@ -46,6 +46,7 @@ pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
         consent: None,
     };
     let store = store.into_store(context)?;
+    consented::keeps_organisation(context, &store, &name, &reached)?;
     add(context, &store, args, (name, reached), &new)
 }
 
