@@ -2,7 +2,7 @@
 
 mod oauth2;
 
-use std::{error::Error as _, path::Path};
+use std::{error::Error as _, path::Path, time::Duration};
 
 use connection_store::Error as StoreError;
 use serde_json::{Value, json};
@@ -113,6 +113,14 @@ impl Failure {
             next = error.source();
         }
         self
+    }
+
+    /// The server said how long to wait before the next try.
+    fn wait(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs();
+        let said = format!("wait {seconds} seconds");
+        let hint = self.hint.as_ref().map_or(said.clone(), |hint| format!("{hint}; {said}"));
+        Self { retry_after: Some(seconds), hint: Some(hint), ..self }
     }
 
     /// A command that reported its findings as data and only has a status left to give.
@@ -267,11 +275,7 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let failure = Self::new(problem_kind(&problem), problem.to_string()).hint(problem.advice());
         match problem.retry() {
-            Retry::After(wait) => {
-                let seconds = wait.as_secs();
-                let hint = format!("{}; wait {seconds} seconds", problem.advice());
-                Self { retry_after: Some(seconds), hint: Some(hint), ..failure }
-            }
+            Retry::After(wait) => failure.wait(wait),
             _ => failure,
         }
     }

@@ -15,7 +15,7 @@ impl From<AuthError> for Failure {
         };
         let failure = failure.hint(auth_hint(&error));
         match error.retry() {
-            Retry::After(wait) => Self { retry_after: Some(wait.as_secs()), ..failure },
+            Retry::After(wait) => failure.wait(wait),
             _ => failure,
         }
     }
@@ -25,11 +25,7 @@ impl From<ApiProblem> for Failure {
     fn from(problem: ApiProblem) -> Self {
         let failure = Self::new(api_kind(&problem), problem.to_string()).hint(problem.advice());
         match problem.retry() {
-            Retry::After(wait) => {
-                let seconds = wait.as_secs();
-                let hint = format!("{}; wait {seconds} seconds", problem.advice());
-                Self { retry_after: Some(seconds), hint: Some(hint), ..failure }
-            }
+            Retry::After(wait) => failure.wait(wait),
             _ => failure,
         }
     }

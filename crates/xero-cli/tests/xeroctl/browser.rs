@@ -14,6 +14,12 @@ use crate::sandbox::{BINARY, Run, Sandbox};
 pub(crate) const ELSEWHERE: &str = "https://zynk.com/";
 const LOGIN: &str = "/identity/connect/authorize?";
 
+/// What says which web app it is, with the secret in the file `secret` and the redirect URI on another host.
+pub(crate) fn web_options(app: &ClientApp) -> [&str; 8] {
+    let id = app.client_id.as_str();
+    ["--kind", "web", "--client-id", id, "--client-secret-file", "secret", "--redirect-uri", ELSEWHERE]
+}
+
 /// `xeroctl` while it waits for a consent.
 pub(crate) struct Waiting<'a> {
     home: &'a Sandbox,
@@ -45,11 +51,7 @@ impl Sandbox {
 
     /// `connect --kind web --paste` with a person who consents.
     pub(crate) fn connect_web(&self, app: &ClientApp, more: &[&str], consent: &Consent) -> Run {
-        let arguments = [
-            &["connect", "--kind", "web", "--client-id", &app.client_id, "--paste"],
-            &["--client-secret-file", "secret", "--redirect-uri", ELSEWHERE][..],
-            more,
-        ];
+        let arguments = [&["connect", "--paste"], &web_options(app)[..], more];
         self.waiting(&arguments.concat()).paste(consent)
     }
 

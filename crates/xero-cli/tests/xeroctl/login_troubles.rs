@@ -5,7 +5,7 @@ use std::time::Duration;
 use xero_mock::{Consent, DEMO_COMPANY, Fault, MAPLE_FLORIST, Mock};
 
 use crate::{
-    browser::{ELSEWHERE, free_port},
+    browser::{free_port, web_options},
     sandbox::{Run, Sandbox, transcript},
 };
 
@@ -113,20 +113,7 @@ fn scopes_that_the_app_may_not_have() {
     let home = home();
     let app = home.web_app();
     let connect = |scopes: &str| {
-        home.waiting(&[
-            "connect",
-            "--kind",
-            "web",
-            "--client-id",
-            &app.client_id,
-            "--client-secret-file",
-            "secret",
-            "--redirect-uri",
-            ELSEWHERE,
-            "--paste",
-            "--scopes",
-            scopes,
-        ])
+        home.waiting(&[&["connect"][..], &web_options(&app), &["--paste", "--scopes", scopes]].concat())
     };
     let broad = connect("accounting.transactions accounting.settings.read");
     let page = home.mock().consent(&broad.address, &maple()).expect_err("a new app has no broad scopes");
@@ -143,20 +130,7 @@ fn scopes_that_the_app_may_not_have() {
 fn consents_that_are_not_given_or_come_too_late() {
     let home = home();
     let app = home.web_app();
-    let connect = || {
-        home.waiting(&[
-            "connect",
-            "--kind",
-            "web",
-            "--client-id",
-            &app.client_id,
-            "--client-secret-file",
-            "secret",
-            "--redirect-uri",
-            ELSEWHERE,
-            "--paste",
-        ])
-    };
+    let connect = || home.waiting(&[&["connect"][..], &web_options(&app), &["--paste"]].concat());
     let cancelled = connect().paste(&Consent::cancel());
     let forged = connect().paste_text("https://zynk.com/?code=abc&state=forged");
     let elsewhere = connect().paste_text("https://evil.example/?code=abc");
@@ -190,18 +164,7 @@ fn a_wrong_secret() {
 fn a_consent_without_a_refresh_token() {
     let home = home();
     let app = home.web_app();
-    let mut waiting = home.waiting(&[
-        "connect",
-        "--kind",
-        "web",
-        "--client-id",
-        &app.client_id,
-        "--client-secret-file",
-        "secret",
-        "--redirect-uri",
-        ELSEWHERE,
-        "--paste",
-    ]);
+    let mut waiting = home.waiting(&[&["connect"][..], &web_options(&app), &["--paste"]].concat());
     waiting.address = waiting.address.replace("offline_access+", "").replace("offline_access%20", "");
     assert!(!waiting.address.contains("offline_access"));
     let run = waiting.paste(&maple());
@@ -247,19 +210,7 @@ fn the_server_is_down_at_each_step() {
 fn a_code_is_good_once() {
     let home = home();
     let app = home.web_app();
-    let begin = [
-        "connect",
-        "begin",
-        "--json",
-        "--kind",
-        "web",
-        "--client-id",
-        &app.client_id,
-        "--client-secret-file",
-        "secret",
-        "--redirect-uri",
-        ELSEWHERE,
-    ];
+    let begin = [&["connect", "begin", "--json"][..], &web_options(&app)].concat();
     let begun = home.ok(&begin).json();
     let (id, address) = (begun["login"]["id"].as_str().unwrap(), begun["login"]["address"].as_str().unwrap());
     home.write("address", &home.mock().consent(address, &maple()).unwrap());

@@ -5,7 +5,7 @@ use std::fs;
 use xero_mock::{Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
 use crate::{
-    browser::{ELSEWHERE, fetch, free_port},
+    browser::{ELSEWHERE, fetch, free_port, web_options},
     sandbox::Sandbox,
     terminal::{BACKSPACE, CTRL_C, DOWN, ENTER, Terminal},
 };
@@ -107,19 +107,8 @@ fn ctrl_c_after_the_consent_keeps_it() {
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let app = home.web_app();
     home.mock().bulk_connections(&app.client_id, true).unwrap();
-    let mut terminal = home.terminal(&[
-        "connect",
-        "--kind",
-        "web",
-        "--client-id",
-        &app.client_id,
-        "--client-secret-file",
-        "secret",
-        "--redirect-uri",
-        ELSEWHERE,
-        "--scopes",
-        "@read",
-    ]);
+    let mut terminal =
+        home.terminal(&[&["connect"][..], &web_options(&app), &["--scopes", "@read"]].concat());
     terminal.expect("Paste the address");
     let both = Consent::allow(&[MAPLE_FLORIST.id, DEMO_COMPANY.id]);
     let location = home.mock().consent(&home.address_on(&terminal.text()), &both).unwrap();

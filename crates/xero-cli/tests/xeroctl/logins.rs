@@ -6,7 +6,7 @@ use serde_json::Value;
 use xero_mock::{Consent, DEMO_COMPANY, Fault, MAPLE_FLORIST};
 
 use crate::{
-    browser::{ELSEWHERE, free_port, send},
+    browser::{ELSEWHERE, free_port, send, web_options},
     sandbox::{BINARY, Sandbox, transcript},
 };
 
@@ -111,21 +111,8 @@ fn begin(home: &Sandbox, more: &[&str]) -> Value {
 fn a_login_in_two_steps() {
     let home = Sandbox::with_mock();
     let app = home.web_app();
-    let begin = [
-        "connect",
-        "begin",
-        "--json",
-        "--kind",
-        "web",
-        "--client-id",
-        &app.client_id,
-        "--client-secret-file",
-        "secret",
-        "--redirect-uri",
-        ELSEWHERE,
-        "--key-file",
-        "store.key",
-    ];
+    let begin =
+        [&["connect", "begin", "--json"][..], &web_options(&app), &["--key-file", "store.key"]].concat();
     let begun = home.ok(&begin).json();
     let address = begun["login"]["address"].as_str().unwrap();
     let id = begun["login"]["id"].as_str().unwrap();
