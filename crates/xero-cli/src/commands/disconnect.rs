@@ -125,6 +125,13 @@ fn done(connection: &Connection, plan: Plan, unlinked: bool) -> String {
             format!("Disconnected {name}. Other connections of the app stay as they are.")
         }
         (Plan::UnlinkAndRevoke, true) => format!("Disconnected {name} and ended its login."),
-        (_, false) => format!("Removed {name}. At Xero the organisation was not connected any more."),
+        (Plan::UnlinkAndRevoke, false) => {
+            format!(
+                "Removed {name} and ended its login. At Xero the organisation was not connected any more."
+            )
+        }
+        (Plan::Unlink, false) => {
+            format!("Removed {name}. At Xero the organisation was not connected any more.")
+        }
     }
 }

@@ -53,6 +53,9 @@ pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
     let new =
         connect::name_them(context, &store, &authorisation.id, &chosen, &making).map_err(|failure| {
             match failure.kind {
+                Kind::Usage if chosen.len() > 1 => {
+                    failure.hint("add them one at a time, each with its name: --as")
+                }
                 Kind::Usage => failure.hint("give another name with --as"),
                 _ => failure,
             }

@@ -2,7 +2,7 @@
 
 use connection_store::{AppKind, Authorisation, Connection, NewConnection, Store};
 use serde_json::json;
-use xero_auth_oauth2::{ClientSecret, Scopes};
+use xero_auth_oauth2::ClientSecret;
 
 use crate::{
     Context,
@@ -21,9 +21,6 @@ use crate::{
     show, xero_api,
 };
 
-/// What every login asks for.
-const LOGIN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-
 pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     let Context { ui, global, .. } = context;
     let store = context.open_store()?;
@@ -41,7 +38,7 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     consent::must_be_possible(context, &args.consenting, consent::REAUTH)?;
     let scopes = match &args.scopes {
         Some(given) => app::scopes(context, Some(given))?,
-        None => Scopes::granted(LOGIN.iter().copied().chain(authorisation.scopes.iter().map(String::as_str))),
+        None => app::with_login(&authorisation.scopes),
     };
     let mut identity = store.app_identity(&connection.app)?;
     if let Some(secret) = client_secret(&args.secret)? {

@@ -2,7 +2,7 @@
 
 use xero_mock::Fault;
 
-use crate::sandbox::{Sandbox, fixture, transcript};
+use crate::sandbox::{Sandbox, fixture, private_options, transcript};
 
 #[test]
 fn the_main_job() {
@@ -14,18 +14,7 @@ fn the_main_job() {
         &[
             &["list"],
             &["store", "init", "--key-file", "store.key"],
-            &[
-                "connect",
-                "acme",
-                "--kind",
-                "private",
-                "--consumer-key",
-                &consumer_key,
-                "--certificate",
-                &pfx,
-                "--password-file",
-                "password"
-            ],
+            &[&["connect", "acme"][..], &private_options(&consumer_key, &pfx)].concat(),
             &["list"],
             &["show"],
             &["test"],
@@ -45,18 +34,7 @@ fn the_same_as_json() {
         &[
             &["list", "--json"],
             &["store", "init", "--key-file", "store.key", "--json"],
-            &[
-                "connect",
-                "--json",
-                "--kind",
-                "private",
-                "--consumer-key",
-                &consumer_key,
-                "--certificate",
-                &pfx,
-                "--password-file",
-                "password"
-            ],
+            &[&["connect", "--json"][..], &private_options(&consumer_key, &pfx)].concat(),
             &["list", "--json"],
             &["show", "--json"],
             &["test", "--json"],
@@ -71,20 +49,10 @@ fn connect_makes_the_store_where_a_key_file_is_named() {
     let home = Sandbox::with_mock();
     let consumer_key = home.app();
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
-    let run = home.run(&[
-        "connect",
-        "acme",
-        "--kind",
-        "private",
-        "--consumer-key",
-        &consumer_key,
-        "--certificate",
-        &pfx,
-        "--password-file",
-        "password",
-        "--key-file",
-        "new.key",
-    ]);
+    let run = home.run(
+        &[&["connect", "acme"][..], &private_options(&consumer_key, &pfx), &["--key-file", "new.key"]]
+            .concat(),
+    );
     assert_eq!(run.status, 0, "{}", run.text());
     assert!(run.stderr.contains("Key file: HOME/new.key"), "{}", run.stderr);
     home.ok(&["test", "acme"]);
@@ -99,18 +67,11 @@ fn a_private_app_at_xero_itself_is_called_switched_off() {
         &home,
         &[
             &[
-                "connect",
-                "old",
-                "--kind",
-                "private",
-                "--consumer-key",
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123",
-                "--certificate",
-                &pfx,
-                "--password-file",
-                "password",
-                "--no-test"
-            ],
+                &["connect", "old"][..],
+                &private_options("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123", &pfx),
+                &["--no-test"]
+            ]
+            .concat(),
             &["list"],
             &["show", "old"],
             &["sign", "GET", "Organisation"],
@@ -163,18 +124,7 @@ fn a_connection_is_replaced_only_when_asked() {
     let home = Sandbox::connected();
     let consumer_key = home.app();
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
-    let arguments = [
-        "connect",
-        "Acme",
-        "--kind",
-        "private",
-        "--consumer-key",
-        &consumer_key,
-        "--certificate",
-        &pfx,
-        "--password-file",
-        "password",
-    ];
+    let arguments = [&["connect", "Acme"][..], &private_options(&consumer_key, &pfx)].concat();
     insta::assert_snapshot!(transcript(
         &home,
         &[&arguments, &[&arguments[..], &["--replace"]].concat(), &["list"],]

@@ -36,6 +36,11 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs").join(name)
 }
 
+/// What says which private app it is, with the password of its `.pfx` in the file `password`.
+pub(crate) fn private_options<'a>(consumer_key: &'a str, pfx: &'a str) -> [&'a str; 8] {
+    ["--kind", "private", "--consumer-key", consumer_key, "--certificate", pfx, "--password-file", "password"]
+}
+
 impl Sandbox {
     /// A home without anything.
     pub(crate) fn new() -> Self {
@@ -75,18 +80,7 @@ impl Sandbox {
         let consumer_key = self.app();
         let pfx = fixture("kinds/test-openssl-3.pfx");
         let pfx = pfx.to_str().unwrap();
-        self.ok(&[
-            "connect",
-            name,
-            "--kind",
-            "private",
-            "--consumer-key",
-            &consumer_key,
-            "--certificate",
-            pfx,
-            "--password-file",
-            "password",
-        ]);
+        self.ok(&[&["connect", name][..], &private_options(&consumer_key, pfx)].concat());
         consumer_key
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use xero_certs::{Password, Pfx};
 
-use crate::sandbox::{BINARY, PASSWORD, Sandbox, fixture};
+use crate::sandbox::{BINARY, PASSWORD, Sandbox, fixture, private_options};
 
 /// What must never be seen: the password, the store key, and the private key in any spelling.
 fn markers(home: &Sandbox) -> Vec<Vec<u8>> {
@@ -28,18 +28,7 @@ fn no_planted_secret_is_printed_or_stored_in_clear() {
     let consumer_key = home.app();
     let markers = markers(&home);
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
-    let connect = [
-        "connect",
-        "acme",
-        "--kind",
-        "private",
-        "--consumer-key",
-        &consumer_key,
-        "--certificate",
-        &pfx,
-        "--password-file",
-        "password",
-    ];
+    let connect = [&["connect", "acme"][..], &private_options(&consumer_key, &pfx)].concat();
     let commands: [&[&str]; 11] = [
         &connect,
         &["list"],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use xero_mock::{Fault, RateLimit};
 
-use crate::sandbox::{Sandbox, fixture, transcript};
+use crate::sandbox::{Sandbox, fixture, private_options, transcript};
 
 /// `test acme` with one fault after the other.
 fn under(home: &Sandbox, name: &str, fault: Fault) -> String {
@@ -122,18 +122,8 @@ fn nothing_is_saved_when_the_test_fails() {
     let home = Sandbox::with_mock();
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
-    let arguments = [
-        "connect",
-        "acme",
-        "--kind",
-        "private",
-        "--consumer-key",
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123",
-        "--certificate",
-        &pfx,
-        "--password-file",
-        "password",
-    ];
+    let arguments =
+        [&["connect", "acme"][..], &private_options("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123", &pfx)].concat();
     insta::assert_snapshot!(transcript(
         &home,
         &[&arguments, &["list"], &[&arguments[..], &["--no-test"]].concat(), &["test"],]

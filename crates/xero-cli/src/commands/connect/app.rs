@@ -17,6 +17,9 @@ use crate::{
 const REDIRECT_URI: &str = "http://localhost:8742/callback";
 /// What is asked for unless told otherwise.
 const SCOPES: &str = "@read";
+/// What every login asks for: without offline_access there is no refresh token; the others say who logged in, and none of
+/// them needs ticking in the portal.
+const LOGIN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// An app, with all that a consent needs.
 pub(crate) struct ChosenApp {
@@ -117,7 +120,8 @@ fn new_app(
         Some(id) => id,
         None => {
             let check = |typed: &str| ClientId::parse(typed).map(drop).map_err(|error| format!("{error}."));
-            ClientId::parse(&required(context, "--client-id ID", |ui| ui.ask("Client id:", "", check))?)?
+            let ask = || context.ui.ask("Client id:", "", check);
+            ClientId::parse(&required(context, "client id", "--client-id ID", ask)?)?
         }
     };
     let secret = match kind {
@@ -166,7 +170,7 @@ fn secret(context: &Context, args: &OAuth2App) -> Outcome<ClientSecret> {
         return Ok(ClientSecret::new(&secret)?);
     }
     let option = "--client-secret-stdin, --client-secret-file FILE or --client-secret-command COMMAND";
-    let typed = required(context, option, |_| ask_secret(context))?;
+    let typed = required(context, "client secret", option, || ask_secret(context))?;
     Ok(ClientSecret::new(&typed)?)
 }
 
@@ -181,15 +185,16 @@ pub(crate) fn ask_secret(context: &Context) -> Outcome<String> {
     }
 }
 
+/// Asks where there is somebody to ask, and otherwise names the option.
 fn required(
     context: &Context,
+    what: &str,
     option: &str,
-    ask: impl FnOnce(&crate::ui::Ui) -> Outcome<String>,
+    ask: impl FnOnce() -> Outcome<String>,
 ) -> Outcome<String> {
     if context.ui.interactive() {
-        return ask(&context.ui);
+        return ask();
     }
-    let what = if option.contains("secret") { "client secret" } else { "client id" };
     Err(Failure::usage(format!("nothing was said of the {what}")).hint(format!("give {option}")))
 }
 
@@ -206,9 +211,12 @@ pub(crate) fn scopes(context: &Context, given: Option<&str>) -> Outcome<Scopes> 
             "{broad} ends in September 2027, and apps made since 2 March 2026 cannot have it; ask for these instead: {instead}"
         ));
     }
-    // Without offline_access there is no refresh token; the others say who logged in, and need no ticking.
-    Ok(Scopes::parse(&format!("openid profile email offline_access {scopes}"))
-        .or_else(|_| Scopes::parse_lenient(&format!("openid profile email offline_access {scopes}")))?)
+    Ok(with_login(&scopes))
+}
+
+/// The scopes, with those of every login.
+pub(crate) fn with_login(scopes: &Scopes) -> Scopes {
+    Scopes::granted(LOGIN.into_iter().chain(scopes.iter().map(String::as_str)))
 }
 
 fn ask_scopes(context: &Context) -> Outcome<Scopes> {

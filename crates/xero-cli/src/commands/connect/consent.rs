@@ -1,9 +1,6 @@
 //! A person's consent: the browser is sent to Xero, and comes back with a code.
 
-use std::{
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, time::Duration};
 
 use url::Url;
 use xero_auth_oauth2::{
@@ -16,7 +13,7 @@ use crate::{
     Context,
     args::Consenting,
     failure::{Failure, Kind, Outcome},
-    secrets, signals,
+    secrets,
     ui::Ui,
 };
 
@@ -97,11 +94,9 @@ pub(crate) fn obtain(
         }
         return pasted(context, client_id, request, (Attempt::new(first.clone())?, consenting));
     }
-    // A listener needs an event loop to be made in.
-    let listener = context.block_on(async { Ok(Listener::bind(request.redirect_uris)?) })?;
+    let listener = Listener::bind(request.redirect_uris)?;
     let attempt = Attempt::new(listener.redirect_uri().clone())?;
     show_address(context, &attempt.address(client_id, request), consenting);
-    signals::watch();
     let limit = Duration::from_secs(consenting.wait);
     let spinner = context.ui.spinner("Waiting for the consent in the browser", limit);
     let page = ReturnPage { return_to: RETURN_TO.to_owned() };
@@ -140,7 +135,6 @@ fn pasted(
     (attempt, consenting): (Attempt, &Consenting),
 ) -> Outcome<Consent> {
     let ui = &context.ui;
-    let started = Instant::now();
     show_address(context, &attempt.address(client_id, request), consenting);
     ui.say(format!(
         "At the end the browser shows a page of {}, or that it cannot be opened:",
@@ -152,7 +146,6 @@ fn pasted(
             true => Zeroizing::new(ui.ask_hidden("Paste the address (it is not shown):")?),
             false => secrets::stdin_line("the address")?,
         };
-        tracing::debug!(seconds = started.elapsed().as_secs(), "an address was pasted");
         match read_callback(&typed, &attempt.redirect_uri, &attempt.state) {
             Ok(code) => return Ok(Consent { code, attempt }),
             Err(error) if ui.interactive() && is_a_slip(&error) => Ui::explain(&error.into()),
