@@ -36,6 +36,8 @@ pub struct Connection {
     pub tested_at: Option<SystemTime>,
     /// Sealed proof that name, app, authorisation and organisation were put together by the store's owner.
     pub(crate) pin: Vec<u8>,
+    /// False where an old row was put back.
+    pub(crate) recorded: bool,
 }
 
 /// A connection of a private app, to be stored.

@@ -1,6 +1,6 @@
 //! What can go wrong with a store, one variant for each thing to do next.
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, time::SystemTime};
 
 use crate::AppKind;
 
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("not a key file of a store")]
     NotAKeyFile,
     /// A sealed value does not belong where it stands, or was changed.
-    #[error("the sealed {column} of {table} row {row} was changed or moved; it is not used")]
+    #[error("the sealed {column} of {table} row {row} was changed, moved or put back; it is not used")]
     Tampered {
         /// The table.
         table: &'static str,
@@ -127,6 +127,8 @@ pub enum Error {
     NotSaved {
         /// Why it could not be saved.
         source: Box<Error>,
+        /// The file into which it was put instead, sealed: the next refresh takes it up. `None`: not even that worked.
+        rescued: Option<PathBuf>,
     },
     /// Another task or process has been refreshing the same authorisation for too long; try again. Nothing was
     /// refreshed here.
@@ -158,6 +160,33 @@ pub enum Error {
     /// The login was begun too long ago; begin it again.
     #[error("the login was begun too long ago")]
     PendingExpired,
+    /// The file is a copy of a store, or lies on another machine than it did: two that refresh would spend each other's
+    /// tokens, so this one does not before [`Store::adopt`](crate::Store::adopt) says that it is the one.
+    #[error("this is a copy of the store that {owner} owns; a copy does not renew logins")]
+    Copied {
+        /// The name of the machine that owns the store.
+        owner: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// The key is the only one that opens the store.
+    #[error("this is the last key that opens the store")]
+    LastKey,
+    /// The store has no key of that number.
+    #[error("the store has no key number {0}")]
+    NoSuchKey(i64),
+    /// There is something where a new file was to be made; it was left as it is.
+    #[error("there is a file {0} already")]
+    FileExists(PathBuf),
+    /// Another process gave the store a new data key in this moment; nothing was changed.
+    #[error("the store's data key was changed in this moment")]
+    Rekeyed,
+    /// A key cannot be carried over to a new data key before the store was opened with it once.
+    #[error("the store was never opened with its key number {0} since this version came")]
+    KeyNotSeen(i64),
+    /// Tokens that could not be saved wait in a file to be taken up by the next refresh, and must be before this.
+    #[error("tokens that could not be saved wait in {0}")]
+    RescueWaiting(PathBuf),
     /// The cryptographic library failed at something that should not fail.
     #[error("the cryptographic library could not {0}")]
     Crypto(&'static str),

@@ -6,10 +6,13 @@ use xero_auth_oauth2::{AccessToken, RefreshToken, Scopes, User};
 
 use crate::{
     Access, Authorisation, Error,
-    place::Holder,
-    record::seconds,
+    place::{self, Holder},
+    record::{seconds, system_time},
     seal::{Place, SealingKey},
 };
+
+/// How many lines a whole grant has; the last one may have line ends of its own.
+const WHOLE: usize = 8;
 
 /// What a consent or a refresh gave, as it is to be written.
 pub(crate) struct Grant {
@@ -29,6 +32,14 @@ pub(crate) struct Grant {
     pub(crate) previous: Option<(RefreshToken, SystemTime)>,
 }
 
+/// A grant that was kept whole.
+pub(crate) enum Rescued {
+    /// It can be written.
+    Grant(Box<Grant>),
+    /// A new consent has taken its place.
+    OfAnotherConsent,
+}
+
 /// A grant with its tokens sealed.
 pub(crate) struct SealedGrant<'a> {
     pub(crate) grant: &'a Grant,
@@ -37,6 +48,8 @@ pub(crate) struct SealedGrant<'a> {
     pub(crate) access: Option<(Vec<u8>, i64)>,
     pub(crate) refresh: Option<Vec<u8>>,
     pub(crate) previous: Option<(Vec<u8>, i64)>,
+    /// The refresh token as it is kept where the authorisation has gone on; there where one was spent for it.
+    pub(crate) spare: Option<Vec<u8>>,
 }
 
 /// An authorisation as it is stored: what may be shown, and what is sealed.
@@ -47,6 +60,16 @@ pub(crate) struct StoredAuthorisation {
     pub(crate) refresh: Option<Vec<u8>>,
     pub(crate) previous: Option<(Vec<u8>, SystemTime)>,
     pub(crate) lease_until: Option<SystemTime>,
+    pub(crate) lease_owner: Option<String>,
+}
+
+/// The refresh token of a leader that came too late, as it is stored.
+pub(crate) struct StoredSpare {
+    pub(crate) id: i64,
+    /// The one that it would have been.
+    pub(crate) generation: i64,
+    pub(crate) token: Vec<u8>,
+    pub(crate) kept_at: i64,
 }
 
 impl Grant {
@@ -63,6 +86,8 @@ impl Grant {
             Ok::<_, Error>((sealed, spent_at))
         });
         let refresh = self.refresh.as_ref();
+        let spare = refresh.filter(|_| self.previous.is_some());
+        let spare = spare.map(|token| key.seal(&holder.spare(seconds(self.at)), token.expose().as_bytes()));
         let refresh = refresh.map(|token| key.seal(&holder.refresh(), token.expose().as_bytes()));
         let asked = self.asked.as_ref().map(Scopes::to_string).unwrap_or_default();
         Ok(SealedGrant {
@@ -71,8 +96,29 @@ impl Grant {
             access: access.transpose()?,
             refresh: refresh.transpose()?,
             previous: previous.transpose()?,
+            spare: spare.transpose()?,
             scopes,
         })
+    }
+
+    /// All of it in one sealed value, for the time until it can be written. Of what stands in clear in the row there is only
+    /// what tells whether it is the same consent.
+    pub(crate) fn seal_whole(&self, key: &SealingKey) -> Result<Vec<u8>, Error> {
+        let token = |token: Option<&str>| token.unwrap_or_default().to_owned();
+        let (access, expires_at) = self.access.as_ref().map(|(token, end)| (token.expose(), *end)).unzip();
+        let (previous, spent_at) = self.previous.as_ref().map(|(token, at)| (token.expose(), *at)).unzip();
+        let lines = zeroize::Zeroizing::new([
+            seconds(self.at).to_string(),
+            token(self.refresh.as_ref().map(RefreshToken::expose)),
+            token(previous),
+            spent_at.map_or(0, seconds).to_string(),
+            token(access),
+            expires_at.map_or(0, seconds).to_string(),
+            self.scopes.to_string(),
+            self.holder().origin(),
+        ]);
+        let clear = zeroize::Zeroizing::new(lines.join("\n"));
+        key.seal(&place::rescued(&self.id, self.generation), clear.as_bytes())
     }
 
     /// The access token for a caller.
@@ -123,6 +169,62 @@ impl StoredAuthorisation {
         let Some((sealed, spent_at)) = &self.previous else { return Ok(None) };
         let place = self.holder().previous(seconds(*spent_at));
         Ok(Some((open_refresh(key, &place, sealed)?, *spent_at)))
+    }
+
+    pub(crate) fn open_spare(&self, key: &SealingKey, spare: &StoredSpare) -> Result<RefreshToken, Error> {
+        open_refresh(key, &self.holder_at(spare.generation).spare(spare.kept_at), &spare.token)
+    }
+
+    /// What [`Grant::seal_whole`] sealed for this authorisation and generation. `None`: it was changed.
+    pub(crate) fn open_whole(&self, key: &SealingKey, generation: i64, sealed: &[u8]) -> Option<Rescued> {
+        let there = &self.authorisation;
+        let clear = open(key, &place::rescued(&there.id, generation), sealed).ok()?;
+        let lines: Vec<_> = clear.splitn(WHOLE, '\n').collect();
+        let [at, refresh, previous, spent_at, access, expires_at, scopes, origin] = lines[..] else {
+            return None;
+        };
+        if origin != self.holder().origin() {
+            return Some(Rescued::OfAnotherConsent);
+        }
+        let time = |text: &str| system_time(text.parse().ok()?);
+        let access = AccessToken::new(access).ok().zip(time(expires_at));
+        Some(Rescued::Grant(Box::new(Grant {
+            id: there.id.clone(),
+            app: there.app.clone(),
+            generation,
+            user: there.user.clone(),
+            consent: there.consent.clone(),
+            scopes: Scopes::granted(scopes.split(' ')),
+            asked: None,
+            at: time(at)?,
+            access,
+            refresh: Some(RefreshToken::new(refresh).ok()?),
+            previous: RefreshToken::new(previous).ok().zip(time(spent_at)),
+        })))
+    }
+
+    /// Every sealed value of the row with its column and its place.
+    pub(crate) fn sealed_values(&self) -> Vec<(&'static str, Place<'_>, &[u8])> {
+        let Authorisation { scopes, access_expires_at, .. } = &self.authorisation;
+        let (holder, scopes) = (self.holder(), scopes.to_string());
+        let expires_at = access_expires_at.map_or(0, seconds);
+        let previous = self.previous.as_ref();
+        [
+            self.asked.as_deref().map(|asked| ("asked", holder.asked(), asked)),
+            self.access.as_deref().map(|access| ("access", holder.access(&scopes, expires_at), access)),
+            self.refresh.as_deref().map(|refresh| ("refresh", holder.refresh(), refresh)),
+            previous.map(|(sealed, spent_at)| {
+                ("previous", holder.previous(seconds(*spent_at)), sealed.as_slice())
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What a token is sealed for that belongs to another generation of this row.
+    pub(crate) fn holder_at(&self, generation: i64) -> Holder<'_> {
+        Holder { generation, ..self.holder() }
     }
 
     fn holder(&self) -> Holder<'_> {

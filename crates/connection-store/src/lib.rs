@@ -5,7 +5,11 @@ mod authorisation;
 mod clock;
 mod connection;
 mod error;
+mod event;
+mod finding;
 mod grant;
+mod host;
+mod ledger;
 mod place;
 mod record;
 mod refresh;
@@ -21,11 +25,14 @@ pub use authorisation::{Access, Authorisation, NeedsLogin, NewAuthorisation};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisation, check_name};
 pub use error::{DatabaseError, Error};
+pub use event::{Event, EventKind};
+pub use finding::Finding;
+pub use host::{Host, Ownership};
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
-pub use store::Store;
-pub use store_key::{KeyBytes, Lock, Passphrase, StoreKey};
+pub use store::{Replace, Restored, Restoring, Status, Store};
+pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 /// What the public names above are made of, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
     AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,

@@ -40,6 +40,11 @@ pub(crate) fn pending(id: &str, expires_at: i64) -> Place<'_> {
     Place { table: "pending", column: "contents", row: id, generation: 0, bound }
 }
 
+/// A grant that could not be saved, in a file of its own.
+pub(crate) fn rescued(authorisation: &str, generation: i64) -> Place<'_> {
+    Place { table: "rescue", column: "grant", row: authorisation, generation, bound: String::new() }
+}
+
 /// The authorisation that a token belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Holder<'a> {
@@ -60,6 +65,11 @@ impl<'a> Holder<'a> {
         self.token("previous", &[&spent_at.to_string()])
     }
 
+    /// A refresh token that came too late to be kept as the one of its generation.
+    pub(crate) fn spare(self, kept_at: i64) -> Place<'a> {
+        self.token("spare", &[&kept_at.to_string()])
+    }
+
     /// The access token, what it is good for and until when.
     pub(crate) fn access(self, scopes: &str, expires_at: i64) -> Place<'a> {
         self.token("access", &[scopes, &expires_at.to_string()])
@@ -70,10 +80,18 @@ impl<'a> Holder<'a> {
         self.token("asked", &[])
     }
 
+    /// The consent that its tokens come from, as one text.
+    pub(crate) fn origin(self) -> String {
+        bound(&self.fixed())
+    }
+
+    fn fixed(self) -> [&'a str; 3] {
+        [self.app, self.user.unwrap_or_default(), self.consent.unwrap_or_default()]
+    }
+
     fn token(self, column: &'static str, more: &[&str]) -> Place<'a> {
-        let Self { id, app, user, consent, generation } = self;
-        let fixed = [app, user.unwrap_or_default(), consent.unwrap_or_default()];
-        let bound = bound(&[&fixed[..], more].concat());
+        let bound = bound(&[&self.fixed()[..], more].concat());
+        let Self { id, generation, .. } = self;
         Place { table: "authorisations", column, row: id, generation, bound }
     }
 }

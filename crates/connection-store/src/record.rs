@@ -10,8 +10,8 @@ use xero_auth_oauth2::{RedirectUri, Scopes, User};
 use xero_certs::Certificate;
 
 use crate::{
-    App, Authorisation, Connection, Error, Lock, NeedsLogin, Organisation, Server,
-    grant::StoredAuthorisation, refresh::REFRESH_LIFETIME, store_key::WrappedKey,
+    App, Authorisation, Connection, Error, NeedsLogin, Organisation, Server, grant::StoredAuthorisation,
+    ledger::Ledger, refresh::REFRESH_LIFETIME, seal::mark_of,
 };
 
 /// The end of the year 9999: later times are no times.
@@ -29,7 +29,8 @@ pub(crate) const AUTHORISATION: &str = "u.id, u.app, u.generation, u.user_id, u.
 const AUTHORISATION_COLUMNS: usize = 14;
 
 /// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
-pub(crate) const TOKENS: &str = "u.asked, u.access, u.refresh, u.previous, u.spent_at, u.lease_until";
+pub(crate) const TOKENS: &str =
+    "u.asked, u.access, u.refresh, u.previous, u.spent_at, u.lease_until, u.lease_owner";
 
 /// The columns that [`ConnectionRecord::read`] reads, after those of [`APP`] and [`AUTHORISATION`].
 pub(crate) const CONNECTION: &str = "c.name, c.organisation_id, c.organisation_name, c.organisation_short_code, \
@@ -69,6 +70,7 @@ pub(crate) struct TokensRecord {
     refresh: Option<Vec<u8>>,
     previous: Option<(Vec<u8>, i64)>,
     lease_until: Option<i64>,
+    lease_owner: Option<String>,
 }
 
 /// A connection with what it stands for, not yet understood.
@@ -81,6 +83,7 @@ pub(crate) struct ConnectionRecord {
     created_at: i64,
     tested_at: Option<i64>,
     pin: Vec<u8>,
+    recorded: bool,
 }
 
 impl AppRecord {
@@ -94,6 +97,10 @@ impl AppRecord {
             redirect_uris: row.get(5)?,
             created_at: row.get(6)?,
         })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The app, unless the row holds what no version of this program writes.
@@ -169,7 +176,12 @@ impl TokensRecord {
             refresh: row.get(at + 2)?,
             previous: row.get::<_, Option<_>>(at + 3)?.zip(row.get(at + 4)?),
             lease_until: row.get(at + 5)?,
+            lease_owner: row.get(at + 6)?,
         })
+    }
+
+    pub(crate) fn generation(&self) -> i64 {
+        self.authorisation.generation
     }
 
     pub(crate) fn finish(self, path: &Path) -> Result<StoredAuthorisation, Error> {
@@ -182,14 +194,15 @@ impl TokensRecord {
             Some((previous, optional_time(self.lease_until)?))
         };
         let (previous, lease_until) = times().ok_or_else(|| corrupt(path))?;
-        let Self { asked, access, refresh, .. } = self;
-        Ok(StoredAuthorisation { authorisation, asked, access, refresh, previous, lease_until })
+        let Self { asked, access, refresh, lease_owner, .. } = self;
+        Ok(StoredAuthorisation { authorisation, asked, access, refresh, previous, lease_until, lease_owner })
     }
 }
 
 impl ConnectionRecord {
-    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>, ledger: &Ledger) -> rusqlite::Result<Self> {
         let at = APP_COLUMNS + AUTHORISATION_COLUMNS;
+        let (name, pin): (String, Vec<u8>) = (row.get(at)?, row.get(at + 7)?);
         let organisation = match (row.get(at + 1)?, row.get(at + 2)?) {
             (Some(id), Some(name)) => Some(Organisation { id, name, short_code: row.get(at + 3)? }),
             _ => None,
@@ -201,18 +214,20 @@ impl ConnectionRecord {
         Ok(Self {
             app: AppRecord::read(row)?,
             authorisation,
-            name: row.get(at)?,
+            recorded: ledger.vouches_for("connections", &name, mark_of(&pin)),
+            name,
             organisation,
             is_default: row.get(at + 4)?,
             created_at: row.get(at + 5)?,
             tested_at: row.get(at + 6)?,
-            pin: row.get(at + 7)?,
+            pin,
         })
     }
 
     /// The connection, unless the row holds what no version of this program writes.
     pub(crate) fn finish(self, path: &Path) -> Result<Connection, Error> {
         Ok(Connection {
+            recorded: self.recorded,
             name: self.name,
             app: self.app.finish(path)?,
             authorisation: self.authorisation.map(|record| record.finish(path)).transpose()?,
@@ -223,14 +238,6 @@ impl ConnectionRecord {
             pin: self.pin,
         })
     }
-}
-
-pub(crate) fn wrapped_key(row: &Row<'_>) -> rusqlite::Result<WrappedKey> {
-    let lock = match row.get::<_, String>(1)?.as_str() {
-        "passphrase" => Lock::Passphrase,
-        _ => Lock::KeyFile(row.get(2)?),
-    };
-    Ok(WrappedKey { id: row.get(0)?, lock, parameters: row.get(3)?, salt: row.get(4)?, sealed: row.get(5)? })
 }
 
 /// Seconds since 1970, as stored.

@@ -56,6 +56,8 @@ pub(crate) struct Situation {
     pub(crate) generation: i64,
     pub(crate) access_expires_at: Option<SystemTime>,
     pub(crate) lease_until: Option<SystemTime>,
+    /// True where it is certain that whoever has the lease is dead.
+    pub(crate) owner_died: bool,
     pub(crate) needs_login: bool,
     /// False where there is neither a refresh token nor another way to ask.
     pub(crate) refreshable: bool,
@@ -74,7 +76,37 @@ impl Situation {
         if self.needs_login || !self.refreshable {
             return Step::LogIn;
         }
-        if runs(self.lease_until, now).is_some() { Step::Wait } else { Step::Refresh }
+        if !self.owner_died && runs(self.lease_until, now).is_some() { Step::Wait } else { Step::Refresh }
+    }
+}
+
+/// A refresh token that may be spent for an authorisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The one of its generation.
+    Stored,
+    /// The one before, inside its grace.
+    Previous,
+    /// What a leader kept that came too late: never sent, so there is no grace that could have ended.
+    Spare(i64),
+}
+
+/// What there is to be spent besides the stored token.
+#[derive(Debug, Clone)]
+pub(crate) struct Reserve {
+    /// When the token before was first spent; `None`: there is none.
+    pub(crate) previous_spent_at: Option<SystemTime>,
+    /// The spares, the newest first.
+    pub(crate) spares: Vec<i64>,
+}
+
+impl Reserve {
+    /// What a leader sends next, after those that Xero has refused. `None`: nothing but a new login helps.
+    pub(crate) fn next(&self, refused: &[Source], now: SystemTime) -> Option<Source> {
+        let previous = self.previous_spent_at.filter(|spent_at| in_grace(*spent_at, now));
+        let spares = self.spares.iter().copied().map(Source::Spare);
+        let mut all = [Source::Stored].into_iter().chain(previous.map(|_| Source::Previous)).chain(spares);
+        all.find(|source| !refused.contains(source))
     }
 }
 
@@ -104,6 +136,7 @@ mod tests {
         generation: 5,
         access_expires_at: None,
         lease_until: None,
+        owner_died: false,
         needs_login: false,
         refreshable: true,
     };
@@ -136,6 +169,17 @@ mod tests {
             ("a year left: the clock went back", token(ahead(31_536_000)), Step::Refresh),
             ("somebody refreshes", lease(ahead(45)), Step::Wait),
             ("somebody refreshes, with a long timeout", lease(ahead(600)), Step::Wait),
+            ("whoever refreshed is dead", Situation { owner_died: true, ..lease(ahead(45)) }, Step::Refresh),
+            (
+                "dead, and a good token",
+                Situation { owner_died: true, lease_until: ahead(45), ..token(ahead(900)) },
+                Step::Use,
+            ),
+            (
+                "dead, and marked",
+                Situation { owner_died: true, needs_login: true, ..lease(ahead(45)) },
+                Step::LogIn,
+            ),
             ("a lease that ended", lease(ahead(0)), Step::Refresh),
             ("a lease from a time when the clock was ahead", lease(ahead(3600)), Step::Refresh),
             (
@@ -173,6 +217,32 @@ mod tests {
         assert_eq!(situation.step(now(), &need, 4), Step::Use);
         let expired = Situation { access_expires_at: behind(1), ..GOOD };
         assert_eq!(expired.step(now(), &need, 4), Step::Refresh);
+    }
+
+    /// When the token before was spent, the spares, what was refused, what comes next.
+    type Case<'a> = (Option<SystemTime>, &'a [i64], &'a [Source], Option<Source>);
+
+    #[test]
+    fn the_next_token_follows_from_the_reserve_and_the_time() {
+        use Source::{Previous, Spare, Stored};
+        let [now, old] = [now(), now() - GRACE];
+        let cases: [Case<'_>; 11] = [
+            (None, &[], &[], Some(Stored)),
+            (Some(now), &[7], &[], Some(Stored)),
+            (None, &[], &[Stored], None),
+            (Some(now), &[], &[Stored], Some(Previous)),
+            (Some(old), &[], &[Stored], None),
+            (Some(now), &[7], &[Stored], Some(Previous)),
+            (Some(old), &[7], &[Stored], Some(Spare(7))),
+            (Some(now), &[7, 3], &[Stored, Previous], Some(Spare(7))),
+            (None, &[7, 3], &[Stored, Spare(7)], Some(Spare(3))),
+            (None, &[9, 7], &[Stored, Spare(7)], Some(Spare(9))),
+            (Some(now), &[7], &[Stored, Previous, Spare(7)], None),
+        ];
+        for (previous_spent_at, spares, refused, next) in cases {
+            let reserve = Reserve { previous_spent_at, spares: spares.to_vec() };
+            assert_eq!(reserve.next(refused, now), next, "{reserve:?} after {refused:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,11 @@
 //! associated data is `xero-store/v1|table|column|row id|generation|bound`, so that a value does not open in another
 //! row, column or generation, nor beside other values than those it was sealed with (`bound`).
 
+use std::{
+    fmt,
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
@@ -42,27 +47,48 @@ impl Place<'_> {
     }
 }
 
-/// Thirty-two random bytes that seal other things: a data key, or the key that seals a data key.
-pub(crate) struct SealingKey {
+/// Thirty-two random bytes that seal other things: a data key, or the key that seals a data key. A data key may be
+/// replaced while it is in use: what was read just before still opens.
+pub(crate) struct SealingKey(RwLock<Keys>);
+
+struct Keys {
+    current: Key,
+    before: Option<Key>,
+}
+
+struct Key {
     id: u32,
     key: RandomizedNonceKey,
 }
 
 impl SealingKey {
     pub(crate) fn new(id: u32, bytes: &[u8; 32]) -> Result<Self, Error> {
-        let key =
-            RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| Error::Crypto("use a sealing key"))?;
-        Ok(Self { id, key })
+        Ok(Self(RwLock::new(Keys { current: Key::new(id, bytes)?, before: None })))
+    }
+
+    /// Its number, by which a sealed value names it.
+    pub(crate) fn id(&self) -> u32 {
+        self.keys().current.id
+    }
+
+    /// Seals with another key from now on.
+    pub(crate) fn replace(&self, id: u32, bytes: &[u8; 32]) -> Result<(), Error> {
+        let key = Key::new(id, bytes)?;
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.before = Some(std::mem::replace(&mut keys.current, key));
+        Ok(())
     }
 
     pub(crate) fn seal(&self, place: &Place<'_>, clear: &[u8]) -> Result<Vec<u8>, Error> {
         let mut body = Zeroizing::new(clear.to_vec());
-        let nonce = self
+        let keys = self.keys();
+        let nonce = keys
+            .current
             .key
             .seal_in_place_append_tag(place.associated_data(), &mut *body)
             .map_err(|_| Error::Crypto("seal a value"))?;
         let mut sealed = vec![VERSION];
-        sealed.extend_from_slice(&self.id.to_be_bytes());
+        sealed.extend_from_slice(&keys.current.id.to_be_bytes());
         sealed.extend_from_slice(nonce.as_ref());
         sealed.extend_from_slice(&body);
         Ok(sealed)
@@ -75,15 +101,41 @@ impl SealingKey {
     fn try_open(&self, place: &Place<'_>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (header, rest) = sealed.split_at_checked(HEADER)?;
         let (nonce, body) = rest.split_at_checked(NONCE)?;
-        if header[0] != VERSION || header[1..] != self.id.to_be_bytes() {
-            return None;
-        }
+        let (version, id) = header.split_first()?;
+        let keys = self.keys();
+        let key = [Some(&keys.current), keys.before.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|key| *id == key.id.to_be_bytes() && *version == VERSION)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut body = Zeroizing::new(body.to_vec());
-        let length = self.key.open_in_place(nonce, place.associated_data(), &mut body).ok()?.len();
+        let length = key.key.open_in_place(nonce, place.associated_data(), &mut body).ok()?.len();
         body.truncate(length);
         Some(body)
     }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Key {
+    fn new(id: u32, bytes: &[u8; 32]) -> Result<Self, Error> {
+        let key =
+            RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| Error::Crypto("use a sealing key"))?;
+        Ok(Self { id, key })
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKey({})", self.id())
+    }
+}
+
+/// The random part of a sealed value, which no other value has: tells one sealing from another.
+pub(crate) fn mark_of(sealed: &[u8]) -> i64 {
+    sealed.get(HEADER..HEADER + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes)
 }
 
 /// Thirty-two fresh random bytes.

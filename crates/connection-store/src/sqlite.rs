@@ -3,8 +3,17 @@
 mod apps;
 mod authorisations;
 mod connections;
+mod copies;
+mod events;
+mod keys;
 mod opening;
+mod owner;
 mod pending;
+mod recorded;
+mod rekey;
+mod sealed;
+mod spares;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +21,11 @@ use rusqlite::{Connection as Db, ErrorCode, Transaction, TransactionBehavior, ff
 
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
-    authorisations::Lease,
+    authorisations::{Kept, Lease},
     connections::{ConnectionRow, TestedRow},
+    copies::{folder_of, sync_folder, unwritable},
+    owner::OwnerRow,
+    recorded::Unlocked,
 };
 use crate::{Error, error::DatabaseError};
 
@@ -22,6 +34,26 @@ use crate::{Error, error::DatabaseError};
 pub(crate) struct Sqlite {
     db: Db,
     path: PathBuf,
+    /// What reads sealed values that the backend itself keeps; there once a key has opened the store.
+    unlocked: Option<Unlocked>,
+}
+
+/// Why a piece of work on the database failed: the database, or something that was found in it.
+pub(crate) enum Fault {
+    Sql(rusqlite::Error),
+    Ours(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
 }
 
 impl Sqlite {
@@ -30,17 +62,26 @@ impl Sqlite {
         &self.path
     }
 
-    fn change<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let done = self.db.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|tx| {
+    /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
+    fn change<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        let done = (|| {
+            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&tx)?;
             tx.commit()?;
             Ok(result)
-        });
-        done.map_err(|error| self.explain(error))
+        })();
+        done.map_err(|fault| self.settle(fault))
     }
 
     fn read<T>(&self, work: impl FnOnce(&Db) -> rusqlite::Result<T>) -> Result<T, Error> {
         work(&self.db).map_err(|error| self.explain(error))
+    }
+
+    fn settle(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Sql(error) => self.explain(error),
+            Fault::Ours(error) => error,
+        }
     }
 
     fn explain(&self, error: rusqlite::Error) -> Error {

@@ -4,14 +4,21 @@ mod access;
 mod at_xero;
 mod authorisations;
 mod ballast;
+mod commit;
 mod connections;
+mod events;
+mod file;
+mod keys;
 mod leader;
+mod owner;
 mod pending;
+mod rescue;
+mod restore;
 
 use std::{
     collections::HashMap,
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -19,17 +26,18 @@ use std::{
 use tokio::sync::watch;
 use xero_auth_oauth2::Identity;
 
+pub(crate) use self::file::beside;
+pub use self::file::{Replace, Restored, Restoring, Status};
 use crate::{
-    Clock, Error, Lock, Server, StoreKey, SystemClock,
+    Clock, Error, Host, KeySlot, NewKey, Server, StoreKey, SystemClock,
     refresh::LONGEST_LEASE,
     seal::{SealingKey, random_key},
     sqlite::Sqlite,
-    store_key::WrappedKey,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much longer than a call a lease lasts: for the writing before and after it. Whoever dies with a lease makes the
-/// next caller wait for its end. A save that takes longer, because the file is locked or the disk full, needs no lease:
+/// How much longer than a call a lease lasts: for the writing before and after it. Whoever is stopped with a lease makes
+/// the next caller wait for its end; whoever dies does not. A save that takes longer, because the file is locked or the disk full, needs no lease:
 /// nobody else can write that he takes it over either.
 const LEASE_SLACK: Duration = Duration::from_secs(5);
 
@@ -42,50 +50,42 @@ pub struct Store {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     timeout: Duration,
+    host: Arc<Host>,
+    /// Where else a pair is written that cannot be saved.
+    rescue_folders: Arc<Vec<PathBuf>>,
     /// One HTTP client for each server, with the timeout.
     identities: Arc<Mutex<HashMap<Option<String>, Identity>>>,
 }
 
 struct Shared {
     backend: Mutex<Sqlite>,
-    data_key: SealingKey,
+    data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
 }
 
 impl Store {
-    /// Makes a store at `path`, its directory (mode 0700) included, locked with `key`. `key_path` is where the key file
-    /// lies, so that later commands find it; it is ignored for a passphrase.
+    /// Makes a store at `path`, its directory (mode 0700) included, opened by one key.
     ///
     /// # Errors
     /// [`Error::Exists`] where there is a store already; nothing is changed then.
-    pub fn create(path: &Path, key: &StoreKey, key_path: &str) -> Result<Self, Error> {
-        let wrapped = WrappedKey::create(key, key_path)?;
-        let backend = Sqlite::create(path, &wrapped, SystemTime::now())?;
-        Ok(Self::new(backend, wrapped.open(key)?))
+    pub fn create(path: &Path, key: &NewKey) -> Result<Self, Error> {
+        Self::unlocked(Sqlite::create(path, key, SystemTime::now())?, &key.key)
     }
 
-    /// How the store at `path` is locked. Needs no key.
-    pub fn lock(path: &Path) -> Result<Lock, Error> {
-        let keys = Sqlite::open(path)?.wrapped_keys()?;
-        keys.into_iter().next().map(|key| key.lock).ok_or_else(|| Error::NotFound(path.to_owned()))
+    /// The keys that open the store at `path`, in the order in which they were added. Needs none of them.
+    pub fn key_slots(path: &Path) -> Result<Vec<KeySlot>, Error> {
+        Ok(Sqlite::open(path)?.slots()?.into_iter().map(|slot| slot.slot).collect())
     }
 
-    /// Opens a store.
+    /// Opens a store with any of its keys.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::WrongKey`], [`Error::WrongPassphrase`], [`Error::OtherLock`], and what may be
-    /// wrong with the file itself. None of them changes the file.
+    /// wrong with the file itself. None of them changes the file, but that an older format may have been brought up to date
+    /// by then; a copy of it as it was lies beside it (`.format-2`).
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, Error> {
-        let backend = Sqlite::open(path)?;
-        let mut failure = Error::NotFound(path.to_owned());
-        for wrapped in backend.wrapped_keys()? {
-            match wrapped.open(key) {
-                Ok(data_key) => return Ok(Self::new(backend, data_key)),
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+        Self::unlocked(Sqlite::open(path)?, key)
     }
 
     /// The same store with another clock.
@@ -102,6 +102,20 @@ impl Store {
         Self { timeout, identities: Arc::default(), ..self }
     }
 
+    /// The same store, used by this machine and this program: for the history, and to tell a copy of a store.
+    #[must_use]
+    pub fn with_host(self, host: Host) -> Self {
+        Self { host: Arc::new(host), ..self }
+    }
+
+    /// The same store with another folder in which tokens are kept, sealed, that were had and cannot be saved. The store's own
+    /// folder comes first.
+    #[must_use]
+    pub fn with_rescue_folder(self, folder: PathBuf) -> Self {
+        let folders = self.rescue_folders.iter().cloned().chain([folder]).collect();
+        Self { rescue_folders: Arc::new(folders), ..self }
+    }
+
     /// Where it reads the time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
@@ -115,14 +129,17 @@ impl Store {
         drop(leaders.wait_for(|count| *count == 0).await);
     }
 
-    fn new(backend: Sqlite, data_key: SealingKey) -> Self {
+    fn unlocked(mut backend: Sqlite, key: &StoreKey) -> Result<Self, Error> {
+        let data_key = backend.unlock(key)?;
         let shared = Shared { backend: Mutex::new(backend), data_key, leaders: watch::Sender::new(0) };
-        Self {
+        Ok(Self {
             shared: Arc::new(shared),
             clock: Arc::new(SystemClock),
             timeout: TIMEOUT,
+            host: Arc::default(),
+            rescue_folders: Arc::default(),
             identities: Arc::default(),
-        }
+        })
     }
 
     /// The database. Nobody awaits anything while holding it.
@@ -150,6 +167,14 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("backend", &*self.db()).finish_non_exhaustive()
+    }
+}
+
+/// Does again what was sealed under a data key that was replaced meanwhile.
+fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    match work() {
+        Err(Error::Rekeyed) => work(),
+        done => done,
     }
 }
 

@@ -1,6 +1,6 @@
-//! The key that opens a store: from a key file, or from a passphrase.
+//! The keys that open a store, and the slots in which each has the data key sealed.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,10 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error,
-    seal::{Place, SealingKey, random_key},
+    seal::{Place, SealingKey, bound, mark_of, random_key},
 };
 
 const KEY_FILE_LABEL: &str = "xeroctl-store-key-1";
+/// Memory in KiB, passes, lanes.
+const ARGON2ID: &str = "65536,3,1";
 
 /// The key of a store, as the caller has it. The store never keeps it.
 #[derive(Clone)]
@@ -62,78 +64,180 @@ impl KeyBytes {
     }
 }
 
-/// What a store says of the key that opens it. Holds no secret.
+/// A key, and what the store is to remember of it.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The key.
+    pub key: StoreKey,
+    /// Where it comes from. [`Lock::Passphrase`] and, where the command prints a passphrase, [`Lock::Command`] go with
+    /// [`StoreKey::Passphrase`]; all others with [`StoreKey::File`].
+    pub lock: Lock,
+}
+
+/// What a store says of a key that opens it. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lock {
-    /// A key file; the path where it was when the store was made.
+    /// A key file; the path where it was when it was added.
     KeyFile(String),
     /// A passphrase.
     Passphrase,
+    /// An entry of the operating system's keychain, by its name.
+    Keychain(String),
+    /// What an external command prints. Which command is not kept: whoever can write the file could have it run.
+    Command,
+    /// An age file that holds the key file's text, for somebody's age or SSH identity.
+    Identity(Vec<u8>),
 }
 
-/// A data key sealed under a store key, as it stands in the database.
-pub(crate) struct WrappedKey {
-    pub(crate) id: u32,
-    pub(crate) lock: Lock,
-    /// Argon2id parameters, `memory in KiB,passes,lanes`; empty for a key file.
+impl Lock {
+    /// The word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::KeyFile(_) => "key-file",
+            Self::Passphrase => "passphrase",
+            Self::Keychain(_) => "keychain",
+            Self::Command => "command",
+            Self::Identity(_) => "identity",
+        }
+    }
+
+    /// What is stored beside the word.
+    pub(crate) fn hint(&self) -> &[u8] {
+        match self {
+            Self::KeyFile(text) | Self::Keychain(text) => text.as_bytes(),
+            Self::Identity(bytes) => bytes,
+            Self::Passphrase | Self::Command => &[],
+        }
+    }
+
+    /// A lock as stored; `None` where this version knows no such word.
+    pub(crate) fn read(word: &str, hint: Vec<u8>) -> Option<Self> {
+        let text = |hint: &[u8]| String::from_utf8_lossy(hint).into_owned();
+        Some(match word {
+            "key-file" => Self::KeyFile(text(&hint)),
+            "passphrase" => Self::Passphrase,
+            "keychain" => Self::Keychain(text(&hint)),
+            "command" => Self::Command,
+            "identity" => Self::Identity(hint),
+            _ => return None,
+        })
+    }
+}
+
+/// A key that opens a store, without the key. Its number is never given to another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySlot {
+    /// Its number.
+    pub id: i64,
+    /// Where the key comes from.
+    pub lock: Lock,
+    /// When it was added.
+    pub created_at: SystemTime,
+}
+
+/// What the data key is sealed under in one slot: the random bytes of a key file, or what Argon2id makes of a passphrase.
+#[derive(Clone)]
+pub(crate) struct SlotKey(Zeroizing<[u8; 32]>);
+
+/// The store and the data key that a slot's sealed values belong to.
+#[derive(Debug, Clone)]
+pub(crate) struct DataKeyOf {
+    pub(crate) store: String,
+    pub(crate) data_key: u32,
+}
+
+/// A slot as it stands in the database.
+pub(crate) struct StoredSlot {
+    pub(crate) slot: KeySlot,
+    /// Argon2id parameters, `memory in KiB,passes,lanes`; empty where the key is random bytes.
     pub(crate) parameters: String,
     pub(crate) salt: Vec<u8>,
+    /// The data key, sealed under the slot's key.
     pub(crate) sealed: Vec<u8>,
+    /// The slot's key, sealed under the data key; none in a store of format 2 that was not opened since.
+    pub(crate) slot_key: Option<Vec<u8>>,
 }
 
-impl WrappedKey {
-    const ID: u32 = 1;
-
-    /// Makes a fresh data key and seals it under `key`. `hint` is where the key file is.
-    pub(crate) fn create(key: &StoreKey, hint: &str) -> Result<Self, Error> {
-        let mut wrapped = match key {
-            StoreKey::File(_) => Self::empty(Lock::KeyFile(hint.to_owned()), String::new(), Vec::new()),
-            StoreKey::Passphrase(_) => {
-                let salt = random_key()?[..16].to_vec();
-                Self::empty(Lock::Passphrase, "65536,3,1".to_owned(), salt)
-            }
-        };
-        wrapped.sealed = wrapped.sealing_key(key)?.seal(&wrapped.place(), random_key()?.as_slice())?;
-        Ok(wrapped)
+impl SlotKey {
+    /// The data key of a slot, in the format of now.
+    pub(crate) fn seal_data_key(
+        &self,
+        of: &DataKeyOf,
+        lock: &Lock,
+        data_key: &[u8; 32],
+    ) -> Result<Vec<u8>, Error> {
+        SealingKey::new(0, &self.0)?.seal(&data_key_place(of, lock), data_key)
     }
 
-    /// The data key, if `key` opens it.
-    pub(crate) fn open(&self, key: &StoreKey) -> Result<SealingKey, Error> {
-        let wrong = match key {
-            StoreKey::File(_) => Error::WrongKey,
-            StoreKey::Passphrase(_) => Error::WrongPassphrase,
-        };
-        let Ok(clear) = self.sealing_key(key)?.open(&self.place(), &self.sealed) else {
-            return Err(wrong);
-        };
-        let Ok(bytes) = clear.as_slice().try_into() else {
-            return Err(wrong);
-        };
-        SealingKey::new(self.id, &Zeroizing::new(bytes))
+    /// This key, for a time when the data key is replaced.
+    pub(crate) fn seal_under(
+        &self,
+        data: &SealingKey,
+        of: &DataKeyOf,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        data.seal(&slot_key_place(of, &mark_of(sealed).to_string()), self.0.as_slice())
     }
 
-    fn empty(lock: Lock, parameters: String, salt: Vec<u8>) -> Self {
-        Self { id: Self::ID, lock, parameters, salt, sealed: Vec::new() }
+    fn open_at(&self, place: &Place<'_>, sealed: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let clear = SealingKey::new(0, &self.0).ok()?.open(place, sealed).ok()?;
+        clear.as_slice().try_into().ok().map(Zeroizing::new)
     }
 
-    fn place(&self) -> Place<'static> {
-        let generation = i64::from(self.id);
-        Place { table: "data_keys", column: "sealed", row: "", generation, bound: String::new() }
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+}
+
+impl StoredSlot {
+    /// A slot for a key, before the data key is sealed in it; with the key as it is used.
+    pub(crate) fn new(key: &NewKey, now: SystemTime) -> Result<(Self, SlotKey), Error> {
+        let slot = KeySlot { id: 0, lock: key.lock.clone(), created_at: now };
+        let (parameters, salt) = match key.key {
+            StoreKey::File(_) => (String::new(), Vec::new()),
+            StoreKey::Passphrase(_) => (ARGON2ID.to_owned(), random_key()?[..16].to_vec()),
+        };
+        let stored = Self { slot, parameters, salt, sealed: Vec::new(), slot_key: None };
+        let slot_key = stored.key(&key.key)?;
+        Ok((stored, slot_key))
+    }
+
+    /// The slot's key from what a caller has.
+    ///
+    /// # Errors
+    /// [`Error::OtherLock`] where it is of the other sort.
+    pub(crate) fn key(&self, key: &StoreKey) -> Result<SlotKey, Error> {
+        match (key, self.parameters.is_empty()) {
+            (StoreKey::File(bytes), true) => Ok(SlotKey(bytes.0.clone())),
+            (StoreKey::Passphrase(passphrase), false) => Ok(SlotKey(self.derive(passphrase)?)),
+            (StoreKey::File(_), false) => Err(Error::OtherLock("a passphrase")),
+            (StoreKey::Passphrase(_), true) if self.slot.lock == Lock::Passphrase => Err(self.changed()),
+            (StoreKey::Passphrase(_), true) => Err(Error::OtherLock("a key file")),
+        }
+    }
+
+    /// The data key, if the slot's key opens it.
+    pub(crate) fn open(&self, key: &SlotKey, of: &DataKeyOf) -> Option<Zeroizing<[u8; 32]>> {
+        if self.slot_key.is_none() {
+            let generation = i64::from(of.data_key);
+            let format_2 =
+                Place { table: "data_keys", column: "sealed", row: "", generation, bound: String::new() };
+            return key.open_at(&format_2, &self.sealed);
+        }
+        key.open_at(&data_key_place(of, &self.slot.lock), &self.sealed)
+    }
+
+    /// The slot's key, from a store whose data key is at hand. `None`: it was not kept yet.
+    pub(crate) fn kept_key(&self, data: &SealingKey, of: &DataKeyOf) -> Result<Option<SlotKey>, Error> {
+        let Some(sealed) = &self.slot_key else { return Ok(None) };
+        let mark = mark_of(&self.sealed).to_string();
+        let place = slot_key_place(of, &mark);
+        let clear = data.open(&place, sealed)?;
+        SlotKey::from_bytes(&clear).map(Some).ok_or_else(|| place.tampered())
     }
 
     fn changed(&self) -> Error {
-        Error::Tampered { table: "data_keys", column: "parameters", row: self.id.to_string() }
-    }
-
-    fn sealing_key(&self, key: &StoreKey) -> Result<SealingKey, Error> {
-        match (key, &self.lock) {
-            (StoreKey::File(bytes), Lock::KeyFile(_)) => SealingKey::new(0, &bytes.0),
-            (StoreKey::Passphrase(passphrase), Lock::Passphrase) => {
-                SealingKey::new(0, &*self.derive(passphrase)?)
-            }
-            (StoreKey::File(_), Lock::Passphrase) => Err(Error::OtherLock("a passphrase")),
-            (StoreKey::Passphrase(_), Lock::KeyFile(_)) => Err(Error::OtherLock("a key file")),
-        }
+        Error::Tampered { table: "key_slots", column: "parameters", row: self.slot.id.to_string() }
     }
 
     fn derive(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, Error> {
@@ -151,6 +255,16 @@ impl WrappedKey {
             .map_err(|_| FAILED)?;
         Ok(derived)
     }
+}
+
+fn data_key_place<'a>(of: &'a DataKeyOf, lock: &Lock) -> Place<'a> {
+    let generation = i64::from(of.data_key);
+    Place { table: "key_slots", column: "sealed", row: &of.store, generation, bound: bound(&[lock.as_str()]) }
+}
+
+fn slot_key_place<'a>(of: &'a DataKeyOf, mark: &str) -> Place<'a> {
+    let generation = i64::from(of.data_key);
+    Place { table: "key_slots", column: "slot_key", row: &of.store, generation, bound: bound(&[mark]) }
 }
 
 impl fmt::Debug for StoreKey {

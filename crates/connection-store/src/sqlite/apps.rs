@@ -57,8 +57,17 @@ impl Sqlite {
             "SELECT {APP}, a.secret, a.generation FROM apps a WHERE {condition} ORDER BY a.created_at LIMIT 1"
         );
         let read = |row: &Row<'_>| Ok((AppRecord::read(row)?, row.get(7)?, row.get(8)?));
-        let found = self.read(|db| db.query_row(&sql, values, read).optional())?;
-        let Some((record, secret, generation)) = found else { return Ok(None) };
+        let found = self.read_recorded(|db, ledger| {
+            let found = db.query_row(&sql, values, read).optional()?;
+            Ok(found.map(|(record, secret, generation): (AppRecord, _, i64)| {
+                let recorded = ledger.vouches_for("apps", record.id(), generation);
+                (record, secret, generation, recorded)
+            }))
+        })?;
+        let Some((record, secret, generation, recorded)) = found else { return Ok(None) };
+        if !recorded {
+            return Err(Error::Tampered { table: "apps", column: "generation", row: record.id().to_owned() });
+        }
         Ok(Some(StoredApp { app: record.finish(self.path())?, secret, generation }))
     }
 }

@@ -2,15 +2,21 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
-use super::{AppRow, Sqlite, apps, pending};
+use super::{AppRow, Sqlite, apps, events::note, pending, spares};
 use crate::{
-    Authorisation, Error,
+    Authorisation, Error, EventKind,
+    event::NewEvent,
     grant::{SealedGrant, StoredAuthorisation},
     record::{AUTHORISATION, AuthorisationRecord, TOKENS, TokensRecord, seconds, system_time},
-    refresh::{LONGEST_LEASE, UNFINISHED},
+    refresh::{LONGEST_LEASE, Source, UNFINISHED},
 };
+
+const DIED: &str = "whoever was refreshing has died";
+const OVERDUE: &str = "whoever was refreshing took longer than his time";
+const AS_SPARE: &str = "another refresh was quicker; this one's refresh token is kept as a spare";
+const SUPERSEDED: &str = "a new login or another refresh took the place of this one";
 
 /// The right to refresh one generation of one authorisation, until a time.
 #[derive(Debug, Clone)]
@@ -24,14 +30,43 @@ pub(crate) struct Lease {
     /// When the refresh token of this generation was first sent, where an earlier lease noted that and no answer to it
     /// was kept.
     pub(crate) first_sent: Option<SystemTime>,
+    /// Whose lease it takes over before its end: he is dead.
+    pub(crate) instead_of: Option<String>,
+}
+
+/// What became of a pair that a leader has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is the authorisation's.
+    Committed,
+    /// The authorisation has gone on; the refresh token is a spare.
+    AsSpare,
+    /// A new consent has taken its place, or the authorisation is gone.
+    Superseded,
 }
 
 impl Sqlite {
     /// One authorisation by its id.
     pub(crate) fn authorisation(&self, id: &str) -> Result<Option<StoredAuthorisation>, Error> {
         let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
-        let row = self.read(|db| db.query_row(&sql, [id], TokensRecord::read).optional())?;
-        row.map(|row| row.finish(self.path())).transpose()
+        let row = self.read_recorded(|db, ledger| {
+            let row = db.query_row(&sql, [id], TokensRecord::read).optional()?;
+            let recorded = |row: &TokensRecord| ledger.vouches_for("authorisations", id, row.generation());
+            Ok(row.map(|row| (recorded(&row), row)))
+        })?;
+        match row {
+            Some((true, row)) => row.finish(self.path()).map(Some),
+            Some((false, _)) => {
+                Err(Error::Tampered { table: "authorisations", column: "generation", row: id.to_owned() })
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// All authorisations, in the order in which they were stored.
+    pub(crate) fn authorisations(&self) -> Result<Vec<Authorisation>, Error> {
+        let sql = format!("SELECT {AUTHORISATION} FROM authorisations u ORDER BY u.created_at, u.rowid");
+        self.authorisation_rows(&sql)
     }
 
     /// The authorisations of web and desktop apps that no connection uses, the newest first.
@@ -41,8 +76,12 @@ impl Sqlite {
              WHERE a.kind IN ('web', 'desktop') AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = u.id) \
              ORDER BY u.created_at DESC, u.rowid DESC"
         );
+        self.authorisation_rows(&sql)
+    }
+
+    fn authorisation_rows(&self, sql: &str) -> Result<Vec<Authorisation>, Error> {
         let rows = self.read(|db| {
-            let mut statement = db.prepare(&sql)?;
+            let mut statement = db.prepare(sql)?;
             statement.query_map([], |row| AuthorisationRecord::read(row, 0))?.collect::<Result<Vec<_>, _>>()
         })?;
         rows.into_iter().map(|row| row.finish(self.path())).collect()
@@ -53,9 +92,10 @@ impl Sqlite {
         &mut self,
         app: &AppRow<'_>,
         row: &SealedGrant<'_>,
+        by: &str,
     ) -> Result<bool, Error> {
         let now = row.grant.at;
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             if !apps::put(tx, app, now)? {
                 return Ok(false);
             }
@@ -65,7 +105,7 @@ impl Sqlite {
                 params![row.grant.id, row.grant.app, row.grant.generation - 1, seconds(now)],
             )?;
             sweep_unfinished(tx, now)?;
-            write(tx, row)
+            Ok(write(tx, row)? && consented(tx, row, by)?)
         })
     }
 
@@ -74,16 +114,22 @@ impl Sqlite {
         &mut self,
         app: &AppRow<'_>,
         row: &SealedGrant<'_>,
+        by: &str,
     ) -> Result<bool, Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             // The app is written last: where nothing was written nothing needs to be undone.
-            Ok(unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?)
+            let written = unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?;
+            if written {
+                spares::clear(tx, &row.grant.id)?;
+                consented(tx, row, by)?;
+            }
+            Ok(written)
         })
     }
 
     /// Takes an authorisation away that no connection uses, and its app if nothing else uses that.
     pub(crate) fn forget_authorisation(&mut self, id: &str) -> Result<bool, Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             let sql = "SELECT app FROM authorisations WHERE id = ?1";
             let Some(app) = tx.query_row(sql, [id], |row| row.get::<_, String>(0)).optional()? else {
                 return Ok(false);
@@ -96,15 +142,15 @@ impl Sqlite {
 
     /// Gives the right to refresh, and notes before anything is sent that the token of this generation is about to be
     /// spent, and when first. `None`: somebody else has the right, or there is nothing to refresh any more.
-    pub(crate) fn take_lease(&mut self, lease: Lease) -> Result<Option<Lease>, Error> {
+    pub(crate) fn take_lease(&mut self, lease: Lease, by: &str) -> Result<Option<Lease>, Error> {
         let now = seconds(lease.taken_at);
         let longest = seconds(lease.taken_at + LONGEST_LEASE);
-        let (taken, intent_at) = self.change(|tx| {
-            let intent_at = intent_at(tx, &lease)?;
+        self.change(|tx| {
+            let before = before(tx, &lease)?;
             let taken = tx.execute(
                 "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7 \
                  WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
-                 AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6)",
+                 AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner = ?8)",
                 params![
                     lease.id,
                     lease.generation,
@@ -112,14 +158,21 @@ impl Sqlite {
                     seconds(lease.until),
                     now,
                     longest,
-                    intent_at.unwrap_or(now)
+                    before.intent_at.unwrap_or(now),
+                    lease.instead_of,
                 ],
             )?;
-            Ok((taken == 1, intent_at))
-        })?;
-        // A time that cannot be is one long ago: whatever it was, the token may have been sent.
-        let first_sent = intent_at.map(|at| system_time(at).unwrap_or(SystemTime::UNIX_EPOCH));
-        Ok(taken.then_some(Lease { first_sent, ..lease }))
+            if taken == 0 {
+                return Ok(None);
+            }
+            if let Some(detail) = before.ended(&lease) {
+                let event = NewEvent { at: lease.taken_at, what: EventKind::TakenOver, by, detail };
+                note(tx, &lease.id, &event)?;
+            }
+            // A time that cannot be is one long ago: whatever it was, the token may have been sent.
+            let first_sent = before.intent_at.map(|at| system_time(at).unwrap_or(SystemTime::UNIX_EPOCH));
+            Ok(Some(Lease { first_sent, ..lease }))
+        })
     }
 
     /// Makes a lease end later. False: it is not the owner's any more.
@@ -131,18 +184,46 @@ impl Sqlite {
     }
 
     /// Gives the lease back and keeps all tokens. With `unspent` the note of the intent goes too.
-    pub(crate) fn release_lease(&mut self, lease: &Lease, unspent: bool) -> Result<bool, Error> {
-        self.change_one(
-            "UPDATE authorisations SET lease_owner = NULL, lease_until = NULL, \
-             intent_generation = CASE WHEN ?3 THEN NULL ELSE intent_generation END, \
-             intent_at = CASE WHEN ?3 THEN NULL ELSE intent_at END WHERE id = ?1 AND lease_owner = ?2",
-            params![lease.id, lease.owner, unspent],
-        )
+    pub(crate) fn release_lease(
+        &mut self,
+        lease: &Lease,
+        unspent: bool,
+        event: Option<&NewEvent<'_>>,
+    ) -> Result<(), Error> {
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE authorisations SET lease_owner = NULL, lease_until = NULL, \
+                 intent_generation = CASE WHEN ?3 THEN NULL ELSE intent_generation END, \
+                 intent_at = CASE WHEN ?3 THEN NULL ELSE intent_at END WHERE id = ?1 AND lease_owner = ?2",
+                params![lease.id, lease.owner, unspent],
+            )?;
+            event.map_or(Ok(()), |event| Ok(note(tx, &lease.id, event)?))
+        })
     }
 
-    /// Keeps what a refresh gave, unless the authorisation has gone on since. False: it has.
-    pub(crate) fn commit_refresh(&mut self, row: &SealedGrant<'_>) -> Result<bool, Error> {
-        self.change(|tx| write(tx, row))
+    /// Keeps what a refresh gave: over the generation that it started from, or where that is written already as a spare.
+    /// `source` is what was spent for it, where that is known to be good now.
+    pub(crate) fn commit_refresh(
+        &mut self,
+        row: &SealedGrant<'_>,
+        source: Option<Source>,
+        event: &NewEvent<'_>,
+    ) -> Result<Kept, Error> {
+        let id = &row.grant.id;
+        self.change_recorded(|tx| {
+            let (kept, what, detail) = if write(tx, row)? {
+                if let Some(source) = source {
+                    spares::proved(tx, id, source, row.grant.generation)?;
+                }
+                (Kept::Committed, event.what, event.detail)
+            } else if spares::keep(tx, row)? {
+                (Kept::AsSpare, EventKind::Failed, AS_SPARE)
+            } else {
+                (Kept::Superseded, EventKind::Failed, SUPERSEDED)
+            };
+            note(tx, id, &NewEvent { what, detail, ..*event })?;
+            Ok(kept)
+        })
     }
 
     /// Notes that only a new login helps, unless the authorisation has gone on since. All tokens are kept, but the access
@@ -150,21 +231,41 @@ impl Sqlite {
     pub(crate) fn mark_needs_login(
         &mut self,
         lease: &Lease,
-        reason: &str,
+        event: &NewEvent<'_>,
         revoked: bool,
-        now: SystemTime,
     ) -> Result<bool, Error> {
-        self.change_one(
-            "UPDATE authorisations SET needs_login = ?3, needs_login_since = ?4, lease_owner = NULL, \
-             lease_until = NULL, access = CASE WHEN ?5 THEN NULL ELSE access END, \
-             access_expires_at = CASE WHEN ?5 THEN NULL ELSE access_expires_at END \
-             WHERE id = ?1 AND generation = ?2",
-            params![lease.id, lease.generation, reason, seconds(now), revoked],
-        )
+        self.change(|tx| {
+            let marked = tx.execute(
+                "UPDATE authorisations SET needs_login = ?3, needs_login_since = ?4, lease_owner = NULL, \
+                 lease_until = NULL, access = CASE WHEN ?5 THEN NULL ELSE access END, \
+                 access_expires_at = CASE WHEN ?5 THEN NULL ELSE access_expires_at END \
+                 WHERE id = ?1 AND generation = ?2",
+                params![lease.id, lease.generation, event.detail, seconds(event.at), revoked],
+            )?;
+            if marked == 1 {
+                note(tx, &lease.id, event)?;
+            }
+            Ok(marked == 1)
+        })
     }
 
     fn change_one(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<bool, Error> {
         self.change(|tx| Ok(tx.execute(sql, values)? == 1))
+    }
+}
+
+/// What an authorisation has of earlier leases.
+struct Before {
+    /// When the token of the new lease's generation was first sent, as an earlier one noted it.
+    intent_at: Option<i64>,
+    owner: Option<String>,
+}
+
+impl Before {
+    /// How the lease before came to its end without being given back, if it did.
+    fn ended(&self, lease: &Lease) -> Option<&'static str> {
+        let owner = self.owner.as_ref()?;
+        Some(if lease.instead_of.as_ref() == Some(owner) { DIED } else { OVERDUE })
     }
 }
 
@@ -191,16 +292,22 @@ pub(super) fn sweep_unfinished(tx: &Transaction<'_>, now: SystemTime) -> rusqlit
     apps.iter().try_for_each(|app| apps::sweep(tx, app))
 }
 
-/// When the token of the lease's generation was first sent, as an earlier lease noted it.
-fn intent_at(tx: &Transaction<'_>, lease: &Lease) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT intent_at FROM authorisations WHERE id = ?1 AND intent_generation = ?2";
-    let found = tx.query_row(sql, params![lease.id, lease.generation], |row| row.get(0)).optional()?;
-    Ok(found.flatten())
+fn before(tx: &Transaction<'_>, lease: &Lease) -> rusqlite::Result<Before> {
+    let sql = "SELECT CASE WHEN intent_generation = ?2 THEN intent_at END, lease_owner FROM authorisations WHERE id = ?1";
+    let read = |row: &Row<'_>| Ok(Before { intent_at: row.get(0)?, owner: row.get(1)? });
+    let found = tx.query_row(sql, params![lease.id, lease.generation], read).optional()?;
+    Ok(found.unwrap_or(Before { intent_at: None, owner: None }))
+}
+
+fn consented(tx: &Transaction<'_>, row: &SealedGrant<'_>, by: &str) -> rusqlite::Result<bool> {
+    let detail = if row.grant.generation == 1 { "the first login" } else { "a new login" };
+    let event = NewEvent { at: row.grant.at, what: EventKind::Consented, by, detail };
+    note(tx, &row.grant.id, &event).map(|()| true)
 }
 
 /// Writes a generation over the one before it, and over no other; mark, lease and intent end with it.
 fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
-    let SealedGrant { grant, scopes, asked, access, refresh, previous } = row;
+    let SealedGrant { grant, scopes, asked, access, refresh, previous, spare: _ } = row;
     let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, end)).unzip();
     let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, at)).unzip();
     let changed = tx.execute(

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{AppRow, Sqlite, apps, authorisations};
 use crate::{
@@ -60,9 +60,10 @@ impl Sqlite {
             "SELECT {APP}, {AUTHORISATION}, {CONNECTION} FROM connections c JOIN apps a ON a.id = c.app \
              LEFT JOIN authorisations u ON u.id = c.authorisation WHERE {condition} ORDER BY c.name"
         );
-        let rows = self.read(|db| {
+        let rows = self.read_recorded(|db, ledger| {
             let mut statement = db.prepare(&sql)?;
-            statement.query_map(values, ConnectionRecord::read)?.collect::<Result<Vec<_>, _>>()
+            let read = |row: &Row<'_>| ConnectionRecord::read(row, ledger);
+            statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()
         })?;
         rows.into_iter().map(|row| row.finish(self.path())).collect()
     }
@@ -74,7 +75,7 @@ impl Sqlite {
         rows: &[ConnectionRow<'_>],
         now: SystemTime,
     ) -> Result<Option<String>, Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             for row in rows.iter().filter(|row| !row.replace) {
                 if taken.exists([row.name])? {
@@ -97,7 +98,7 @@ impl Sqlite {
 
     /// Removes connections and what only they used; all or none. Gives the names that do not exist.
     pub(crate) fn remove(&mut self, names: &[String]) -> Result<Vec<String>, Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             let mut exists = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             let mut missing = Vec::new();
             for name in names {
@@ -132,7 +133,7 @@ impl Sqlite {
     /// not with this app and authorisation, or is pinned to another organisation.
     pub(crate) fn tested(&mut self, row: &TestedRow<'_>, now: SystemTime) -> Result<bool, Error> {
         let TestedRow { name, app, authorisation, seen, pin } = row;
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             let changed = tx.execute(
                 "UPDATE connections SET organisation_id = ?4, organisation_name = ?5, organisation_short_code = ?6, \
                  pin = ?7, tested_at = ?8 WHERE name = ?1 AND app = ?2 AND authorisation IS ?3 \

@@ -5,27 +5,27 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::{Connection as Db, OpenFlags, params};
+use rusqlite::{Connection as Db, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 use super::{Sqlite, explain};
-use crate::{
-    Error, Lock,
-    error::DatabaseError,
-    record::{seconds, wrapped_key},
-    store_key::WrappedKey,
-};
+use crate::{Error, NewKey, error::DatabaseError, store::beside};
 
 /// `XctC`, in the file's header: this database is a store.
 const APPLICATION_ID: i64 = 0x5863_7443;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// In bytes.
+const LOG_LIMIT: i64 = 1024 * 1024;
 const WAL_TRIES: u32 = 100;
 const WAL_PAUSE: Duration = Duration::from_millis(20);
-const MIGRATION_STEPS: &[M<'static>] =
-    &[M::up(include_str!("../schema-1.sql")), M::up(include_str!("../schema-2.sql"))];
+const MIGRATION_STEPS: &[M<'static>] = &[
+    M::up(include_str!("../schema-1.sql")),
+    M::up(include_str!("../schema-2.sql")),
+    M::up(include_str!("../schema-3.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The format that the migrations above lead to.
-const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// What to do with a database without anything in it.
 #[derive(Clone, Copy)]
@@ -44,38 +44,13 @@ struct Header {
 }
 
 impl Sqlite {
-    /// Makes the file if need be, and writes the first data key. One process of several wins; the others get
-    /// [`Error::Exists`].
-    pub(crate) fn create(path: &Path, wrapped: &WrappedKey, now: SystemTime) -> Result<Self, Error> {
+    /// Makes the file if need be, and writes the first key. One process of several wins; the others get [`Error::Exists`].
+    pub(crate) fn create(path: &Path, key: &NewKey, now: SystemTime) -> Result<Self, Error> {
         create_private(path)?;
         let mut store = Self::connect(path)?;
         store.prepare(Empty::Fill)?;
-        store
-            .change(|tx| {
-                if tx.query_row("SELECT count(*) FROM data_keys", [], |row| row.get::<_, i64>(0))? > 0 {
-                    return Ok(false);
-                }
-                let (lock, hint) = match &wrapped.lock {
-                    Lock::KeyFile(path) => ("key-file", path.as_str()),
-                    Lock::Passphrase => ("passphrase", ""),
-                };
-                tx.execute(
-                    "INSERT INTO data_keys (id, lock, hint, parameters, salt, sealed, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params![
-                        wrapped.id,
-                        lock,
-                        hint,
-                        wrapped.parameters,
-                        wrapped.salt,
-                        wrapped.sealed,
-                        seconds(now)
-                    ],
-                )?;
-                Ok(true)
-            })?
-            .then_some(store)
-            .ok_or_else(|| Error::Exists(path.to_owned()))
+        let made = store.write_first_slot(key, now)?;
+        made.then_some(store).ok_or_else(|| Error::Exists(path.to_owned()))
     }
 
     /// Opens a store that is there, bringing an older format up to date.
@@ -101,7 +76,7 @@ impl Sqlite {
     fn connect(path: &Path) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Db::open_with_flags(path, flags).map_err(|error| explain(error, path))?;
-        let store = Self { db, path: path.to_owned() };
+        let store = Self { db, path: path.to_owned(), unlocked: None };
         store.db.busy_timeout(BUSY_TIMEOUT).map_err(|error| store.explain(error))?;
         Ok(store)
     }
@@ -125,7 +100,7 @@ impl Sqlite {
         }
         self.configure()?;
         if format < FORMAT {
-            self.migrate()?;
+            self.migrate(format)?;
         }
         Ok(())
     }
@@ -150,6 +125,8 @@ impl Sqlite {
         }
         // FULL: what was committed survives a power cut. A token that was rotated cannot be had again.
         self.read(|db| db.pragma_update(None, "synchronous", "full"))?;
+        // What a log was for a moment it does not stay for ever.
+        self.read(|db| db.pragma_update(None, "journal_size_limit", LOG_LIMIT))?;
         self.read(|db| db.pragma_update(None, "foreign_keys", true))?;
         self.read(|db| db.pragma_update(None, "secure_delete", true))
     }
@@ -168,7 +145,15 @@ impl Sqlite {
         }
     }
 
-    fn migrate(&mut self) -> Result<(), Error> {
+    /// Brings an older format up to date, with a copy of it kept beside it.
+    fn migrate(&mut self, format: i64) -> Result<(), Error> {
+        if format > 0 {
+            match self.copy_to(&beside(&self.path, &format!(".format-{format}"))) {
+                // Another process was faster, or it was done before.
+                Ok(()) | Err(Error::FileExists(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         if let Err(error) = MIGRATIONS.to_latest(&mut self.db) {
             // Another process may have migrated in the meantime.
             if self.header()?.format != FORMAT {
@@ -179,16 +164,6 @@ impl Sqlite {
             }
         }
         Ok(())
-    }
-
-    /// The sealed data keys. None: the store was never finished.
-    pub(crate) fn wrapped_keys(&self) -> Result<Vec<WrappedKey>, Error> {
-        let keys = self.read(|db| {
-            let mut statement =
-                db.prepare("SELECT id, lock, hint, parameters, salt, sealed FROM data_keys")?;
-            statement.query_map([], wrapped_key)?.collect::<Result<Vec<_>, _>>()
-        })?;
-        if keys.is_empty() { Err(Error::NotFound(self.path.clone())) } else { Ok(keys) }
     }
 }
 

@@ -16,7 +16,7 @@ impl Sqlite {
         expires_at: i64,
         now: SystemTime,
     ) -> Result<(), Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             sweep_unfinished(tx, now)?;
             tx.execute(
                 "INSERT OR REPLACE INTO pending (id, contents, expires_at) VALUES (?1, ?2, ?3)",
@@ -36,9 +36,9 @@ impl Sqlite {
 
     /// Takes away what was kept under the id, and sweeps what logins left unfinished.
     pub(crate) fn forget_pending(&mut self, id: &str, now: SystemTime) -> Result<(), Error> {
-        self.change(|tx| {
+        self.change_recorded(|tx| {
             tx.execute("DELETE FROM pending WHERE id = ?1", [id])?;
-            sweep_unfinished(tx, now)
+            Ok(sweep_unfinished(tx, now)?)
         })
     }
 }

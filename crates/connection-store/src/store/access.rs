@@ -4,17 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::Store;
+use super::{Store, leader::Looked, owner::has_died};
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Need, RequestHeaders,
     grant::StoredAuthorisation,
     refresh::{Situation, Step, runs},
+    sqlite::Kept,
 };
 
 /// How long a caller waits for another's refresh at least.
 const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// Short: a look costs a fraction of a millisecond, and many may wait for one who is quick.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 const NO_REFRESH_TOKEN: &str = "no refresh token was granted (the scope offline_access gives one)";
 
 /// Somebody who waits, and for how long still.
@@ -86,12 +88,17 @@ impl Store {
     }
 
     /// Until when somebody has the right to refresh the authorisation, in this process or another one; `None`: nobody has.
-    /// A caller who needs a new token waits for what comes of it, and where that process was killed until this time.
+    /// A caller who needs a new token waits for what comes of it, and where that process was stopped until this time. One that
+    /// was killed has the right no more.
     ///
     /// # Errors
     /// [`Error::NoSuchAuthorisation`].
     pub fn refresh_under_way(&self, authorisation: &Authorisation) -> Result<Option<SystemTime>, Error> {
-        Ok(runs(self.stored(&authorisation.id)?.lease_until, self.now()))
+        let stored = self.stored(&authorisation.id)?;
+        if self.dead_owner(&stored).is_some() {
+            return Ok(None);
+        }
+        Ok(runs(stored.lease_until, self.now()))
     }
 
     /// The authorisation of a connection that nobody has changed.
@@ -119,21 +126,41 @@ impl Store {
     async fn access_for(&self, id: &str, kind: AppKind, need: Need) -> Result<Access, Error> {
         let (mut waiting, mut first) = (self.waiting(), None);
         loop {
-            let stored = self.stored(id)?;
-            let generation = stored.authorisation.generation;
-            let first = *first.get_or_insert(generation);
-            match stored.situation(kind).step(self.now(), &need, first) {
-                Step::Use => return stored.open_access(self.data_key()),
-                Step::Refresh => {
-                    if let Some(access) = self.refresh(id, generation).await? {
-                        return Ok(access);
-                    }
-                }
-                Step::Wait => {}
-                Step::LogIn => return Err(self.needs_login(&stored)?),
+            match self.try_access(id, kind, need, &mut first).await {
+                Ok(Some(access)) => return Ok(access),
+                // Busy is the file, for as long as others write to it: no more than a reason to look again.
+                Ok(None) | Err(Error::Busy) => waiting.pause().await?,
+                Err(error) => return Err(error),
             }
-            waiting.pause().await?;
         }
+    }
+
+    /// One look and one step. None: look again.
+    async fn try_access(
+        &self,
+        id: &str,
+        kind: AppKind,
+        need: Need,
+        first: &mut Option<i64>,
+    ) -> Result<Option<Access>, Error> {
+        let stored = self.stored(id)?;
+        let first = *first.get_or_insert(stored.authorisation.generation);
+        let dead = self.dead_owner(&stored);
+        match stored.situation(kind, dead.is_some()).step(self.now(), &need, first) {
+            Step::Use => stored.open_access(self.data_key()).map(Some),
+            Step::Refresh => self.refresh(Looked::at(&stored, dead)).await,
+            Step::Wait => Ok(None),
+            // What was rescued may be good where what is stored is not.
+            Step::LogIn if self.take_up(&stored)?.iter().any(|kept| *kept != Kept::Superseded) => Ok(None),
+            Step::LogIn => Err(self.needs_login(&stored)?),
+        }
+    }
+
+    /// Who has the lease, where it is certain that he is dead.
+    pub(super) fn dead_owner(&self, stored: &StoredAuthorisation) -> Option<String> {
+        runs(stored.lease_until, self.now())?;
+        let owner = stored.lease_owner.as_ref()?;
+        has_died(self.db().path(), owner).then(|| owner.clone())
     }
 
     /// The error for an authorisation that only a person can renew.
@@ -146,12 +173,13 @@ impl Store {
 }
 
 impl StoredAuthorisation {
-    pub(super) fn situation(&self, kind: AppKind) -> Situation {
+    pub(super) fn situation(&self, kind: AppKind, owner_died: bool) -> Situation {
         let Authorisation { generation, access_expires_at, needs_login, .. } = &self.authorisation;
         Situation {
             generation: *generation,
             access_expires_at: *access_expires_at,
             lease_until: self.lease_until,
+            owner_died,
             needs_login: needs_login.is_some(),
             refreshable: kind == AppKind::Custom || self.refresh.is_some(),
         }

@@ -2,8 +2,11 @@
 
 use xero_auth_oauth2::{AccessToken, Error as AuthError, Retry, TenantLink};
 
-use super::Store;
-use crate::{AppKind, Authorisation, Connection, Error, Need, refresh::Step, sqlite::Lease};
+use super::{
+    Store,
+    leader::{Held, Looked},
+};
+use crate::{AppKind, Authorisation, Connection, Error, EventKind, Need, event::NewEvent, refresh::Step};
 
 const LINK: &str = "link to an organisation";
 const REVOKED: &str = "the consent was revoked by disconnecting";
@@ -68,37 +71,46 @@ impl Store {
         }
         let mut waiting = self.waiting();
         loop {
-            let stored = self.stored(&authorisation.id)?;
-            let generation = stored.authorisation.generation;
-            match stored.situation(app.kind).step(self.now(), &Need::fresh(generation), generation) {
-                Step::LogIn => return Err(self.needs_login(&stored)?),
-                Step::Refresh if self.revoke_generation(&authorisation.id, generation).await? => {
-                    return Ok(());
-                }
-                _ => waiting.pause().await?,
+            match self.try_revoke(&authorisation.id, app.kind).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(Error::Busy) => waiting.pause().await?,
+                Err(error) => return Err(error),
             }
         }
     }
 
+    /// False: look again.
+    async fn try_revoke(&self, id: &str, kind: AppKind) -> Result<bool, Error> {
+        let stored = self.stored(id)?;
+        let (generation, dead) = (stored.authorisation.generation, self.dead_owner(&stored));
+        let situation = stored.situation(kind, dead.is_some());
+        match situation.step(self.now(), &Need::fresh(generation), generation) {
+            Step::LogIn => Err(self.needs_login(&stored)?),
+            Step::Refresh => self.revoke_generation(Looked::at(&stored, dead)).await,
+            Step::Wait | Step::Use => Ok(false),
+        }
+    }
+
     /// False: somebody else has gone ahead; look again.
-    async fn revoke_generation(&self, id: &str, generation: i64) -> Result<bool, Error> {
-        let (store, id) = (self.clone(), id.to_owned());
+    async fn revoke_generation(&self, looked: Looked) -> Result<bool, Error> {
+        let store = self.clone();
         self.led(async move {
-            let Some(lease) = store.take_lease(&id, generation)? else { return Ok(false) };
-            let done = store.revoke_with(&lease).await;
-            if !store.give_back(&lease, done)? {
+            let Some(held) = store.take_lease(&looked)? else { return Ok(false) };
+            let done = store.revoke_with(&held).await;
+            if !store.give_back(&held.lease, done)? {
                 return Ok(false);
             }
-            let now = store.now();
+            let (at, by) = (store.now(), store.actor());
+            let event = NewEvent { at, what: EventKind::NeedsLogin, by: &by, detail: REVOKED };
             // Unmarked only where a new consent took its place in this moment.
-            store.db().mark_needs_login(&lease, REVOKED, true, now)?;
+            store.db().mark_needs_login(&held.lease, &event, true)?;
             Ok(true)
         })
         .await
     }
 
-    async fn revoke_with(&self, lease: &Lease) -> Result<bool, Error> {
-        let Some(turn) = self.turn(lease)? else { return Ok(false) };
+    async fn revoke_with(&self, held: &Held) -> Result<bool, Error> {
+        let Some(turn) = self.turn(held)? else { return Ok(false) };
         let Some(token) = turn.stored.open_refresh(self.data_key())? else {
             return Err(self.needs_login(&turn.stored)?);
         };

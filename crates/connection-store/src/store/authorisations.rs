@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use xero_auth_oauth2::{AppIdentity, ClientId, ClientSecret, RedirectUri};
 
-use super::{Store, new_id};
+use super::{Store, new_id, sealed_anew};
 use crate::{
     App, AppKind, Authorisation, Connection, Error, NewApp, NewAuthorisation,
     grant::{Grant, StoredAuthorisation},
@@ -27,6 +27,19 @@ impl SealedApp {
 }
 
 impl Store {
+    /// All authorisations, in the order in which they were stored.
+    pub fn authorisations(&self) -> Result<Vec<Authorisation>, Error> {
+        self.db().authorisations()
+    }
+
+    /// One app by its id; `None` where there is none (any more).
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] where an old one was put back.
+    pub fn app(&self, id: &str) -> Result<Option<App>, Error> {
+        Ok(self.db().app(id)?.map(|stored| stored.app))
+    }
+
     /// All apps, in the order in which they were stored.
     pub fn apps(&self) -> Result<Vec<App>, Error> {
         self.db().apps()
@@ -56,7 +69,8 @@ impl Store {
             let grant = grant(new, new_id()?, &app.app.id, 1, self.now());
             let sealed = grant.seal(self.data_key())?;
             // False: somebody stored or changed the same app in this moment.
-            if self.db().add_authorisation(&app.row(), &sealed)? {
+            if added(self.db().add_authorisation(&app.row(), &sealed, &self.actor()))? {
+                self.own_if_nobody_does()?;
                 return Ok(self.stored(&grant.id)?.authorisation);
             }
         }
@@ -76,7 +90,7 @@ impl Store {
             let grant = grant(new, there.id, &there.app, there.generation + 1, self.now());
             let sealed = grant.seal(self.data_key())?;
             // False: it was refreshed in this moment, or its app changed.
-            if self.db().renew_authorisation(&app.row(), &sealed)? {
+            if added(self.db().renew_authorisation(&app.row(), &sealed, &self.actor()))? {
                 return Ok(self.stored(id)?.authorisation);
             }
         }
@@ -85,7 +99,7 @@ impl Store {
     /// Takes a consent away that no connection uses, and its app if nothing else uses that. True: it was there and is
     /// gone.
     pub fn forget_authorisation(&self, id: &str) -> Result<bool, Error> {
-        self.db().forget_authorisation(id)
+        sealed_anew(|| self.db().forget_authorisation(id))
     }
 
     /// Consents to web and desktop apps that no connection uses, the newest first: logins that were not finished. They
@@ -155,6 +169,11 @@ impl Store {
         let secret = self.data_key().seal(&place::app_secret(&app, generation), secret.as_bytes())?;
         Ok(SealedApp { app, secret, generation })
     }
+}
+
+/// False also where the data key was replaced in this moment: it is all sealed again.
+fn added(outcome: Result<bool, Error>) -> Result<bool, Error> {
+    if matches!(outcome, Err(Error::Rekeyed)) { Ok(false) } else { outcome }
 }
 
 fn new_app(new: &NewApp, now: SystemTime) -> Result<App, Error> {

@@ -2,7 +2,10 @@
 
 use std::{fs::File, io::Write, path::Path};
 
-use crate::Error;
+use crate::{
+    Error,
+    sqlite::{folder_of, unwritable},
+};
 
 /// More than a commit of two long tokens takes in the log and in the database, in bytes.
 const SIZE: usize = 256 * 1024;
@@ -16,14 +19,10 @@ impl Ballast {
     /// Takes the room.
     ///
     /// # Errors
-    /// [`Error::DiskFull`] where there is none: then nothing must be asked for that cannot be kept.
+    /// [`Error::DiskFull`] where there is none, [`Error::NotWritable`]: then nothing must be asked for that cannot be kept.
     pub(super) fn take(store: &Path) -> Result<Self, Error> {
-        let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")));
+        let file = tempfile::tempfile_in(folder_of(store));
         let filled = file.and_then(|mut file| file.write_all(&vec![0; SIZE]).map(|()| file));
-        filled.map(|_file| Self { _file }).map_err(|source| match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull,
-            _ => Error::Io { path: store.to_owned(), source },
-        })
+        filled.map(|_file| Self { _file }).map_err(|source| unwritable(store, source))
     }
 }

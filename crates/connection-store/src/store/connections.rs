@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xero_certs::PrivateKey;
 
-use super::{Store, new_id};
+use super::{Store, new_id, sealed_anew};
 use crate::{
     ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation,
     RequestHeaders,
@@ -43,6 +43,10 @@ impl Store {
         if !new.certificate.belongs_to(&new.key) {
             return Err(Error::Key(xero_certs::Error::KeyMismatch));
         }
+        sealed_anew(|| self.keep_private(new))
+    }
+
+    fn keep_private(&self, new: &NewPrivateConnection) -> Result<(), Error> {
         let app = private_app(new, self)?;
         let clear = new.key.to_pkcs8_der().map_err(Error::Key)?;
         let secret = self.data_key().seal(&place::app_secret(&app, 1), &clear)?;
@@ -66,6 +70,10 @@ impl Store {
     /// [`Error::NameTaken`] where a name is taken and its `replace` is false, or given twice, [`Error::BadName`],
     /// [`Error::NoSuchAuthorisation`].
     pub fn add_connections(&self, new: &[NewConnection]) -> Result<(), Error> {
+        sealed_anew(|| self.keep_connections(new))
+    }
+
+    fn keep_connections(&self, new: &[NewConnection]) -> Result<(), Error> {
         let mut rows: Vec<ConnectionRow<'_>> = Vec::new();
         let apps = new.iter().map(|one| self.app_of(one)).collect::<Result<Vec<_>, _>>()?;
         for (one, app) in new.iter().zip(&apps) {
@@ -93,7 +101,7 @@ impl Store {
     /// # Errors
     /// [`Error::NoSuchConnection`] for the first name that does not exist.
     pub fn remove(&self, names: &[String]) -> Result<(), Error> {
-        let missing = self.db().remove(names)?;
+        let missing = sealed_anew(|| self.db().remove(names))?;
         match missing.first() {
             Some(missing) => Err(self.no_such(missing)?),
             None => Ok(()),
@@ -115,9 +123,12 @@ impl Store {
     pub fn tested(&self, connection: &Connection, seen: &Organisation) -> Result<bool, Error> {
         self.check(connection)?;
         let (name, app, authorisation) = (&connection.name, &connection.app.id, consent(connection));
-        let pin = self.pin(name, app, authorisation, Some(seen))?;
-        let row = TestedRow { name, app, authorisation, seen, pin: &pin };
-        if self.db().tested(&row, self.now())? {
+        let noted = sealed_anew(|| {
+            let pin = self.pin(name, app, authorisation, Some(seen))?;
+            let row = TestedRow { name, app, authorisation, seen, pin: &pin };
+            self.db().tested(&row, self.now())
+        });
+        if noted? {
             return Ok(true);
         }
         let there = self.db().connection(Some(name))?;
@@ -150,6 +161,9 @@ impl Store {
     pub fn check(&self, connection: &Connection) -> Result<(), Error> {
         let Connection { name, app, organisation, pin, .. } = connection;
         let place = place::pin(name, &app.id, consent(connection), organisation.as_ref());
+        if !connection.recorded {
+            return Err(place.tampered());
+        }
         self.data_key().open(&place, pin).map(drop)
     }
 

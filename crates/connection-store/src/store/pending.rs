@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use super::Store;
+use super::{Store, sealed_anew};
 use crate::{
     Error, place,
     record::{seconds, system_time},
@@ -15,8 +15,10 @@ impl Store {
     /// have expired are taken away, and consents that no connection came to use within an hour.
     pub fn keep_pending(&self, id: &str, contents: &[u8], expires_at: SystemTime) -> Result<(), Error> {
         let expires_at = seconds(expires_at);
-        let sealed = self.data_key().seal(&place::pending(id, expires_at), contents)?;
-        self.db().keep_pending(id, &sealed, expires_at, self.now())
+        sealed_anew(|| {
+            let sealed = self.data_key().seal(&place::pending(id, expires_at), contents)?;
+            self.db().keep_pending(id, &sealed, expires_at, self.now())
+        })
     }
 
     /// What was kept under the id; `None` where nothing is (any more).
@@ -35,6 +37,6 @@ impl Store {
 
     /// Takes away what was kept under the id, if anything was, and sweeps as [`keep_pending`](Self::keep_pending) does.
     pub fn forget_pending(&self, id: &str) -> Result<(), Error> {
-        self.db().forget_pending(id, self.now())
+        sealed_anew(|| self.db().forget_pending(id, self.now()))
     }
 }

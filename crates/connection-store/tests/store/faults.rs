@@ -221,29 +221,6 @@ async fn no_token_is_spent_before_the_intent_is_kept() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_kept_is_asked_for_again() {
-    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
-    let acme = expired(&home, &store, &server.server());
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
-    let failed = access(&store, &acme).await.unwrap_err();
-    assert!(
-        matches!(&failed, Error::NotSaved { source } if matches!(**source, Error::Database(_))),
-        "{failed:?}"
-    );
-    assert_eq!(
-        failed.to_string(),
-        "a refresh token was spent and the new one could not be saved; \
-         within 30 minutes the next try recovers it, later a person must log in again"
-    );
-    home.sql("DROP TRIGGER full");
-    home.clock.advance(minutes(29));
-    assert_eq!(access(&store, &acme).await.unwrap(), "access-2");
-    assert_eq!(server.spent(), ["refresh-0", "refresh-0"]);
-}
-
-#[tokio::test]
 async fn without_a_refresh_token_a_person_is_asked_for_when_the_time_is_up() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let new = consent(&server.server(), "unused");

@@ -9,8 +9,8 @@ use std::{
 
 use connection_store::{
     AccessToken, ApiRequest, AppIdentity, AppKind, Authorisation, ClientId, ClientSecret, Connection, Error,
-    ManualClock, NewApp, NewAuthorisation, NewConnection, NewPrivateConnection, Organisation, RedirectUri,
-    RefreshToken, RequestHeaders, Scopes, Server, Store, StoreKey, User,
+    Lock, ManualClock, NewApp, NewAuthorisation, NewConnection, NewKey, NewPrivateConnection, Organisation,
+    RedirectUri, RefreshToken, RequestHeaders, Scopes, Server, Store, StoreKey, User,
 };
 use rusqlite::Connection as Db;
 use xero_certs::{Certificate, PrivateKey};
@@ -28,7 +28,7 @@ pub(crate) static KEYS: LazyLock<[(Arc<PrivateKey>, Certificate); 2]> = LazyLock
 });
 
 pub(crate) struct Home {
-    _folder: tempfile::TempDir,
+    pub(crate) _folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
     pub(crate) key: StoreKey,
     pub(crate) clock: Arc<ManualClock>,
@@ -44,7 +44,7 @@ impl Home {
 
     pub(crate) fn with_store() -> (Self, Store) {
         let home = Self::new();
-        let store = Store::create(&home.path, &home.key, "/keys/store.key").unwrap();
+        let store = Store::create(&home.path, &key_file(&home.key)).unwrap();
         let store = store.with_clock(home.clock.clone());
         (home, store)
     }
@@ -77,6 +77,15 @@ impl Home {
     pub(crate) fn count(&self, table: &str) -> i64 {
         self.db().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     }
+}
+
+/// A key as a new store takes it, from a key file.
+pub(crate) fn key_file(key: &StoreKey) -> NewKey {
+    NewKey { key: key.clone(), lock: Lock::KeyFile("/keys/store.key".to_owned()) }
+}
+
+pub(crate) fn passphrase(text: &str) -> NewKey {
+    NewKey { key: StoreKey::passphrase(text), lock: Lock::Passphrase }
 }
 
 pub(crate) fn start() -> SystemTime {

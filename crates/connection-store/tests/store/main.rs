@@ -3,15 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authorisations;
+mod copies;
 mod custom;
 mod faults;
 mod flows;
+mod history;
 mod home;
+mod keys;
+mod late;
+mod leases;
+mod ledger;
 mod links;
 mod migration;
 mod pending;
 mod private;
+mod promise;
 mod refresh;
+mod rescue;
 mod secrets;
 mod tampering;
 mod token_server;

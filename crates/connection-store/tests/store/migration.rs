@@ -31,7 +31,7 @@ fn of_many_that_open_an_old_store_at_once_none_fails() {
                 .spawn(|| assert_eq!(Store::open(&home.path, &key).unwrap().connections().unwrap().len(), 2));
         }
     });
-    assert_eq!(format(&home), 2);
+    assert_eq!(format(&home), 3);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn connections_of_format_1_still_sign() {
             assert!(signed.expose_authorization().contains(&encoded), "{name}");
         }
     }
-    assert_eq!(format(&home), 2);
+    assert_eq!(format(&home), 3);
     let store = Store::open(&home.path, &key).unwrap();
     let acme = store.connection(Some("acme")).unwrap();
     assert_eq!(

@@ -8,7 +8,9 @@ use connection_store::{
 };
 use rusqlite::Connection as Db;
 
-use crate::home::{CONSUMER_KEY, Home, KEYS, authorise, names, new, organisation, start};
+use crate::home::{
+    CONSUMER_KEY, Home, KEYS, authorise, key_file, names, new, organisation, passphrase, start,
+};
 
 fn sign(store: &Store, name: &str) -> Result<RequestHeaders, Error> {
     run(authorise(store, name))
@@ -128,10 +130,14 @@ fn a_test_pins_the_organisation_and_another_one_does_not_replace_it() {
     assert!(matches!(gone, Err(Error::NoSuchConnection { .. })), "it was replaced in the meantime: {gone:?}");
 }
 
+fn locks(home: &Home) -> Vec<Lock> {
+    Store::key_slots(&home.path).unwrap().into_iter().map(|slot| slot.lock).collect()
+}
+
 #[test]
 fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
     let (home, _) = Home::with_store();
-    assert_eq!(Store::lock(&home.path).unwrap(), Lock::KeyFile("/keys/store.key".to_owned()));
+    assert_eq!(locks(&home), [Lock::KeyFile("/keys/store.key".to_owned())]);
     let other = StoreKey::File(StoreKey::generate().unwrap());
     assert!(matches!(Store::open(&home.path, &other), Err(Error::WrongKey)));
     assert!(matches!(
@@ -143,8 +149,8 @@ fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
 #[test]
 fn a_passphrase_opens_its_store() {
     let home = Home::new();
-    Store::create(&home.path, &StoreKey::passphrase("correct horse"), "").unwrap();
-    assert_eq!(Store::lock(&home.path).unwrap(), Lock::Passphrase);
+    Store::create(&home.path, &passphrase("correct horse")).unwrap();
+    assert_eq!(locks(&home), [Lock::Passphrase]);
     assert!(Store::open(&home.path, &StoreKey::passphrase("correct horse")).is_ok());
     assert!(matches!(
         Store::open(&home.path, &StoreKey::passphrase("Correct horse")),
@@ -170,7 +176,7 @@ fn key_files_come_back_and_others_are_refused() {
 fn a_store_is_made_once() {
     let (home, _) = Home::with_store();
     let other = StoreKey::File(StoreKey::generate().unwrap());
-    assert!(matches!(Store::create(&home.path, &other, ""), Err(Error::Exists(_))));
+    assert!(matches!(Store::create(&home.path, &key_file(&other)), Err(Error::Exists(_))));
     assert!(home.open().is_ok(), "the first key still opens it");
 }
 
@@ -182,7 +188,7 @@ fn of_many_that_make_a_store_at_once_one_does() {
             .map(|_| {
                 scope.spawn(|| {
                     let key = StoreKey::File(StoreKey::generate().unwrap());
-                    Store::create(&home.path, &key, "").map(|_| key)
+                    Store::create(&home.path, &key_file(&key)).map(|_| key)
                 })
             })
             .collect();
@@ -204,7 +210,7 @@ fn files_that_are_no_store_are_left_as_they_are() {
         drop(fs::remove_file(&home.path));
         prepare(&home.path);
         let before = fs::read(&home.path).ok();
-        for error in [home.open().unwrap_err(), Store::lock(&home.path).unwrap_err()] {
+        for error in [home.open().unwrap_err(), Store::key_slots(&home.path).unwrap_err()] {
             assert_eq!(error.to_string().replace(&*home.path.to_string_lossy(), "STORE"), expected);
         }
         assert_eq!(fs::read(&home.path).ok(), before);
@@ -217,7 +223,7 @@ fn files_that_are_no_store_are_left_as_they_are() {
     );
     check(&emptied, "there is no store at STORE");
     check(&foreign, "STORE is not a store: it is the database of another program");
-    check(&newer, "the store STORE has format 99; this version knows formats up to 2");
+    check(&newer, "the store STORE has format 99; this version knows formats up to 3");
 }
 
 /// A database without tables, of whatever program.
@@ -231,7 +237,7 @@ fn foreign(path: &Path) {
 
 fn newer(path: &Path) {
     let key = StoreKey::File(StoreKey::generate().unwrap());
-    drop(Store::create(path, &key, "").unwrap());
+    drop(Store::create(path, &key_file(&key)).unwrap());
     Db::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
 }
 
@@ -252,9 +258,9 @@ fn a_damaged_store_is_called_damaged() {
 fn an_unfinished_store_is_no_store_and_can_be_finished() {
     let (home, store) = Home::with_store();
     drop(store);
-    home.db().execute("DELETE FROM data_keys", []).unwrap();
+    home.db().execute("DELETE FROM key_slots", []).unwrap();
     assert!(matches!(home.open(), Err(Error::NotFound(_))));
-    assert!(Store::create(&home.path, &home.key, "").is_ok());
+    assert!(Store::create(&home.path, &key_file(&home.key)).is_ok());
     assert!(home.open().is_ok());
 }
 
@@ -309,11 +315,14 @@ fn values_that_cannot_be_are_refused_and_not_used() {
     home.db().execute_batch("UPDATE connections SET created_at = 9000000000000000000").unwrap();
     assert!(matches!(store.connections(), Err(Error::Corrupt(_))));
     let home = Home::new();
-    let passphrase = StoreKey::passphrase("correct horse");
-    drop(Store::create(&home.path, &passphrase, "").unwrap());
+    let passphrase = passphrase("correct horse");
+    drop(Store::create(&home.path, &passphrase).unwrap());
     for parameters in ["65536,4000000000,1", "4000000000,1,1", "65536,3,200", "x", ""] {
-        home.db().execute("UPDATE data_keys SET parameters = ?1", [parameters]).unwrap();
-        assert!(matches!(Store::open(&home.path, &passphrase), Err(Error::Tampered { .. })), "{parameters}");
+        home.db().execute("UPDATE key_slots SET parameters = ?1", [parameters]).unwrap();
+        assert!(
+            matches!(Store::open(&home.path, &passphrase.key), Err(Error::Tampered { .. })),
+            "{parameters}"
+        );
     }
 }
 
@@ -333,14 +342,14 @@ fn only_a_store_is_made_private() {
         assert_eq!(mode(), 0o644, "what is another program's is left as it is");
     }
     fs::remove_file(&home.path).unwrap();
-    drop(Store::create(&home.path, &home.key, "").unwrap());
+    drop(Store::create(&home.path, &key_file(&home.key)).unwrap());
     open_to_all();
     assert!(home.open().is_ok());
     assert_eq!(mode(), 0o600);
     let device = Path::new("/dev/zero");
     let before = fs::metadata(device).unwrap().permissions().mode();
-    assert!(matches!(Store::lock(device), Err(Error::NotADatabase(_))));
-    assert!(matches!(Store::create(device, &home.key, ""), Err(Error::NotADatabase(_))));
+    assert!(matches!(Store::key_slots(device), Err(Error::NotADatabase(_))));
+    assert!(matches!(Store::create(device, &key_file(&home.key)), Err(Error::NotADatabase(_))));
     assert_eq!(fs::metadata(device).unwrap().permissions().mode(), before);
 }
 

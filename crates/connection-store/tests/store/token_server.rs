@@ -32,11 +32,42 @@ pub(crate) enum Reply {
     Status(u16),
     /// A beginning, and then the connection is cut.
     Cut,
+    /// What comes when the gate is opened, however many requests were answered before.
+    Held(Gate, Box<Reply>),
+}
+
+/// Holds one answer back.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<(watch::Sender<bool>, watch::Sender<bool>)>);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new((watch::Sender::new(false), watch::Sender::new(false))))
+    }
+
+    /// Waits until the request is there that the answer is for.
+    pub(crate) async fn reached(&self) {
+        self.0.0.subscribe().wait_for(|reached| *reached).await.unwrap();
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.1.send_replace(true);
+    }
+
+    async fn pass(&self) {
+        self.0.0.send_replace(true);
+        self.0.1.subscribe().wait_for(|open| *open).await.unwrap();
+    }
 }
 
 impl Reply {
     pub(crate) fn invalid_grant() -> Self {
         Self::Json(400, json!({ "error": "invalid_grant" }))
+    }
+
+    pub(crate) fn held(self) -> (Gate, Self) {
+        let gate = Gate::new();
+        (gate.clone(), Self::Held(gate, Box::new(self)))
     }
 
     pub(crate) fn tokens(access: &str, refresh: &str) -> Self {
@@ -158,7 +189,14 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Str
     shared.arrived.send_modify(|count| *count += 1);
     shared.gate.acquire().await.unwrap().forget();
     let told = shared.replies.lock().unwrap().pop_front();
-    match told.unwrap_or_else(|| next_tokens(&shared)) {
+    let reply = match told.unwrap_or_else(|| next_tokens(&shared)) {
+        Reply::Held(gate, reply) => {
+            gate.pass().await;
+            *reply
+        }
+        reply => reply,
+    };
+    match reply {
         Reply::Json(status, body) => {
             (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
         }
@@ -168,6 +206,7 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Str
             Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
         ]))
         .into_response(),
+        Reply::Held(..) => panic!("one gate is enough"),
     }
 }
 

@@ -1,0 +1,139 @@
+//! The machine that a store is used on, and whose a store is.
+
+use std::{fs, path::Path, time::SystemTime, time::UNIX_EPOCH};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::sqlite::OwnerRow;
+
+/// Who uses a store, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// Any text that is the machine's own and stays the same: its machine id. Only a hash of it is kept. `None`: unknown.
+    pub machine: Option<String>,
+    /// The machine's name, for people.
+    pub label: String,
+    /// Who acts, for the history: a program, a process, a user.
+    pub actor: String,
+}
+
+/// Whose a store's file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// This machine's, and this very file.
+    Here,
+    /// Nobody has refreshed anything with it yet.
+    Nobody,
+    /// Another machine's, or another file's of which this is a copy.
+    Copied {
+        /// The name of the machine.
+        owner: String,
+        /// Since when.
+        since: SystemTime,
+    },
+}
+
+impl Host {
+    /// The owner that this machine makes of a store's file.
+    pub(crate) fn owner_of(&self, file: &Path, since: SystemTime) -> OwnerRow {
+        OwnerRow {
+            machine: self.machine.as_deref().map(hashed),
+            file: mark_of_file(file),
+            label: self.label.clone(),
+            since,
+        }
+    }
+}
+
+impl OwnerRow {
+    /// Whose the store is, as this machine sees it. What one of the two does not know tells nothing.
+    pub(crate) fn seen_from(&self, here: &Self) -> Ownership {
+        let differ =
+            |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+        if differ(&self.machine, &here.machine) || differ(&self.file, &here.file) {
+            return Ownership::Copied { owner: self.label.clone(), since: self.since };
+        }
+        Ownership::Here
+    }
+}
+
+/// What a copy of a file does not share with it: when it was made, or its number where the file system does not say.
+fn mark_of_file(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    if let Some(since) = metadata.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok()) {
+        return Some(format!("made {}", since.as_nanos()));
+    }
+    number(&metadata)
+}
+
+#[cfg(unix)]
+fn number(metadata: &fs::Metadata) -> Option<String> {
+    Some(format!("number {}", std::os::unix::fs::MetadataExt::ino(metadata)))
+}
+
+#[cfg(not(unix))]
+fn number(_: &fs::Metadata) -> Option<String> {
+    None
+}
+
+/// A machine's id tells which machine it is, so it is not kept itself.
+fn hashed(machine: &str) -> String {
+    let hash = digest(&SHA256, format!("connection-store/machine|{machine}").as_bytes());
+    hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(machine: Option<&str>, file: Option<&str>) -> OwnerRow {
+        OwnerRow {
+            machine: machine.map(str::to_owned),
+            file: file.map(str::to_owned),
+            label: "build-7".to_owned(),
+            since: UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_copy_differs_in_the_machine_or_in_the_file() {
+        let stored = owner(Some("a"), Some("made 1"));
+        let cases = [
+            (owner(Some("a"), Some("made 1")), true),
+            (owner(Some("b"), Some("made 1")), false),
+            (owner(Some("a"), Some("made 2")), false),
+            (owner(None, Some("made 1")), true),
+            (owner(None, Some("made 2")), false),
+            (owner(Some("a"), None), true),
+            (owner(None, None), true),
+        ];
+        for (here, same) in cases {
+            assert_eq!(stored.seen_from(&here) == Ownership::Here, same, "{here:?}");
+        }
+    }
+
+    #[test]
+    fn a_copied_file_is_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two, moved] = ["one", "two", "moved"].map(|name| folder.path().join(name));
+        fs::write(&one, "x").unwrap();
+        let mark = mark_of_file(&one);
+        // The clock of a file system ticks some hundred times a second.
+        let copied_later = (0..100_000).any(|_| {
+            drop(fs::remove_file(&two));
+            fs::copy(&one, &two).unwrap();
+            mark_of_file(&two) != mark
+        });
+        assert!(mark.is_some() && copied_later);
+        fs::rename(&one, &moved).unwrap();
+        assert_eq!(mark, mark_of_file(&moved), "the same after it was moved");
+    }
+
+    #[test]
+    fn a_machine_id_is_not_kept() {
+        let host = Host { machine: Some("5f2d".into()), label: "x".into(), actor: String::new() };
+        let row = host.owner_of(Path::new("/nowhere"), UNIX_EPOCH);
+        assert!(!format!("{row:?}").contains("5f2d"));
+        assert_eq!(row.machine.map(|hash| hash.len()), Some(32));
+    }
+}

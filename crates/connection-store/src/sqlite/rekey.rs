@@ -1,0 +1,114 @@
+//! A new data key: every value sealed anew in one transaction.
+
+use std::time::SystemTime;
+
+use rusqlite::{Transaction, TransactionBehavior, params};
+
+use super::{Fault, Sqlite, keys, recorded::StoreRow, sealed};
+use crate::{
+    Error,
+    ledger::Ledger,
+    record::seconds,
+    refresh::LONGEST_LEASE,
+    seal::{SealingKey, mark_of, random_key},
+    store_key::DataKeyOf,
+};
+
+/// A data key, with what slots need of it.
+struct NewDataKey {
+    bytes: zeroize::Zeroizing<[u8; 32]>,
+    key: SealingKey,
+    of: DataKeyOf,
+}
+
+impl NewDataKey {
+    fn new(store: &str) -> Result<Self, Error> {
+        let (bytes, number) = (random_key()?, random_key()?);
+        // Random, so that no copy of the store comes to another key of the same number.
+        let data_key = u32::from_be_bytes([number[0] | 1, number[1], number[2], number[3]]);
+        let key = SealingKey::new(data_key, &bytes)?;
+        Ok(Self { bytes, key, of: DataKeyOf { store: store.to_owned(), data_key } })
+    }
+}
+
+impl Sqlite {
+    /// Seals everything under a new data key; see [`Store::rekey`](crate::Store::rekey).
+    pub(crate) fn rekey(
+        &mut self,
+        now: SystemTime,
+        lives: &dyn Fn(&str) -> bool,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<usize, Error> {
+        let Self { db, unlocked, path } = self;
+        let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
+        let done = (|| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let row = StoreRow::read(&tx)?;
+            unlocked.catch_up(&tx, &row)?;
+            if leased(&tx, now, lives)? {
+                return Err(Error::RefreshBusy.into());
+            }
+            let new = NewDataKey::new(&row.id)?;
+            let mut ledger = row.open_ledger(&unlocked.data)?;
+            let before = Ledger::of_rows(&tx)?;
+            let total = sealed::count(&tx, path)?;
+            let mut done = 0;
+            sealed::each(&tx, path, &mut |column, key, place, value| {
+                let clear = unlocked.data.open(place, value)?;
+                let sealed::Column { table, column, key: of } = column;
+                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE {of} = ?1");
+                tx.prepare_cached(&sql)?.execute(params![key, new.key.seal(place, &clear)?])?;
+                done += 1;
+                progress(done, total);
+                Ok(())
+            })?;
+            slots(&tx, &ledger, (&unlocked.data, &row.data_key_of()), &new)?;
+            ledger.follow(&before, &Ledger::of_rows(&tx)?);
+            row.write_ledger(&tx, &new.key, &ledger)?;
+            tx.execute(
+                "UPDATE store SET data_key = ?1, data_key_since = ?2",
+                params![new.of.data_key, seconds(now)],
+            )?;
+            tx.commit()?;
+            unlocked.data.replace(new.of.data_key, &new.bytes)?;
+            Ok(total)
+        })();
+        done.map_err(|fault| match fault {
+            Fault::Sql(error) => super::explain(error, path),
+            Fault::Ours(error) => error,
+        })
+    }
+}
+
+/// True while somebody may be getting tokens that are sealed under the old key when they are saved.
+fn leased(tx: &Transaction<'_>, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> rusqlite::Result<bool> {
+    let sql = "SELECT lease_owner FROM authorisations WHERE lease_until > ?1 AND lease_until <= ?2";
+    let mut owners = tx.prepare(sql)?;
+    let owners = owners.query_map([seconds(now), seconds(now + LONGEST_LEASE)], |row| row.get(0))?;
+    let owners: Vec<String> = owners.collect::<Result<_, _>>()?;
+    Ok(owners.iter().any(|owner| lives(owner)))
+}
+
+/// Each slot opens the new data key with the key that it has always had.
+fn slots(
+    tx: &Transaction<'_>,
+    ledger: &Ledger,
+    (old, was): (&SealingKey, &DataKeyOf),
+    new: &NewDataKey,
+) -> Result<(), Fault> {
+    for slot in keys::slots(tx)? {
+        let id = slot.slot.id;
+        if !ledger.vouches_for("key_slots", &id.to_string(), mark_of(&slot.sealed)) {
+            let row = id.to_string();
+            return Err(Error::Tampered { table: "key_slots", column: "sealed", row }.into());
+        }
+        let key = slot.kept_key(old, was)?.ok_or(Error::KeyNotSeen(id))?;
+        let sealed = key.seal_data_key(&new.of, &slot.slot.lock, &new.bytes)?;
+        let kept = key.seal_under(&new.key, &new.of, &sealed)?;
+        tx.execute(
+            "UPDATE key_slots SET sealed = ?2, slot_key = ?3 WHERE id = ?1",
+            params![id, sealed, kept],
+        )?;
+    }
+    Ok(())
+}

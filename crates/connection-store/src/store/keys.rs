@@ -1,0 +1,40 @@
+//! The keys that open a store: added, removed, and the data key behind them replaced.
+
+use super::{Store, owner::has_died, sealed_anew};
+use crate::{Error, KeySlot, NewKey};
+
+impl Store {
+    /// The keys that open the store, in the order in which they were added.
+    pub fn slots(&self) -> Result<Vec<KeySlot>, Error> {
+        Ok(self.db().slots()?.into_iter().map(|slot| slot.slot).collect())
+    }
+
+    /// Adds a key; durable when this returns.
+    pub fn add_key(&self, key: &NewKey) -> Result<KeySlot, Error> {
+        sealed_anew(|| self.db().add_slot(key, self.now()))
+    }
+
+    /// Removes a key. Whoever had it may know the data key, which still opens older copies of the file and this one;
+    /// [`rekey`](Self::rekey) makes another.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`], [`Error::LastKey`].
+    pub fn remove_key(&self, id: i64) -> Result<KeySlot, Error> {
+        sealed_anew(|| self.db().remove_slot(id))
+    }
+
+    /// Seals everything under a new data key, which all the keys of the store open; whole or not at all, also where the
+    /// program is killed. Others that use the store go on with the new one. `progress` is told how many values are done, of
+    /// how many. Gives their number.
+    ///
+    /// # Errors
+    /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::RescueWaiting`] where a rescued pair was not yet taken up,
+    /// [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
+    pub fn rekey(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<usize, Error> {
+        if let Some(path) = self.rescued()?.into_iter().next() {
+            return Err(Error::RescueWaiting(path));
+        }
+        let path = self.db().path().to_owned();
+        self.db().rekey(self.now(), &|owner| !has_died(&path, owner), progress)
+    }
+}

@@ -1,0 +1,223 @@
+//! Copies of a store: backups, restored ones, those that come with a migration, and the ones that nobody meant to make.
+
+use std::{fs, path::PathBuf};
+
+use connection_store::{Error, Host, Need, Ownership, Replace, Restored, Restoring, Store, StoreKey};
+
+use crate::{
+    home::{Home, authorise, consent, expired, key_file, minutes, names, new, under},
+    token_server::TokenServer,
+};
+
+fn host(machine: &str) -> Host {
+    Host {
+        machine: Some(machine.to_owned()),
+        label: format!("{machine}.example"),
+        actor: "a test".to_owned(),
+    }
+}
+
+fn backup(home: &Home, store: &Store) -> PathBuf {
+    let to = home.path.with_extension("backup");
+    drop(fs::remove_file(&to));
+    store.backup(&to).unwrap();
+    to
+}
+
+fn restore(home: &Home, from: &std::path::Path, existing: Replace) -> Result<Restored, Error> {
+    let host = host("one");
+    Store::restore(&Restoring { from, to: &home.path, key: &home.key, host: &host, existing })
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_and_private_and_replaces_nothing() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let copy = backup(&home, &store);
+    let kept = fs::read(&copy).unwrap();
+    assert!(matches!(store.backup(&copy), Err(Error::FileExists(path)) if path == copy));
+    assert_eq!(fs::read(&copy).unwrap(), kept);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(Store::verify_copy(&copy, &home.key).unwrap(), []);
+    assert_eq!(fs::read(&copy).unwrap(), kept, "looking at it changes nothing");
+    assert_eq!(names(&Store::open(&copy, &home.key).unwrap()), ["acme"]);
+    let folder = home.path.parent().unwrap();
+    let left: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+    assert!(matches!(store.backup(&folder.join("no/such/folder")), Err(Error::Io { .. })));
+}
+
+#[test]
+fn a_damaged_backup_is_not_restored() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let copy = backup(&home, &store);
+    let mut bytes = fs::read(&copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xA5);
+    fs::write(&copy, bytes).unwrap();
+    let refused = restore(&home, &copy, Replace::Yes);
+    assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+    assert_eq!(names(&store), ["acme"]);
+    let other = StoreKey::File(StoreKey::generate().unwrap());
+    assert!(matches!(Store::verify_copy(&backup(&home, &store), &other), Err(Error::WrongKey)));
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_comes_back() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let store = store.with_host(host("one"));
+    expired(&home, &store, &server.server());
+    let copy = backup(&home, &store);
+    drop(store);
+    for end in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(format!("{}{end}", home.path.display())));
+    }
+    let restored = restore(&home, &copy, Replace::No).unwrap();
+    assert_eq!(restored, Restored { kept: None, newer_tokens: 0, adopted: true });
+    let store = home.open().unwrap().with_host(host("one"));
+    assert!(authorise(&store, "acme").await.is_ok(), "it refreshes: it is this machine's own backup");
+    assert_eq!(store.verify().unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_another_machine_backed_up_is_to_be_adopted_first() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store.clone().with_host(host("two")), &server.server());
+    let copy = backup(&home, &store);
+    let elsewhere = Home::new();
+    let one = host("one");
+    let restoring =
+        Restoring { from: &copy, to: &elsewhere.path, key: &home.key, host: &one, existing: Replace::No };
+    assert!(!Store::restore(&restoring).unwrap().adopted);
+    let store =
+        Store::open(&elsewhere.path, &home.key).unwrap().with_clock(home.clock.clone()).with_host(one);
+    let refused = authorise(&store, "acme").await.unwrap_err();
+    assert!(matches!(&refused, Error::Copied { owner, .. } if owner == "two.example"), "{refused:?}");
+    assert!(server.asked().is_empty());
+    store.adopt().unwrap();
+    assert_eq!(store.ownership().unwrap(), Ownership::Here);
+    assert!(authorise(&store, "acme").await.is_ok());
+}
+
+#[tokio::test]
+async fn restoring_over_a_store_loses_no_token_that_came_since() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let acme = expired(&home, &store, &server.server());
+    let copy = backup(&home, &store);
+    store.access(&acme, Need::default()).await.unwrap();
+    store.add_private(&new("later")).unwrap();
+    let other = home.open().unwrap();
+    assert!(matches!(restore(&home, &copy, Replace::No), Err(Error::Exists(_))));
+    let restored = restore(&home, &copy, Replace::Yes).unwrap();
+    assert_eq!((restored.newer_tokens, restored.adopted), (1, true));
+    assert_eq!(names(&Store::open(&restored.kept.unwrap(), &home.key).unwrap()), ["acme", "later"]);
+    for store in [store, other, home.open().unwrap()] {
+        assert_eq!(names(&store), ["acme"]);
+        assert_eq!(store.verify().unwrap(), []);
+        let acme = store.connection(Some("acme")).unwrap();
+        assert_eq!(acme.authorisation.as_ref().unwrap().generation(), 2, "the newer token stayed");
+        assert!(authorise(&store, "acme").await.is_ok());
+    }
+    assert_eq!(server.asked().len(), 1, "and it is still good");
+}
+
+#[tokio::test]
+async fn a_backup_from_before_a_new_data_key_comes_back_with_its_own() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store, &server.server());
+    let copy = backup(&home, &store);
+    store.rekey(&mut |_, _| {}).unwrap();
+    store.add_private(&new("later")).unwrap();
+    let restored = restore(&home, &copy, Replace::Yes).unwrap();
+    assert_eq!(restored.newer_tokens, 0);
+    for store in [store, home.open().unwrap()] {
+        assert_eq!((names(&store), store.verify().unwrap()), (vec!["acme".to_owned()], vec![]));
+        assert!(authorise(&store, "acme").await.is_ok());
+    }
+}
+
+#[test]
+fn a_damaged_store_is_set_aside() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let copy = backup(&home, &store);
+    drop(store);
+    for damage in [b"not a database at all".to_vec(), {
+        let mut bytes = fs::read(&home.path).unwrap();
+        bytes[200..].fill(0xA5);
+        bytes
+    }] {
+        fs::write(&home.path, &damage).unwrap();
+        let restored = restore(&home, &copy, Replace::Yes).unwrap();
+        assert_eq!(fs::read(restored.kept.unwrap()).unwrap(), damage);
+        assert_eq!(names(&home.open().unwrap()), ["acme"]);
+    }
+    let elsewhere = Home::new();
+    let other = key_file(&elsewhere.key);
+    drop(Store::create(&elsewhere.path, &other).unwrap());
+    let refused = restore(&Home { key: home.key, ..elsewhere }, &copy, Replace::Yes);
+    assert!(matches!(refused, Err(Error::WrongKey)), "a store of another key is no damage: {refused:?}");
+}
+
+#[tokio::test]
+async fn a_copy_gives_access_tokens_and_does_not_refresh() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let store = store.with_host(host("one"));
+    let new = consent(&server.server(), "refresh-0");
+    let made = store.add_authorisation(&new).unwrap();
+    store.add_connections(&[under(&made, "acme")]).unwrap();
+    drop(store);
+    let copy = home.path.with_file_name("copy.db");
+    fs::copy(&home.path, &copy).unwrap();
+    let [own, same, moved] =
+        [(&home.path, "one"), (&copy, "one"), (&home.path, "two")].map(|(path, machine)| {
+            Store::open(path, &home.key).unwrap().with_clock(home.clock.clone()).with_host(host(machine))
+        });
+    assert_eq!(own.ownership().unwrap(), Ownership::Here);
+    for store in [&same, &moved] {
+        assert!(matches!(store.ownership().unwrap(), Ownership::Copied { .. }));
+        assert!(authorise(store, "acme").await.is_ok(), "the access token is good for a while");
+    }
+    home.clock.advance(minutes(31));
+    for store in [&same, &moved] {
+        let refused = authorise(store, "acme").await;
+        assert!(matches!(refused, Err(Error::Copied { .. })), "{refused:?}");
+    }
+    assert!(server.asked().is_empty(), "nothing was spent");
+    assert!(authorise(&own, "acme").await.is_ok());
+    moved.adopt().unwrap();
+    home.clock.advance(minutes(31));
+    assert!(authorise(&moved, "acme").await.is_ok());
+    home.clock.advance(minutes(31));
+    assert!(matches!(authorise(&own, "acme").await, Err(Error::Copied { .. })), "now it is the other's");
+}
+
+#[test]
+fn a_migration_keeps_a_copy_of_what_was_there() {
+    const FORMAT_1: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.db");
+    let home = Home::new();
+    fs::create_dir(home.path.parent().unwrap()).unwrap();
+    fs::write(&home.path, FORMAT_1).unwrap();
+    assert!(matches!(home.open(), Err(Error::WrongKey)), "whoever opens it");
+    let kept = home.path.with_file_name("connections.db.format-1");
+    let rows = |path: &std::path::Path| -> i64 {
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.query_row(
+            "SELECT count(*) + (SELECT user_version FROM pragma_user_version) FROM data_keys",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap()
+    };
+    assert_eq!(rows(&kept), 2, "one key, format 1");
+}

@@ -1,0 +1,163 @@
+//! Rows put back: refused and named, and nothing else harmed.
+
+use connection_store::{Error, Need, NewPrivateConnection, Store};
+use rusqlite::Connection as Db;
+
+use crate::{
+    home::{Home, authorise, consent, expired, new, organisation, under},
+    token_server::TokenServer,
+};
+
+/// Keeps all rows of a table as they are now.
+fn keep(home: &Home, table: &str) {
+    home.sql(&format!("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT * FROM {table}"));
+}
+
+/// Puts the kept row of that key back, over the one that is there.
+fn put_back(home: &Home, table: &str, key: &str, id: &str) {
+    let db: Db = home.db();
+    db.pragma_update(None, "foreign_keys", false).unwrap();
+    db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), [id]).unwrap();
+    db.execute(&format!("INSERT INTO {table} SELECT * FROM kept WHERE {key} = ?1"), [id]).unwrap();
+}
+
+fn named(store: &Store, table: &str, row: &str) {
+    let found = store.verify().unwrap();
+    assert!(found.iter().any(|one| one.table == table && one.row == row), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_old_authorisation_is_refused() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let acme = expired(&home, &store, &server.server());
+    let other = store.add_authorisation(&consent(&server.server(), "refresh-other")).unwrap();
+    store.add_connections(&[under(&other, "other")]).unwrap();
+    let id = acme.authorisation.as_ref().unwrap().id.clone();
+    keep(&home, "authorisations");
+    store.access(&acme, Need::default()).await.unwrap();
+    put_back(&home, "authorisations", "id", &id);
+    let before = server.asked().len();
+    for store in [store, home.open().unwrap()] {
+        let refused = authorise(&store, "acme").await;
+        assert!(
+            matches!(&refused, Err(Error::Tampered { table: "authorisations", row, .. }) if *row == id),
+            "{refused:?}"
+        );
+        assert!(authorise(&store, "other").await.is_ok(), "nothing else is harmed");
+        named(&store, "authorisations", &id);
+        // Changes of other rows do not make it good.
+        store.keep_pending("login", b"x", home.in_half_an_hour()).unwrap();
+        store.access_of(&other, Need::fresh(0)).await.unwrap();
+        assert!(authorise(&store, "acme").await.is_err());
+    }
+    assert_eq!(server.asked().len(), before, "nothing was sent");
+}
+
+#[tokio::test]
+async fn an_old_connection_does_not_reach_its_old_organisation() {
+    let (home, store) = Home::with_store();
+    let to = |id: &str| NewPrivateConnection {
+        organisation: Some(organisation(id)),
+        replace: true,
+        ..new("acme")
+    };
+    store.add_private(&to("1")).unwrap();
+    let old_app = store.connection(Some("acme")).unwrap().app.id;
+    keep(&home, "apps");
+    home.sql("CREATE TABLE kept_connections AS SELECT * FROM connections");
+    store.add_private(&to("2")).unwrap();
+    put_back(&home, "apps", "id", &old_app);
+    home.sql("DELETE FROM connections; INSERT INTO connections SELECT * FROM kept_connections");
+    let refused = authorise(&store, "acme").await;
+    assert!(matches!(refused, Err(Error::Tampered { table: "connections", .. })), "{refused:?}");
+    named(&store, "connections", "acme");
+    store.remove(&["acme".to_owned()]).unwrap();
+    store.add_private(&to("2")).unwrap();
+    assert!(authorise(&store, "acme").await.is_ok(), "making it anew is the way out");
+}
+
+#[tokio::test]
+async fn an_old_app_secret_is_refused() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let acme = expired(&home, &store, &server.server());
+    keep(&home, "apps");
+    store.add_authorisation(&consent(&server.server(), "refresh-1")).unwrap();
+    put_back_app(&home, &acme.app.id);
+    let refused = store.access(&acme, Need::default()).await;
+    assert!(matches!(refused, Err(Error::Tampered { table: "apps", .. })), "{refused:?}");
+}
+
+/// An app's row cannot go while others name it.
+fn put_back_app(home: &Home, id: &str) {
+    let sql = "UPDATE apps SET (secret, generation) = (SELECT secret, generation FROM kept WHERE id = ?1) WHERE id = ?1";
+    assert_eq!(home.db().execute(sql, [id]).unwrap(), 1);
+}
+
+#[test]
+fn a_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
+    for change in [
+        "UPDATE store SET ledger = NULL",
+        "UPDATE store SET ledger = zeroblob(33)",
+        "UPDATE store SET ledger_generation = ledger_generation + 1",
+        "UPDATE store SET (ledger, ledger_generation) = (SELECT ledger, ledger_generation FROM kept)",
+    ] {
+        let (home, store) = Home::with_store();
+        store.add_private(&new("acme")).unwrap();
+        keep(&home, "store");
+        store.add_private(&new("later")).unwrap();
+        drop(store);
+        home.sql(change);
+        let noticed = home.open().and_then(|store| {
+            let later = store.connection(Some("later"))?;
+            store.check(&later)
+        });
+        assert!(matches!(noticed, Err(Error::Tampered { .. })), "{change}: {noticed:?}");
+    }
+}
+
+#[test]
+fn rows_that_are_gone_are_counted() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    home.sql("DELETE FROM connections");
+    let found = store.verify().unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].to_string(), "file: rows that should be there and are not: 1");
+}
+
+#[tokio::test]
+async fn a_bit_flipped_at_each_byte_of_a_sealed_value_is_refused_and_named() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let acme = expired(&home, &store, &server.server());
+    store.access(&acme, Need::default()).await.unwrap();
+    store.add_private(&new("private")).unwrap();
+    for (table, column, key) in [
+        ("authorisations", "access", "id"),
+        ("authorisations", "refresh", "id"),
+        ("authorisations", "previous", "id"),
+        ("connections", "pin", "name"),
+        ("apps", "secret", "id"),
+    ] {
+        let of = format!("FROM {table} ORDER BY rowid LIMIT 1");
+        let (id, whole): (String, Vec<u8>) = home
+            .db()
+            .query_row(&format!("SELECT {key}, {column} {of}"), [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let set = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
+        let db = home.db();
+        // A commit for each byte would wait for the disk each time; what is tested is the reading.
+        db.pragma_update(None, "synchronous", "off").unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << (at % 8);
+            db.execute(&set, (&id, &changed)).unwrap();
+            named(&store, table, &id);
+        }
+        db.execute(&set, (&id, &whole)).unwrap();
+        assert_eq!(store.verify().unwrap(), [], "{table} {column}");
+    }
+    assert!(authorise(&store, "private").await.is_ok());
+}
