@@ -184,9 +184,6 @@ pub enum Error {
     /// A key cannot be carried over to a new data key before the store was opened with it once.
     #[error("the store was never opened with its key number {0} since this version came")]
     KeyNotSeen(i64),
-    /// Tokens that could not be saved wait in a file to be taken up by the next refresh, and must be before this.
-    #[error("tokens that could not be saved wait in {0}")]
-    RescueWaiting(PathBuf),
     /// The cryptographic library failed at something that should not fail.
     #[error("the cryptographic library could not {0}")]
     Crypto(&'static str),

@@ -138,6 +138,16 @@ impl Grant {
     }
 }
 
+impl SealedGrant<'_> {
+    /// What is sealed in it.
+    pub(crate) fn values(&self) -> Vec<&[u8]> {
+        let Self { asked, access, refresh, previous, spare, .. } = self;
+        let beside = [access, previous].into_iter().flatten().map(|(sealed, _)| sealed.as_slice());
+        let alone = [refresh, spare].into_iter().flatten().map(Vec::as_slice);
+        [asked.as_slice()].into_iter().chain(beside).chain(alone).collect()
+    }
+}
+
 impl StoredAuthorisation {
     /// The access token of a row that has the time when one ends.
     pub(crate) fn open_access(&self, key: &SealingKey) -> Result<Access, Error> {

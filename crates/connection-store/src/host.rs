@@ -39,6 +39,7 @@ impl Host {
         OwnerRow {
             machine: self.machine.as_deref().map(hashed),
             file: mark_of_file(file),
+            path: file.canonicalize().ok().map(|path| path.to_string_lossy().into_owned()),
             label: self.label.clone(),
             since,
         }
@@ -48,13 +49,21 @@ impl Host {
 impl OwnerRow {
     /// Whose the store is, as this machine sees it. What one of the two does not know tells nothing.
     pub(crate) fn seen_from(&self, here: &Self) -> Ownership {
-        let differ =
-            |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+        let differ = |one: &Option<String>, other: &Option<String>| match (one, other) {
+            // What tells a file depends on the file system and the kernel: only the same sort can differ.
+            (Some(one), Some(other)) => one != other && sort(one) == sort(other),
+            _ => false,
+        };
         if differ(&self.machine, &here.machine) || differ(&self.file, &here.file) {
             return Ownership::Copied { owner: self.label.clone(), since: self.since };
         }
         Ownership::Here
     }
+}
+
+/// The word that a file's mark begins with; a machine's hash has none.
+fn sort(mark: &str) -> Option<&str> {
+    mark.split_once(' ').map(|(sort, _)| sort)
 }
 
 /// What a copy of a file does not share with it: when it was made, or its number where the file system does not say.
@@ -90,6 +99,7 @@ mod tests {
         OwnerRow {
             machine: machine.map(str::to_owned),
             file: file.map(str::to_owned),
+            path: None,
             label: "build-7".to_owned(),
             since: UNIX_EPOCH,
         }
@@ -106,6 +116,7 @@ mod tests {
             (owner(None, Some("made 2")), false),
             (owner(Some("a"), None), true),
             (owner(None, None), true),
+            (owner(Some("a"), Some("number 7")), true),
         ];
         for (here, same) in cases {
             assert_eq!(stored.seen_from(&here) == Ownership::Here, same, "{here:?}");

@@ -15,7 +15,11 @@ use crate::seal::{Place, mark_of};
 const ROWS: &str = "SELECT 'apps', id, generation, NULL FROM apps \
      UNION ALL SELECT 'authorisations', id, generation, NULL FROM authorisations \
      UNION ALL SELECT 'connections', name, NULL, pin FROM connections \
+     UNION ALL SELECT 'default', name, 1, NULL FROM connections WHERE is_default = 1 \
      UNION ALL SELECT 'key_slots', CAST(id AS TEXT), NULL, sealed FROM key_slots";
+/// As which the default connection is noted, and its state: it has none but to be it.
+pub(crate) const DEFAULT: &str = "default";
+pub(crate) const NOTED: i64 = 1;
 const ENTRY: usize = 16;
 
 /// The states of rows, each under what its table and id hash to.

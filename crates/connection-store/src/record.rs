@@ -10,8 +10,11 @@ use xero_auth_oauth2::{RedirectUri, Scopes, User};
 use xero_certs::Certificate;
 
 use crate::{
-    App, Authorisation, Connection, Error, NeedsLogin, Organisation, Server, grant::StoredAuthorisation,
-    ledger::Ledger, refresh::REFRESH_LIFETIME, seal::mark_of,
+    App, Authorisation, Connection, Error, NeedsLogin, Organisation, Server,
+    grant::StoredAuthorisation,
+    ledger::{DEFAULT, Ledger, NOTED},
+    refresh::REFRESH_LIFETIME,
+    seal::mark_of,
 };
 
 /// The end of the year 9999: later times are no times.
@@ -222,6 +225,12 @@ impl ConnectionRecord {
             tested_at: row.get(at + 6)?,
             pin,
         })
+    }
+
+    /// The same, vouched for only where it is the default one by the ledger too.
+    pub(crate) fn chosen_as_default(self, ledger: &Ledger) -> Self {
+        let recorded = self.recorded && ledger.vouches_for(DEFAULT, &self.name, NOTED);
+        Self { recorded, ..self }
     }
 
     /// The connection, unless the row holds what no version of this program writes.

@@ -7,6 +7,7 @@ CREATE TABLE store (
     ledger_generation INTEGER NOT NULL,
     owner_machine     TEXT,                       -- whose the file is: a hash of the machine's id; NULL: nobody's yet
     owner_file        TEXT,                       -- which file it is: when it was made, or its number
+    owner_path        TEXT,                       -- where it lay then
     owner_label       TEXT,                       -- the machine's name, for people
     owned_since       INTEGER
 ) STRICT;

@@ -133,6 +133,11 @@ impl fmt::Debug for SealingKey {
     }
 }
 
+/// The number of the key that a value is sealed under; `None` for what is no sealed value.
+pub(crate) fn key_of(sealed: &[u8]) -> Option<u32> {
+    sealed.get(1..HEADER).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes)
+}
+
 /// The random part of a sealed value, which no other value has: tells one sealing from another.
 pub(crate) fn mark_of(sealed: &[u8]) -> i64 {
     sealed.get(HEADER..HEADER + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes)

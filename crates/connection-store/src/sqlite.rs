@@ -23,7 +23,8 @@ pub(crate) use self::{
     apps::{AppRow, StoredApp},
     authorisations::{Kept, Lease},
     connections::{ConnectionRow, TestedRow},
-    copies::{folder_of, sync_folder, unwritable},
+    copies::{BEGUN, Taken, folder_of, sweep_leftovers, sync_folder, unwritable},
+    opening::make_folder,
     owner::OwnerRow,
     recorded::Unlocked,
 };
@@ -70,22 +71,22 @@ impl Sqlite {
             tx.commit()?;
             Ok(result)
         })();
-        done.map_err(|fault| self.settle(fault))
+        done.map_err(|fault| settle(fault, &self.path))
     }
 
     fn read<T>(&self, work: impl FnOnce(&Db) -> rusqlite::Result<T>) -> Result<T, Error> {
         work(&self.db).map_err(|error| self.explain(error))
     }
 
-    fn settle(&self, fault: Fault) -> Error {
-        match fault {
-            Fault::Sql(error) => self.explain(error),
-            Fault::Ours(error) => error,
-        }
-    }
-
     fn explain(&self, error: rusqlite::Error) -> Error {
         explain(error, &self.path)
+    }
+}
+
+fn settle(fault: Fault, path: &Path) -> Error {
+    match fault {
+        Fault::Sql(error) => explain(error, path),
+        Fault::Ours(error) => error,
     }
 }
 

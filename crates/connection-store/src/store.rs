@@ -35,6 +35,8 @@ use crate::{
     sqlite::Sqlite,
 };
 
+/// How often a change is sealed again where others replace the data key one time after the other.
+const TRIES_TO_SEAL: usize = 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much longer than a call a lease lasts: for the writing before and after it. Whoever is stopped with a lease makes
 /// the next caller wait for its end; whoever dies does not. A save that takes longer, because the file is locked or the disk full, needs no lease:
@@ -73,9 +75,10 @@ impl Store {
         Self::unlocked(Sqlite::create(path, key, SystemTime::now())?, &key.key)
     }
 
-    /// The keys that open the store at `path`, in the order in which they were added. Needs none of them.
+    /// The keys that open the store at `path`, in the order in which they were added. Needs none of them, and changes
+    /// nothing.
     pub fn key_slots(path: &Path) -> Result<Vec<KeySlot>, Error> {
-        Ok(Sqlite::open(path)?.slots()?.into_iter().map(|slot| slot.slot).collect())
+        Sqlite::slots_of(path)
     }
 
     /// Opens a store with any of its keys.
@@ -172,10 +175,13 @@ impl fmt::Debug for Store {
 
 /// Does again what was sealed under a data key that was replaced meanwhile.
 fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
-    match work() {
-        Err(Error::Rekeyed) => work(),
-        done => done,
+    for _ in 1..TRIES_TO_SEAL {
+        match work() {
+            Err(Error::Rekeyed) => {}
+            done => return done,
+        }
     }
+    work()
 }
 
 /// A random id of 32 hexadecimal digits.

@@ -95,7 +95,7 @@ impl Sqlite {
         by: &str,
     ) -> Result<bool, Error> {
         let now = row.grant.at;
-        self.change_recorded(|tx| {
+        self.change_sealed(&[&[app.secret], row.values().as_slice()].concat(), |tx| {
             if !apps::put(tx, app, now)? {
                 return Ok(false);
             }
@@ -116,7 +116,7 @@ impl Sqlite {
         row: &SealedGrant<'_>,
         by: &str,
     ) -> Result<bool, Error> {
-        self.change_recorded(|tx| {
+        self.change_sealed(&[&[app.secret], row.values().as_slice()].concat(), |tx| {
             // The app is written last: where nothing was written nothing needs to be undone.
             let written = unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?;
             if written {
@@ -191,13 +191,14 @@ impl Sqlite {
         event: Option<&NewEvent<'_>>,
     ) -> Result<(), Error> {
         self.change(|tx| {
-            tx.execute(
+            let released = tx.execute(
                 "UPDATE authorisations SET lease_owner = NULL, lease_until = NULL, \
                  intent_generation = CASE WHEN ?3 THEN NULL ELSE intent_generation END, \
                  intent_at = CASE WHEN ?3 THEN NULL ELSE intent_at END WHERE id = ?1 AND lease_owner = ?2",
                 params![lease.id, lease.owner, unspent],
             )?;
-            event.map_or(Ok(()), |event| Ok(note(tx, &lease.id, event)?))
+            // Where it ended with a commit, that has told.
+            event.filter(|_| released == 1).map_or(Ok(()), |event| Ok(note(tx, &lease.id, event)?))
         })
     }
 
@@ -210,7 +211,7 @@ impl Sqlite {
         event: &NewEvent<'_>,
     ) -> Result<Kept, Error> {
         let id = &row.grant.id;
-        self.change_recorded(|tx| {
+        self.change_sealed(&row.values(), |tx| {
             let (kept, what, detail) = if write(tx, row)? {
                 if let Some(source) = source {
                     spares::proved(tx, id, source, row.grant.generation)?;

@@ -10,6 +10,8 @@ use crate::{
     record::{APP, AUTHORISATION, CONNECTION, ConnectionRecord, seconds},
 };
 
+const IS_DEFAULT: &str = "c.is_default = 1";
+
 /// A row for the `connections` table.
 pub(crate) struct ConnectionRow<'a> {
     pub(crate) name: &'a str,
@@ -47,8 +49,11 @@ impl Sqlite {
 
     /// One connection by name, or the default one.
     pub(crate) fn connection(&self, name: Option<&str>) -> Result<Option<Connection>, Error> {
-        let condition = "CASE WHEN ?1 IS NULL THEN c.is_default = 1 ELSE c.name = ?1 END";
-        Ok(self.connections_where(condition, &[&name])?.into_iter().next())
+        let found = match name {
+            Some(name) => self.connections_where("c.name = ?1", &[&name])?,
+            None => self.connections_where(IS_DEFAULT, &[])?,
+        };
+        Ok(found.into_iter().next())
     }
 
     fn connections_where(
@@ -62,7 +67,11 @@ impl Sqlite {
         );
         let rows = self.read_recorded(|db, ledger| {
             let mut statement = db.prepare(&sql)?;
-            let read = |row: &Row<'_>| ConnectionRecord::read(row, ledger);
+            let read = |row: &Row<'_>| {
+                let record = ConnectionRecord::read(row, ledger)?;
+                // Whoever asks for the default one gets what the store's owner made that.
+                Ok(if condition == IS_DEFAULT { record.chosen_as_default(ledger) } else { record })
+            };
             statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()
         })?;
         rows.into_iter().map(|row| row.finish(self.path())).collect()
@@ -75,7 +84,9 @@ impl Sqlite {
         rows: &[ConnectionRow<'_>],
         now: SystemTime,
     ) -> Result<Option<String>, Error> {
-        self.change_recorded(|tx| {
+        let pins = rows.iter().map(|row| row.pin.as_slice());
+        let values: Vec<&[u8]> = app.map(|app| app.secret).into_iter().chain(pins).collect();
+        self.change_sealed(&values, |tx| {
             let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             for row in rows.iter().filter(|row| !row.replace) {
                 if taken.exists([row.name])? {
@@ -119,7 +130,11 @@ impl Sqlite {
 
     /// Makes one connection the default. False: there is none of that name.
     pub(crate) fn set_default(&mut self, name: &str) -> Result<bool, Error> {
-        self.change(|tx| {
+        if self.connection(None)?.is_some_and(|one| !one.recorded) {
+            // Somebody without the key made it the default. It is noted as that only after it was not.
+            self.change_recorded(|tx| Ok(tx.execute("UPDATE connections SET is_default = 0", [])?))?;
+        }
+        self.change_recorded(|tx| {
             if !tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?.exists([name])? {
                 return Ok(false);
             }
@@ -133,7 +148,7 @@ impl Sqlite {
     /// not with this app and authorisation, or is pinned to another organisation.
     pub(crate) fn tested(&mut self, row: &TestedRow<'_>, now: SystemTime) -> Result<bool, Error> {
         let TestedRow { name, app, authorisation, seen, pin } = row;
-        self.change_recorded(|tx| {
+        self.change_sealed(&[pin], |tx| {
             let changed = tx.execute(
                 "UPDATE connections SET organisation_id = ?4, organisation_name = ?5, organisation_short_code = ?6, \
                  pin = ?7, tested_at = ?8 WHERE name = ?1 AND app = ?2 AND authorisation IS ?3 \

@@ -4,17 +4,16 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::Path,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rusqlite::{Connection as Db, Transaction, TransactionBehavior};
 
-use super::{Fault, Sqlite, opening::FORMAT, recorded::StoreRow};
+use super::{Sqlite, opening::FORMAT, recorded::StoreRow, rekey::leased, settle};
 use crate::{
     Error,
     ledger::{self, Ledger},
     record::system_time,
-    store::beside,
 };
 
 /// The tables whose rows belong to an authorisation, without their own numbers.
@@ -22,6 +21,19 @@ const OF_AUTHORISATION: [(&str, &str); 2] = [
     ("spares", "authorisation, generation, token, kept_at"),
     ("events", "authorisation, at, event, actor, detail"),
 ];
+
+/// How the names of files and folders begin that are not finished.
+pub(crate) const BEGUN: &str = ".xeroctl-";
+/// No copy takes as long as this.
+const LONGEST_COPY: Duration = Duration::from_secs(10 * 60);
+
+/// What a backup put in the place of a store changed.
+pub(crate) struct Taken {
+    /// Of how many authorisations the tokens are newer than in the backup.
+    pub(crate) newer_tokens: usize,
+    /// The connections that are in the store no more.
+    pub(crate) dropped: Vec<String>,
+}
 
 /// What can be counted in a store.
 pub(crate) struct Counts {
@@ -59,7 +71,8 @@ impl Sqlite {
             return Err(Error::FileExists(to.to_owned()));
         }
         let failed = |source| unwritable(to, source);
-        let copy = tempfile::Builder::new().prefix(".xeroctl-").tempfile_in(folder_of(to)).map_err(failed)?;
+        sweep_leftovers(folder_of(to));
+        let copy = tempfile::Builder::new().prefix(BEGUN).tempfile_in(folder_of(to)).map_err(failed)?;
         let name = copy.path().to_string_lossy().into_owned();
         self.read(|db| db.execute("VACUUM INTO ?1", [name]))?;
         copy.as_file().sync_all().map_err(failed)?;
@@ -70,22 +83,12 @@ impl Sqlite {
         sync_folder(to).map_err(failed)
     }
 
-    /// Copies a database file with its log as they lie there, without opening them.
+    /// Copies a store's file, whatever its format, which is not changed by that.
     pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
-        match from.metadata() {
-            Ok(file) if !file.is_file() => return Err(Error::NotADatabase(from.to_owned())),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::NotFound(from.to_owned()));
-            }
-            Err(source) => return Err(Error::Io { path: from.to_owned(), source }),
-        }
-        copy_private(from, to).map_err(|source| unwritable(to, source))?;
-        let (log, copy) = (beside(from, "-wal"), beside(to, "-wal"));
-        if log.is_file() {
-            copy_private(&log, &copy).map_err(|source| unwritable(&copy, source))?;
-        }
-        Ok(())
+        let source = Self::look_into(from)?;
+        drop(new_private(to).map_err(|source| unwritable(to, source))?);
+        let name = to.to_string_lossy().into_owned();
+        source.read(|db| db.execute("VACUUM INTO ?1", [name])).map(drop)
     }
 
     /// Makes the file the only one of its database, without a log, for it to be moved.
@@ -96,17 +99,25 @@ impl Sqlite {
     }
 
     /// Takes over everything that stands in another store's file, which was verified, in one transaction. Where both are
-    /// sealed under the same data key, tokens and app secrets that are newer here stay, and so do the keys that open the
-    /// store. Gives of how many authorisations the tokens stayed.
-    pub(crate) fn take_from(&mut self, other: &Path) -> Result<usize, Error> {
+    /// states of one store, sealed under the same data key, tokens and app secrets that are not older here stay, and so do the
+    /// keys that open the store.
+    ///
+    /// # Errors
+    /// [`Error::RefreshBusy`] while a refresh is under way: what it brings would be lost.
+    pub(crate) fn take_from(
+        &mut self,
+        other: &Path,
+        now: SystemTime,
+        lives: &dyn Fn(&str) -> bool,
+    ) -> Result<Taken, Error> {
         let other = other.to_string_lossy().into_owned();
         self.read(|db| db.execute("ATTACH ?1 AS backup", [other]))?;
-        let done = self.take_attached();
+        let done = self.take_attached(now, lives);
         drop(self.read(|db| db.execute("DETACH backup", [])));
         done
     }
 
-    fn take_attached(&mut self) -> Result<usize, Error> {
+    fn take_attached(&mut self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<Taken, Error> {
         let Self { db, unlocked, path } = self;
         let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
         let done = (|| {
@@ -114,23 +125,28 @@ impl Sqlite {
             tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
             let row = StoreRow::read(&tx)?;
             unlocked.catch_up(&tx, &row)?;
-            let newer = if same_key(&tx)? {
+            if leased(&tx, now, lives)? {
+                return Err(Error::RefreshBusy.into());
+            }
+            let mut taken = Taken { newer_tokens: 0, dropped: dropped(&tx)? };
+            if same_key(&tx)? {
                 let ledger = row.open_ledger(&unlocked.data)?;
-                let newer = unite(&tx, &ledger)?;
+                taken.newer_tokens = unite(&tx, &ledger)?;
                 row.write_ledger(&tx, &unlocked.data, &Ledger::of_rows(&tx)?)?;
-                newer
             } else {
                 replace(&tx)?;
-                0
-            };
+            }
             tx.commit()?;
-            Ok(newer)
+            Ok(taken)
         })();
-        done.map_err(|fault: Fault| match fault {
-            Fault::Sql(error) => super::explain(error, path),
-            Fault::Ours(error) => error,
-        })
+        done.map_err(|fault| settle(fault, path))
     }
+}
+
+/// The connections that the other store does not have.
+fn dropped(tx: &Transaction<'_>) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT name FROM main.connections WHERE name NOT IN (SELECT name FROM backup.connections) ORDER BY name";
+    tx.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// True where the other store is an older or newer state of this one, under the same data key.
@@ -138,11 +154,11 @@ fn same_key(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
     tx.prepare("SELECT 1 FROM main.store m JOIN backup.store b USING (id, data_key)")?.exists([])
 }
 
-/// Puts the other store's rows in the place of this one's, but for what is newer here. Rows that were put back do not count
-/// as newer.
+/// Puts the other store's rows in the place of this one's, but for what is not older here: with it its spares and its
+/// history stay. Rows that were put back do not. Gives of how many authorisations the tokens are newer here.
 fn unite(tx: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<usize> {
     for row in ledger::noted_rows(tx)? {
-        if !ledger.vouches_for(&row.table, &row.id, row.state) {
+        if row.table != ledger::DEFAULT && !ledger.vouches_for(&row.table, &row.id, row.state) {
             let key = if row.table == "connections" { "name" } else { "id" };
             tx.execute(&format!("DELETE FROM main.{} WHERE {key} = ?1", row.table), [row.id])?;
         }
@@ -150,29 +166,31 @@ fn unite(tx: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<usize> {
     tx.execute_batch(
         "DELETE FROM main.connections;
          DELETE FROM main.authorisations WHERE NOT EXISTS
-             (SELECT 1 FROM backup.authorisations b WHERE b.id = authorisations.id AND b.generation < authorisations.generation);
+             (SELECT 1 FROM backup.authorisations b WHERE b.id = authorisations.id AND b.generation <= authorisations.generation);
          DELETE FROM main.apps WHERE NOT EXISTS
-             (SELECT 1 FROM backup.apps b WHERE b.id = apps.id AND b.generation < apps.generation);
-         CREATE TEMP TABLE newer AS SELECT id FROM main.authorisations;",
+             (SELECT 1 FROM backup.apps b WHERE b.id = apps.id AND b.generation <= apps.generation);
+         CREATE TEMP TABLE stays AS SELECT id FROM main.authorisations;",
     )?;
-    let newer = count(tx, "newer")?;
+    let newer = "SELECT count(*) FROM main.authorisations u JOIN backup.authorisations b USING (id) \
+         WHERE b.generation < u.generation";
+    let newer: i64 = tx.query_row(newer, [], |row| row.get(0))?;
     tx.execute_batch(
         "INSERT INTO main.apps SELECT * FROM backup.apps WHERE id NOT IN (SELECT id FROM main.apps);
-         INSERT INTO main.authorisations SELECT * FROM backup.authorisations WHERE id NOT IN (SELECT id FROM newer);
-         UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL WHERE id NOT IN (SELECT id FROM newer);
+         INSERT INTO main.authorisations SELECT * FROM backup.authorisations WHERE id NOT IN (SELECT id FROM stays);
+         UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL WHERE id NOT IN (SELECT id FROM stays);
          INSERT INTO main.connections SELECT * FROM backup.connections;",
     )?;
     for (table, columns) in OF_AUTHORISATION {
         tx.execute(
             &format!(
                 "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM backup.{table} \
-                 WHERE authorisation NOT IN (SELECT id FROM newer)"
+                 WHERE authorisation NOT IN (SELECT id FROM stays)"
             ),
             [],
         )?;
     }
-    tx.execute_batch("DROP TABLE temp.newer")?;
-    Ok(newer)
+    tx.execute_batch("DROP TABLE temp.stays")?;
+    Ok(usize::try_from(newer).unwrap_or_default())
 }
 
 /// Puts all of the other store in the place of this one; only the owner stays, since the file does.
@@ -220,12 +238,21 @@ pub(crate) fn unwritable(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// Copies a file into a new one that nobody else can read.
-fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
+/// Takes away what was left where a copy was broken off: by now nobody is making it any more.
+pub(crate) fn sweep_leftovers(folder: &Path) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(BEGUN)) {
+        let age = entry.metadata().and_then(|file| file.modified()).map(|since| since.elapsed());
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > LONGEST_COPY)) {
+            drop(std::fs::remove_file(entry.path()).or_else(|_| std::fs::remove_dir_all(entry.path())));
+        }
+    }
+}
+
+/// An empty file that nobody else can read, where there was none.
+fn new_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut copy = options.write(true).create_new(true).open(to)?;
-    io::copy(&mut File::open(from)?, &mut copy)?;
-    copy.sync_all()
+    options.write(true).create_new(true).open(path)
 }

@@ -25,9 +25,13 @@ impl Sqlite {
 
     /// Opens the store with a key, in the first slot that it fits; a store of format 2 gets its ledger.
     pub(crate) fn unlock(&mut self, key: &StoreKey) -> Result<Arc<SealingKey>, Error> {
-        let row = self.read(StoreRow::read)?;
-        let (of, mut failure) = (row.data_key_of(), wrong(key));
-        for slot in self.slots()? {
+        let (row, slots) = self.read(|db| {
+            let tx = db.unchecked_transaction()?;
+            Ok((StoreRow::read(&tx)?, slots(&tx)?))
+        })?;
+        let (of, number) = (row.data_key_of(), slots.len());
+        let mut failure = if number == 0 { Error::NotFound(self.path().to_owned()) } else { wrong(key) };
+        for slot in slots {
             let opened = slot.key(key).map(|slot_key| (slot.open(&slot_key, &of), slot_key));
             match opened {
                 Ok((Some(bytes), slot_key)) => {
@@ -42,7 +46,7 @@ impl Sqlite {
                 }
                 Ok((None, _)) => failure = wrong(key),
                 // Another slot, which takes a key of this sort, says more.
-                Err(error @ Error::OtherLock(_)) if self.slots()?.len() == 1 => failure = error,
+                Err(error @ Error::OtherLock(_)) if number == 1 => failure = error,
                 Err(Error::OtherLock(_)) => {}
                 Err(error) => failure = error,
             }
@@ -98,7 +102,7 @@ impl Sqlite {
     }
 
     /// The data key as it is now, from the slot that this process opened.
-    fn sealing(&self) -> Result<Sealing, Error> {
+    pub(super) fn sealing(&self) -> Result<Sealing, Error> {
         let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;
         let of = self.read_recorded(|db, _| Ok(StoreRow::read(db)?.data_key_of()))?;
         let slot = self.read(|db| slot(db, unlocked.slot))?.ok_or(Error::WrongKey)?;
@@ -135,10 +139,10 @@ impl Sqlite {
 }
 
 /// The data key, as a slot needs it.
-struct Sealing {
+pub(super) struct Sealing {
     data: Arc<SealingKey>,
-    of: DataKeyOf,
-    data_key: Zeroizing<[u8; 32]>,
+    pub(super) of: DataKeyOf,
+    pub(super) data_key: Zeroizing<[u8; 32]>,
 }
 
 fn insert(tx: &Transaction<'_>, slot: &StoredSlot, sealing: &Sealing, key: &SlotKey) -> Result<i64, Fault> {
@@ -165,6 +169,14 @@ fn insert(tx: &Transaction<'_>, slot: &StoredSlot, sealing: &Sealing, key: &Slot
 pub(super) fn slots(db: &Db) -> rusqlite::Result<Vec<StoredSlot>> {
     let found: Vec<_> =
         db.prepare(&format!("{SLOT} ORDER BY id"))?.query_map([], read)?.collect::<Result<_, _>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The slots of a store that has an older format still.
+pub(super) fn format_2_slots(db: &Db) -> rusqlite::Result<Vec<StoredSlot>> {
+    let sql =
+        "SELECT id, lock, CAST(hint AS BLOB), parameters, salt, sealed, NULL, created_at FROM data_keys";
+    let found: Vec<_> = db.prepare(sql)?.query_map([], read)?.collect::<Result<_, _>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 

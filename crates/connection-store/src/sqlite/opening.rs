@@ -8,8 +8,11 @@ use std::{
 use rusqlite::{Connection as Db, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Sqlite, explain};
-use crate::{Error, NewKey, error::DatabaseError, store::beside};
+use super::{
+    Sqlite, explain, folder_of,
+    keys::{format_2_slots, slots},
+};
+use crate::{Error, KeySlot, NewKey, error::DatabaseError, store::beside};
 
 /// `XctC`, in the file's header: this database is a store.
 const APPLICATION_ID: i64 = 0x5863_7443;
@@ -26,6 +29,9 @@ const MIGRATION_STEPS: &[M<'static>] = &[
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The format that the migrations above lead to.
 pub(super) const FORMAT: i64 = 3;
+
+/// Before this format there was one key, in another table.
+const FIRST_WITH_SLOTS: i64 = 3;
 
 /// What to do with a database without anything in it.
 #[derive(Clone, Copy)]
@@ -47,7 +53,7 @@ impl Sqlite {
     /// Makes the file if need be, and writes the first key. One process of several wins; the others get [`Error::Exists`].
     pub(crate) fn create(path: &Path, key: &NewKey, now: SystemTime) -> Result<Self, Error> {
         create_private(path)?;
-        let mut store = Self::connect(path)?;
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.prepare(Empty::Fill)?;
         let made = store.write_first_slot(key, now)?;
         made.then_some(store).ok_or_else(|| Error::Exists(path.to_owned()))
@@ -55,27 +61,37 @@ impl Sqlite {
 
     /// Opens a store that is there, bringing an older format up to date.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        match path.metadata() {
-            Ok(file) if !file.is_file() => return Err(Error::NotADatabase(path.to_owned())),
-            Ok(file) if file.len() == 0 => return Err(Error::NotFound(path.to_owned())),
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NotFound(path.to_owned()));
-            }
-            Err(source) => {
-                return Err(Error::Io { path: path.to_owned(), source });
-            }
-        }
-        let mut store = Self::connect(path)?;
+        look_at(path)?;
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.prepare(Empty::Leave)?;
         // Not before it is known to be a store: what is another program's is left as it is.
         make_private(path);
         Ok(store)
     }
 
-    fn connect(path: &Path) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Db::open_with_flags(path, flags).map_err(|error| explain(error, path))?;
+    /// Opens a store of any format to read it, and changes nothing.
+    pub(super) fn look_into(path: &Path) -> Result<Self, Error> {
+        look_at(path)?;
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        store.admit(Empty::Leave)?;
+        Ok(store)
+    }
+
+    /// The keys that open the store at `path`, whatever its format. Nothing is changed.
+    pub(crate) fn slots_of(path: &Path) -> Result<Vec<KeySlot>, Error> {
+        let store = Self::look_into(path)?;
+        let slots = store.read(|db| {
+            let tx = db.unchecked_transaction()?;
+            let format: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if format < FIRST_WITH_SLOTS { format_2_slots(&tx) } else { slots(&tx) }
+        })?;
+        let slots: Vec<_> = slots.into_iter().map(|slot| slot.slot).collect();
+        if slots.is_empty() { Err(Error::NotFound(path.to_owned())) } else { Ok(slots) }
+    }
+
+    fn connect(path: &Path, access: OpenFlags) -> Result<Self, Error> {
+        let db = Db::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|error| explain(error, path))?;
         let store = Self { db, path: path.to_owned(), unlocked: None };
         store.db.busy_timeout(BUSY_TIMEOUT).map_err(|error| store.explain(error))?;
         Ok(store)
@@ -89,6 +105,16 @@ impl Sqlite {
 
     /// Checks whose file it is before anything is changed in it, then settings and migrations.
     fn prepare(&mut self, empty: Empty) -> Result<(), Error> {
+        let format = self.admit(empty)?;
+        self.configure()?;
+        if format < FORMAT {
+            self.migrate(format)?;
+        }
+        Ok(())
+    }
+
+    /// Checks whose file it is. Gives its format.
+    fn admit(&self, empty: Empty) -> Result<i64, Error> {
         let Header { owner, format, tables } = self.header()?;
         match (owner, tables, empty) {
             (APPLICATION_ID, ..) | (0, 0, Empty::Fill) => {}
@@ -98,11 +124,7 @@ impl Sqlite {
         if format > FORMAT {
             return Err(Error::NewerFormat { path: self.path.clone(), found: format, known: FORMAT });
         }
-        self.configure()?;
-        if format < FORMAT {
-            self.migrate(format)?;
-        }
-        Ok(())
+        Ok(format)
     }
 
     /// Reads all of it at one time: another process may be making the store.
@@ -167,6 +189,17 @@ impl Sqlite {
     }
 }
 
+/// Whether there may be a store at all.
+fn look_at(path: &Path) -> Result<(), Error> {
+    match path.metadata() {
+        Ok(file) if !file.is_file() => Err(Error::NotADatabase(path.to_owned())),
+        Ok(file) if file.len() == 0 => Err(Error::NotFound(path.to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NotFound(path.to_owned())),
+        Err(source) => Err(Error::Io { path: path.to_owned(), source }),
+    }
+}
+
 /// Takes from others what they may do with the file, if it is ours.
 fn make_private(path: &Path) {
     #[cfg(unix)]
@@ -194,17 +227,13 @@ fn create_private(path: &Path) -> Result<(), Error> {
     if path.exists() && !path.is_file() {
         return Err(Error::NotADatabase(path.to_owned()));
     }
-    let mut folder = std::fs::DirBuilder::new();
     let mut file = std::fs::OpenOptions::new();
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folder.mode(0o700);
+        use std::os::unix::fs::OpenOptionsExt;
         file.mode(0o600);
     }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        folder.recursive(true).create(parent).map_err(failed)?;
-    }
+    make_folder(folder_of(path)).map_err(failed)?;
     let made = file.write(true).create(true).truncate(false).open(path).map_err(failed)?;
     // An empty file that was there before may have been open to others.
     #[cfg(unix)]
@@ -215,4 +244,12 @@ fn create_private(path: &Path) -> Result<(), Error> {
     #[cfg(not(unix))]
     drop(made);
     Ok(())
+}
+
+/// Makes a directory (0700), with those above it, where there is none.
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }

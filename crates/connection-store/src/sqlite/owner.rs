@@ -17,6 +17,8 @@ pub(crate) struct OwnerRow {
     pub(crate) machine: Option<String>,
     /// What tells this file from a copy.
     pub(crate) file: Option<String>,
+    /// Where the file lies.
+    pub(crate) path: Option<String>,
     /// The machine's name.
     pub(crate) label: String,
     pub(crate) since: SystemTime,
@@ -26,13 +28,14 @@ impl Sqlite {
     /// The owner; `None`: nobody has said yet.
     pub(crate) fn owner(&self) -> Result<Option<OwnerRow>, Error> {
         self.read(|db| {
-            let sql = "SELECT owner_machine, owner_file, owner_label, owned_since FROM store";
+            let sql = "SELECT owner_machine, owner_file, owner_label, owned_since, owner_path FROM store";
             db.query_row(sql, [], |row| {
                 let since: Option<i64> = row.get(3)?;
                 let Some(since) = since else { return Ok(None) };
                 Ok(Some(OwnerRow {
                     machine: row.get(0)?,
                     file: row.get(1)?,
+                    path: row.get(4)?,
                     label: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
                     since: system_time(since).unwrap_or(SystemTime::UNIX_EPOCH),
                 }))
@@ -42,12 +45,12 @@ impl Sqlite {
 
     /// Sets the owner; with `only_first` where there is none.
     pub(crate) fn own(&mut self, owner: &OwnerRow, actor: &str, only_first: bool) -> Result<(), Error> {
-        let OwnerRow { machine, file, label, since } = owner;
+        let OwnerRow { machine, file, path, label, since } = owner;
         self.change(|tx| {
             tx.execute(
-                "UPDATE store SET owner_machine = ?1, owner_file = ?2, owner_label = ?3, owned_since = ?4 \
-                 WHERE NOT ?5 OR owned_since IS NULL",
-                params![machine, file, label, seconds(*since), only_first],
+                "UPDATE store SET owner_machine = ?1, owner_file = ?2, owner_label = ?3, owned_since = ?4, \
+                 owner_path = ?6 WHERE NOT ?5 OR owned_since IS NULL",
+                params![machine, file, label, seconds(*since), only_first, path],
             )?;
             if !only_first {
                 tx.execute(

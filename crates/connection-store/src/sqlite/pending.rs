@@ -16,7 +16,7 @@ impl Sqlite {
         expires_at: i64,
         now: SystemTime,
     ) -> Result<(), Error> {
-        self.change_recorded(|tx| {
+        self.change_sealed(&[sealed], |tx| {
             sweep_unfinished(tx, now)?;
             tx.execute(
                 "INSERT OR REPLACE INTO pending (id, contents, expires_at) VALUES (?1, ?2, ?3)",

@@ -4,11 +4,11 @@ use std::{cell::RefCell, fmt, sync::Arc};
 
 use rusqlite::{Connection as Db, Transaction, TransactionBehavior};
 
-use super::{Fault, Sqlite};
+use super::{Fault, Sqlite, settle};
 use crate::{
     Error,
     ledger::{self, Ledger},
-    seal::{SealingKey, mark_of},
+    seal::{SealingKey, key_of, mark_of},
     store_key::{DataKeyOf, SlotKey},
 };
 
@@ -92,13 +92,22 @@ impl StoreRow {
 }
 
 impl Sqlite {
-    /// A change of rows that the ledger notes, and of the ledger with it.
-    ///
-    /// # Errors
-    /// [`Error::Rekeyed`] where another process gave the store a new data key since values for this change were sealed: seal
-    /// them again, the new key is known by now.
+    /// A change of rows that the ledger notes, and of the ledger with it, that brings no sealed values.
     pub(super) fn change_recorded<T>(
         &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        self.change_sealed(&[], work)
+    }
+
+    /// The same, with the values that it brings.
+    ///
+    /// # Errors
+    /// [`Error::Rekeyed`] where the store was given a new data key since they were sealed: seal them again, the new key is
+    /// known by now.
+    pub(super) fn change_sealed<T>(
+        &mut self,
+        values: &[&[u8]],
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let Self { db, unlocked, path } = self;
@@ -106,7 +115,8 @@ impl Sqlite {
         let done = (|| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let row = StoreRow::read(&tx)?;
-            if unlocked.catch_up(&tx, &row)? {
+            unlocked.catch_up(&tx, &row)?;
+            if values.iter().any(|value| key_of(value) != Some(row.data_key)) {
                 return Err(Error::Rekeyed.into());
             }
             let (before, mut ledger) = (Ledger::of_rows(&tx)?, row.open_ledger(&unlocked.data)?);
@@ -119,10 +129,7 @@ impl Sqlite {
             tx.commit()?;
             Ok(result)
         })();
-        done.map_err(|fault| match fault {
-            Fault::Sql(error) => super::explain(error, path),
-            Fault::Ours(error) => error,
-        })
+        done.map_err(|fault| settle(fault, path))
     }
 
     /// Reads rows, and at the same time the ledger that vouches for them. The data key is the one that they are sealed under
@@ -139,7 +146,7 @@ impl Sqlite {
             let ledger = unlocked.ledger(&row)?;
             Ok(work(&tx, &ledger)?)
         })();
-        done.map_err(|fault| self.settle(fault))
+        done.map_err(|fault| settle(fault, &self.path))
     }
 
     /// The store's own id; random, and the same in all its copies.
@@ -149,15 +156,14 @@ impl Sqlite {
 }
 
 impl Unlocked {
-    /// Takes over the data key of the store where it was replaced. True: it was.
-    pub(super) fn catch_up(&self, db: &Db, row: &StoreRow) -> Result<bool, Fault> {
+    /// Takes over the data key of the store where it was replaced.
+    pub(super) fn catch_up(&self, db: &Db, row: &StoreRow) -> Result<(), Fault> {
         if row.data_key == self.data.id() {
-            return Ok(false);
+            return Ok(());
         }
         let slot = super::keys::slot(db, self.slot)?.ok_or(Error::WrongKey)?;
         let bytes = slot.open(&self.slot_key, &row.data_key_of()).ok_or(Error::WrongKey)?;
-        self.data.replace(row.data_key, &bytes)?;
-        Ok(true)
+        Ok(self.data.replace(row.data_key, &bytes)?)
     }
 
     fn ledger(&self, row: &StoreRow) -> Result<Arc<Ledger>, Error> {

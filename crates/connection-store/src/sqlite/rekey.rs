@@ -2,9 +2,14 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Connection as Db, Transaction, TransactionBehavior, params};
 
-use super::{Fault, Sqlite, keys, recorded::StoreRow, sealed};
+use super::{
+    Fault, Sqlite,
+    keys::{self, Sealing},
+    recorded::StoreRow,
+    sealed, settle,
+};
 use crate::{
     Error,
     ledger::Ledger,
@@ -32,9 +37,32 @@ impl NewDataKey {
 }
 
 impl Sqlite {
+    /// True while a process that lives is refreshing something.
+    pub(crate) fn is_leased(&self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
+        self.read(|db| leased(db, now, lives))
+    }
+
     /// Seals everything under a new data key; see [`Store::rekey`](crate::Store::rekey).
     pub(crate) fn rekey(
         &mut self,
+        now: SystemTime,
+        lives: &dyn Fn(&str) -> bool,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<usize, Error> {
+        let new = NewDataKey::new(&self.store_id()?)?;
+        self.seal_all(&new, now, lives, progress)
+    }
+
+    /// Seals everything in this copy of a store under the data key of the store itself.
+    pub(crate) fn seal_as(&mut self, store: &Self) -> Result<(), Error> {
+        let Sealing { of, data_key: bytes, .. } = store.sealing()?;
+        let new = NewDataKey { key: SealingKey::new(of.data_key, &bytes)?, bytes, of };
+        self.seal_all(&new, SystemTime::UNIX_EPOCH, &|_| false, &mut |_, _| {}).map(drop)
+    }
+
+    fn seal_all(
+        &mut self,
+        new: &NewDataKey,
         now: SystemTime,
         lives: &dyn Fn(&str) -> bool,
         progress: &mut dyn FnMut(usize, usize),
@@ -48,7 +76,6 @@ impl Sqlite {
             if leased(&tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
-            let new = NewDataKey::new(&row.id)?;
             let mut ledger = row.open_ledger(&unlocked.data)?;
             let before = Ledger::of_rows(&tx)?;
             let total = sealed::count(&tx, path)?;
@@ -62,7 +89,7 @@ impl Sqlite {
                 progress(done, total);
                 Ok(())
             })?;
-            slots(&tx, &ledger, (&unlocked.data, &row.data_key_of()), &new)?;
+            slots(&tx, &ledger, (&unlocked.data, &row.data_key_of()), new)?;
             ledger.follow(&before, &Ledger::of_rows(&tx)?);
             row.write_ledger(&tx, &new.key, &ledger)?;
             tx.execute(
@@ -73,15 +100,12 @@ impl Sqlite {
             unlocked.data.replace(new.of.data_key, &new.bytes)?;
             Ok(total)
         })();
-        done.map_err(|fault| match fault {
-            Fault::Sql(error) => super::explain(error, path),
-            Fault::Ours(error) => error,
-        })
+        done.map_err(|fault| settle(fault, path))
     }
 }
 
 /// True while somebody may be getting tokens that are sealed under the old key when they are saved.
-fn leased(tx: &Transaction<'_>, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> rusqlite::Result<bool> {
+pub(super) fn leased(tx: &Db, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> rusqlite::Result<bool> {
     let sql = "SELECT lease_owner FROM authorisations WHERE lease_until > ?1 AND lease_until <= ?2";
     let mut owners = tx.prepare(sql)?;
     let owners = owners.query_map([seconds(now), seconds(now + LONGEST_LEASE)], |row| row.get(0))?;

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection as Db;
 
-use super::{Fault, Sqlite, Unlocked, keys, recorded::StoreRow, sealed};
+use super::{Fault, Sqlite, Unlocked, keys, recorded::StoreRow, sealed, settle};
 use crate::{Error, Finding, ledger};
 
 impl Sqlite {
@@ -19,7 +19,7 @@ impl Sqlite {
             found.extend(slots(&tx, unlocked, &row)?);
             Ok(found)
         })();
-        done.map_err(|fault| self.settle(fault))
+        done.map_err(|fault| settle(fault, self.path()))
     }
 
     /// Values that do not open where they stand, and rows that cannot be understood.
@@ -76,7 +76,7 @@ fn put_back(db: &Db, unlocked: &Unlocked, row: &StoreRow) -> Result<Vec<Finding>
         .collect();
     let missing = ledger.missing(&rows);
     if missing > 0 {
-        let what = format!("rows that should be there and are not: {missing}");
+        let what = format!("what the ledger notes and is not there any more: {missing}");
         found.push(Finding { table: "file".to_owned(), row: String::new(), what });
     }
     Ok(found)

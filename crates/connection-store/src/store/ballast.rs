@@ -21,7 +21,7 @@ impl Ballast {
     /// # Errors
     /// [`Error::DiskFull`] where there is none, [`Error::NotWritable`]: then nothing must be asked for that cannot be kept.
     pub(super) fn take(store: &Path) -> Result<Self, Error> {
-        let file = tempfile::tempfile_in(folder_of(store));
+        let file = tempfile::tempfile_in(folder_of(&super::owner::real(store)));
         let filled = file.and_then(|mut file| file.write_all(&vec![0; SIZE]).map(|()| file));
         filled.map(|_file| Self { _file }).map_err(|source| unwritable(store, source))
     }

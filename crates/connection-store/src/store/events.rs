@@ -1,5 +1,7 @@
 //! The history of each authorisation, for people: who refreshed, when, with which result.
 
+use xero_auth_oauth2::Error as AuthError;
+
 use super::Store;
 use crate::{Error, Event};
 
@@ -24,6 +26,10 @@ impl Store {
 /// Why something failed, in words without a secret.
 pub(super) fn in_words(error: &Error) -> String {
     match error {
+        // The server's own words are not kept.
+        Error::Auth(AuthError::Refused { .. }) | Error::Xero { source: AuthError::Refused { .. }, .. } => {
+            "Xero's identity server refused".to_owned()
+        }
         Error::Auth(source) | Error::Xero { source, .. } => source.to_string(),
         Error::NotSaved { source, .. } => format!("{error}: {source}"),
         _ => error.to_string(),

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::Store;
-use crate::{Error, Finding, Host, KeySlot, Ownership, StoreKey, sqlite::Sqlite};
+use crate::{
+    Error, Finding, Host, KeySlot, Ownership, StoreKey,
+    sqlite::{Sqlite, folder_of, unwritable},
+};
 
 /// How the names of rescue files begin, before the store's id.
 pub(super) const RESCUE: &str = "xeroctl-rescue-";
@@ -74,6 +77,8 @@ pub struct Restored {
     pub kept: Option<PathBuf>,
     /// Of how many authorisations the tokens were newer in it, and were taken over.
     pub newer_tokens: usize,
+    /// The connections that were made since, and are only in what was kept.
+    pub dropped: Vec<String>,
     /// False where another machine owns the store: [`Store::adopt`] comes next.
     pub adopted: bool,
 }
@@ -113,7 +118,7 @@ impl Store {
     /// other's refresh tokens, so the other one must have stopped.
     pub fn adopt(&self) -> Result<(), Error> {
         let here = self.host.owner_of(self.db().path(), self.now());
-        self.db().own(&here, &self.host.actor, false)
+        self.db().own(&here, &self.actor(), false)
     }
 
     /// Writes a copy of the store, whole and at one moment, while others go on using it. It is opened by the same keys, and is
@@ -128,7 +133,12 @@ impl Store {
     /// Looks through the whole store: the database, each sealed value, the ledger, the rescue files. Empty: all is well.
     pub fn verify(&self) -> Result<Vec<Finding>, Error> {
         let mut found = self.db().verify()?;
-        found.extend(self.rescued()?.into_iter().map(|path| Finding {
+        let logins: Vec<_> = self.authorisations()?.into_iter().map(|one| format!("-{}-", one.id)).collect();
+        let waiting = self.rescued()?.into_iter().filter(|path| {
+            let name = path.to_string_lossy();
+            logins.iter().any(|login| name.contains(login))
+        });
+        found.extend(waiting.map(|path| Finding {
             table: "file".to_owned(),
             row: path.display().to_string(),
             what: "tokens that could not be saved wait here; the next refresh takes them up".to_owned(),
@@ -136,14 +146,14 @@ impl Store {
         Ok(found)
     }
 
-    /// As [`verify`](Self::verify), for a backup or any other file, which is not changed in the least.
+    /// As [`verify`](Self::verify), for a backup or any other file, which is not changed: a copy is made for the time being in
+    /// `folder`.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
-    pub fn verify_copy(path: &Path, key: &StoreKey) -> Result<Vec<Finding>, Error> {
-        let folder =
-            tempfile::tempdir().map_err(|source| Error::Io { path: std::env::temp_dir(), source })?;
-        let copy = folder.path().join("store.db");
+    pub fn verify_copy(path: &Path, folder: &Path, key: &StoreKey) -> Result<Vec<Finding>, Error> {
+        let room = super::restore::private_folder(folder).map_err(|source| unwritable(folder, source))?;
+        let copy = room.path().join("store.db");
         Sqlite::copy_file(path, &copy)?;
         Self::open(&copy, key)?.db().verify()
     }
@@ -154,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Exists`] where there is a store and it is not to be replaced; [`Error::Corrupt`] for a backup that is not
-    /// whole, and those of [`open`](Self::open) for the backup.
+    /// whole, [`Error::RefreshBusy`] while a refresh is under way, and those of [`open`](Self::open) for the backup.
     pub fn restore(restoring: &Restoring<'_>) -> Result<Restored, Error> {
         super::restore::restore(restoring)
     }
@@ -174,15 +184,14 @@ impl Store {
             return Ok(());
         }
         let here = self.host.owner_of(self.db().path(), self.now());
-        self.db().own(&here, &self.host.actor, true)
+        self.db().own(&here, &self.actor(), true)
     }
 
     /// Files with tokens of this store that were rescued and not yet taken up.
     pub(super) fn rescued(&self) -> Result<Vec<PathBuf>, Error> {
         let begin = format!("{RESCUE}{}-", self.db().store_id()?);
         let path = super::owner::real(self.db().path());
-        let own = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folders = [own].into_iter().chain(self.rescue_folders.iter().map(PathBuf::as_path));
+        let folders = [folder_of(&path)].into_iter().chain(self.rescue_folders.iter().map(PathBuf::as_path));
         let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         let named = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begin));
         Ok(named.map(|file| file.path()).collect())

@@ -1,7 +1,10 @@
 //! The keys that open a store: added, removed, and the data key behind them replaced.
 
 use super::{Store, owner::has_died, sealed_anew};
-use crate::{Error, KeySlot, NewKey};
+use crate::{
+    Error, KeySlot, NewKey,
+    sqlite::{folder_of, sweep_leftovers},
+};
 
 impl Store {
     /// The keys that open the store, in the order in which they were added.
@@ -28,11 +31,13 @@ impl Store {
     /// how many. Gives their number.
     ///
     /// # Errors
-    /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::RescueWaiting`] where a rescued pair was not yet taken up,
-    /// [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
+    /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
     pub fn rekey(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<usize, Error> {
-        if let Some(path) = self.rescued()?.into_iter().next() {
-            return Err(Error::RescueWaiting(path));
+        // What lies around opens with the key of now.
+        sweep_leftovers(folder_of(self.db().path()));
+        // What was rescued is sealed under the key of now.
+        for authorisation in self.authorisations()? {
+            self.take_up(&self.stored(&authorisation.id)?)?;
         }
         let path = self.db().path().to_owned();
         self.db().rekey(self.now(), &|owner| !has_died(&path, owner), progress)

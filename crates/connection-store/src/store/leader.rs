@@ -235,9 +235,13 @@ impl Store {
 fn reason(authorisation: &Authorisation, lease: &Lease, now: SystemTime) -> String {
     let unused = authorisation.refresh_expires_at.is_some_and(|end| end <= now);
     if let Some(first) = lease.first_sent {
-        let minutes = now.duration_since(first).unwrap_or_default().as_secs().div_ceil(60);
+        let ago = match now.duration_since(first).unwrap_or_default().as_secs() / 60 {
+            0 => "less than a minute ago".to_owned(),
+            1 => "a minute ago".to_owned(),
+            minutes => format!("{minutes} minutes ago"),
+        };
         return format!(
-            "Xero no longer accepts the refresh token; no answer came when it was first sent, {minutes} minutes ago"
+            "Xero no longer accepts the refresh token; no answer came when it was first sent, {ago}"
         );
     }
     if unused {

@@ -16,7 +16,7 @@ use crate::{
     Error, EventKind,
     event::NewEvent,
     grant::{Grant, Rescued, StoredAuthorisation},
-    sqlite::{Kept, folder_of, sync_folder},
+    sqlite::{BEGUN, Kept, folder_of, sync_folder},
 };
 
 /// No rescue file is longer, in bytes.
@@ -79,17 +79,26 @@ impl Store {
 
 /// A file of this name with these contents, whole and durable, or nothing.
 fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".xeroctl-").tempfile_in(folder_of(path))?;
+    let mut file = tempfile::Builder::new().prefix(BEGUN).tempfile_in(folder_of(path))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
     sync_folder(path)
 }
 
-/// The contents of a regular file of a size that can be.
+/// The contents of a regular file of a size that can be. Nothing is followed and nothing is waited for: others may be able to
+/// write in the folder.
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let there = fs::symlink_metadata(path).ok().filter(|file| file.is_file() && file.len() <= LONGEST)?;
+    let mut options = File::options();
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+    }
+    let file = options.read(true).open(path).ok()?;
+    let there = file.metadata().ok().filter(|file| file.is_file() && file.len() <= LONGEST)?;
     let mut contents = Vec::with_capacity(usize::try_from(there.len()).ok()?);
-    File::open(path).ok()?.take(LONGEST).read_to_end(&mut contents).ok()?;
+    file.take(LONGEST).read_to_end(&mut contents).ok()?;
     Some(contents)
 }

@@ -1,6 +1,6 @@
 //! Copies of a store: backups, restored ones, those that come with a migration, and the ones that nobody meant to make.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::SystemTime};
 
 use connection_store::{Error, Host, Need, Ownership, Replace, Restored, Restoring, Store, StoreKey};
 
@@ -42,7 +42,7 @@ async fn a_backup_is_whole_and_private_and_replaces_nothing() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    assert_eq!(Store::verify_copy(&copy, &home.key).unwrap(), []);
+    assert_eq!(Store::verify_copy(&copy, home._folder.path(), &home.key).unwrap(), []);
     assert_eq!(fs::read(&copy).unwrap(), kept, "looking at it changes nothing");
     assert_eq!(names(&Store::open(&copy, &home.key).unwrap()), ["acme"]);
     let folder = home.path.parent().unwrap();
@@ -64,7 +64,10 @@ fn a_damaged_backup_is_not_restored() {
     assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
     assert_eq!(names(&store), ["acme"]);
     let other = StoreKey::File(StoreKey::generate().unwrap());
-    assert!(matches!(Store::verify_copy(&backup(&home, &store), &other), Err(Error::WrongKey)));
+    assert!(matches!(
+        Store::verify_copy(&backup(&home, &store), home._folder.path(), &other),
+        Err(Error::WrongKey)
+    ));
 }
 
 #[tokio::test]
@@ -79,7 +82,7 @@ async fn a_store_that_is_gone_comes_back() {
         drop(fs::remove_file(format!("{}{end}", home.path.display())));
     }
     let restored = restore(&home, &copy, Replace::No).unwrap();
-    assert_eq!(restored, Restored { kept: None, newer_tokens: 0, adopted: true });
+    assert_eq!(restored, Restored { kept: None, newer_tokens: 0, dropped: vec![], adopted: true });
     let store = home.open().unwrap().with_host(host("one"));
     assert!(authorise(&store, "acme").await.is_ok(), "it refreshes: it is this machine's own backup");
     assert_eq!(store.verify().unwrap(), []);
@@ -118,6 +121,7 @@ async fn restoring_over_a_store_loses_no_token_that_came_since() {
     assert!(matches!(restore(&home, &copy, Replace::No), Err(Error::Exists(_))));
     let restored = restore(&home, &copy, Replace::Yes).unwrap();
     assert_eq!((restored.newer_tokens, restored.adopted), (1, true));
+    assert_eq!(restored.dropped, ["later"]);
     assert_eq!(names(&Store::open(&restored.kept.unwrap(), &home.key).unwrap()), ["acme", "later"]);
     for store in [store, other, home.open().unwrap()] {
         assert_eq!(names(&store), ["acme"]);
@@ -130,19 +134,44 @@ async fn restoring_over_a_store_loses_no_token_that_came_since() {
 }
 
 #[tokio::test]
-async fn a_backup_from_before_a_new_data_key_comes_back_with_its_own() {
+async fn restoring_a_backup_from_before_a_new_data_key_loses_no_token_either() {
     let server = TokenServer::start().await;
     let (home, store) = Home::with_store();
-    expired(&home, &store, &server.server());
+    let acme = expired(&home, &store, &server.server());
     let copy = backup(&home, &store);
+    store.rekey(&mut |_, _| {}).unwrap();
+    store.access(&acme, Need::default()).await.unwrap();
     store.rekey(&mut |_, _| {}).unwrap();
     store.add_private(&new("later")).unwrap();
     let restored = restore(&home, &copy, Replace::Yes).unwrap();
-    assert_eq!(restored.newer_tokens, 0);
+    assert_eq!((restored.newer_tokens, restored.dropped), (1, vec!["later".to_owned()]));
     for store in [store, home.open().unwrap()] {
         assert_eq!((names(&store), store.verify().unwrap()), (vec!["acme".to_owned()], vec![]));
-        assert!(authorise(&store, "acme").await.is_ok());
+        let acme = store.connection(None).unwrap();
+        store.access(&acme, Need::fresh(acme.authorisation.as_ref().unwrap().generation())).await.unwrap();
     }
+    assert_eq!(server.spent(), ["refresh-0", "refresh-1", "refresh-2"], "each token once");
+}
+
+#[tokio::test]
+async fn nothing_is_restored_while_a_refresh_is_under_way() {
+    let server = TokenServer::start_held().await;
+    let (home, store) = Home::with_store();
+    // A restore reads the clock of the machine.
+    home.clock.set(SystemTime::now() - minutes(31));
+    let acme = expired(&home, &store, &server.server());
+    let copy = backup(&home, &store);
+    let leader = store.clone();
+    let refresh = tokio::spawn(async move { leader.access(&acme, Need::default()).await });
+    server.arrived(1).await;
+    let refused = restore(&home, &copy, Replace::Yes);
+    assert!(matches!(refused, Err(Error::RefreshBusy)), "{refused:?}");
+    server.release();
+    refresh.await.unwrap().unwrap();
+    assert_eq!(restore(&home, &copy, Replace::Yes).unwrap().newer_tokens, 1);
+    let kept = fs::read_dir(home.path.parent().unwrap()).unwrap().flatten();
+    let kept = kept.filter(|file| file.file_name().to_string_lossy().contains("before-restore")).count();
+    assert_eq!(kept, 1, "what was refused left nothing behind");
 }
 
 #[test]
@@ -164,8 +193,54 @@ fn a_damaged_store_is_set_aside() {
     let elsewhere = Home::new();
     let other = key_file(&elsewhere.key);
     drop(Store::create(&elsewhere.path, &other).unwrap());
-    let refused = restore(&Home { key: home.key, ..elsewhere }, &copy, Replace::Yes);
-    assert!(matches!(refused, Err(Error::WrongKey)), "a store of another key is no damage: {refused:?}");
+    let elsewhere = Home { key: home.key, ..elsewhere };
+    let restored = restore(&elsewhere, &copy, Replace::Yes).unwrap();
+    assert!(Store::open(&restored.kept.unwrap(), &other.key).is_ok(), "a store of another key is kept whole");
+    assert_eq!(names(&elsewhere.open().unwrap()), ["acme"]);
+}
+
+#[test]
+fn a_store_that_was_tampered_with_is_set_aside() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let copy = backup(&home, &store);
+    for damage in ["UPDATE store SET ledger = zeroblob(33)", "UPDATE store SET ledger = NULL"] {
+        home.sql(damage);
+        assert!(restore(&home, &copy, Replace::Yes).unwrap().kept.is_some());
+        assert_eq!(home.open().unwrap().verify().unwrap(), []);
+    }
+}
+
+#[test]
+fn what_lies_around_does_not_spoil_a_restored_store() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let copy = backup(&home, &store);
+    store.add_private(&new("later")).unwrap();
+    // Somebody still has the file open: its log stays.
+    fs::remove_file(&home.path).unwrap();
+    assert!(PathBuf::from(format!("{}-wal", home.path.display())).exists());
+    restore(&home, &copy, Replace::No).unwrap();
+    assert_eq!(
+        (names(&home.open().unwrap()), home.open().unwrap().verify().unwrap()),
+        (vec!["acme".to_owned()], vec![])
+    );
+    drop(store);
+    fs::remove_file(&home.path).unwrap();
+    fs::write(&home.path, "").unwrap();
+    restore(&home, &copy, Replace::No).unwrap();
+    assert_eq!(names(&home.open().unwrap()), ["acme"], "an empty file is no store");
+}
+
+#[test]
+fn looking_at_a_backup_of_an_older_format_does_not_change_it() {
+    const FORMAT_1: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.db");
+    let home = Home::new();
+    fs::create_dir(home.path.parent().unwrap()).unwrap();
+    fs::write(&home.path, FORMAT_1).unwrap();
+    assert_eq!(Store::key_slots(&home.path).unwrap().len(), 1);
+    assert!(Store::verify_copy(&home.path, home._folder.path(), &home.key).is_err(), "another key");
+    assert_eq!(fs::read(&home.path).unwrap(), FORMAT_1);
 }
 
 #[tokio::test]

@@ -162,3 +162,30 @@ fn a_store_of_which_only_another_key_is_at_hand_names_none_of_them() {
     let failed = Store::open(&home.path, &StoreKey::passphrase("wrong")).unwrap_err();
     assert!(matches!(failed, Error::WrongPassphrase), "{failed:?}");
 }
+
+#[tokio::test]
+async fn what_was_sealed_before_is_sealed_again_when_a_task_of_this_process_replaced_the_key() {
+    let (home, store) = Home::with_store();
+    let names: Vec<String> = (0..20).map(|number| format!("acme-{number}")).collect();
+    std::thread::scope(|scope| {
+        let adding = scope.spawn(|| names.iter().for_each(|name| store.add_private(&new(name)).unwrap()));
+        while !adding.is_finished() {
+            rekey(&store).unwrap();
+        }
+    });
+    assert_eq!(home.open().unwrap().verify().unwrap(), []);
+    for name in &names {
+        assert!(authorise(&home.open().unwrap(), name).await.is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_connection_that_was_read_long_ago_is_still_good() {
+    let (_home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let acme = store.connection(None).unwrap();
+    for _ in 0..3 {
+        rekey(&store).unwrap();
+    }
+    assert!(store.check(&acme).is_ok());
+}

@@ -148,7 +148,7 @@ async fn a_copy_uses_its_access_token_and_refreshes_nothing() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
     assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
-    home.sql("UPDATE store SET owner_file = 'another one', owner_label = 'build-7'");
+    home.sql("UPDATE store SET owner_file = 'made another day', owner_label = 'build-7'");
     assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
     home.clock.advance(minutes(31));
     let authorisation = acme.authorisation.as_ref().unwrap();

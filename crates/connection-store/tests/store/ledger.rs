@@ -119,12 +119,13 @@ fn a_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
 
 #[test]
 fn rows_that_are_gone_are_counted() {
+    // The connection, and that it was the default one.
     let (home, store) = Home::with_store();
     store.add_private(&new("acme")).unwrap();
     home.sql("DELETE FROM connections");
     let found = store.verify().unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].to_string(), "file: rows that should be there and are not: 1");
+    assert_eq!(found[0].to_string(), "file: what the ledger notes and is not there any more: 2");
 }
 
 #[tokio::test]
@@ -160,4 +161,20 @@ async fn a_bit_flipped_at_each_byte_of_a_sealed_value_is_refused_and_named() {
         assert_eq!(store.verify().unwrap(), [], "{table} {column}");
     }
     assert!(authorise(&store, "private").await.is_ok());
+}
+
+#[test]
+fn the_default_is_not_moved_unseen() {
+    let (home, store) = Home::with_store();
+    for name in ["a", "b"] {
+        store.add_private(&new(name)).unwrap();
+    }
+    home.sql("UPDATE connections SET is_default = 0; UPDATE connections SET is_default = 1 WHERE name = 'b'");
+    let other = store.connection(None).unwrap();
+    assert!(matches!(store.check(&other), Err(Error::Tampered { .. })), "{}", other.name);
+    let by_name = store.connection(Some("b")).unwrap();
+    assert!(store.check(&by_name).is_ok(), "by its name it is good");
+    named(&store, "default", "b");
+    store.set_default("b").unwrap();
+    assert!(store.check(&store.connection(None).unwrap()).is_ok());
 }
