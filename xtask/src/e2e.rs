@@ -1,11 +1,25 @@
-//! `cargo xtask e2e`: the end-to-end tests, on programs that are built first.
+//! `cargo xtask e2e`: the end-to-end tests, and `cargo xtask trials`: whether a token can be lost. On programs that are
+//! built first.
 
-use crate::command_line::run;
+use crate::command_line::{cargo, run};
 use crate::stop::Stop;
 
 /// The tests are the target `e2e` of this package, which plain `cargo test` and clippy leave out (`test = false`).
-pub(crate) fn e2e() -> Result<(), Stop> {
+pub(crate) fn e2e(long: bool) -> Result<(), Stop> {
     run("cargo build --package xero-cli --package xero-mock --locked")?;
     run("cargo clippy --package xtask --test e2e --locked -- -D warnings")?;
-    run("cargo test --package xtask --test e2e --locked")
+    run("cargo test --package xtask --test e2e --locked")?;
+    let runs = if long { "long" } else { "short" };
+    trials(&["--runs".to_owned(), runs.to_owned()])
+}
+
+/// The trials, with these options; cargo puts `xeroctl` beside the program that tries it, which looks there.
+pub(crate) fn trials(options: &[String]) -> Result<(), Stop> {
+    run("cargo build --release --package xero-cli --package xero-trials --locked")?;
+    let line = format!("cargo run --quiet --release --package xero-trials --locked -- {}", options.join(" "));
+    println!("$ {line}");
+    let words = ["run", "--quiet", "--release", "--package", "xero-trials", "--locked", "--"];
+    let status = cargo().args(words).args(options).status();
+    let status = status.map_err(|error| Stop::because(&format!("cannot run `{line}`"), &error))?;
+    if status.success() { Ok(()) } else { Err(Stop::failed(status, format!("`{line}` failed ({status})"))) }
 }

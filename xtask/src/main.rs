@@ -41,8 +41,19 @@ enum Chore {
         #[arg(long)]
         quick: bool,
     },
-    /// Run the end-to-end tests: real processes, a real browser
-    E2e,
+    /// Run the end-to-end tests: real processes, a real browser, and the trials
+    E2e {
+        /// The trials strike at every system call and every byte
+        #[arg(long)]
+        long: bool,
+    },
+    /// Try in every way to make xeroctl, or another command, lose a token
+    #[command(disable_help_flag = true)]
+    Trials {
+        /// The options of xero-trials; `--help` says which
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        options: Vec<String>,
+    },
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
     /// Run the tests of xero-certs under AddressSanitizer
@@ -70,7 +81,8 @@ fn run(chore: &Chore) -> Result<(), Stop> {
     match chore {
         Chore::Demo => demo::demo(),
         Chore::Test { quick } => test::test(*quick),
-        Chore::E2e => e2e::e2e(),
+        Chore::E2e { long } => e2e::e2e(*long),
+        Chore::Trials { options } => e2e::trials(options),
         Chore::Interop => interop::interop(),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),

@@ -8,13 +8,15 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("git", "git"),
     ("openssl", "openssl"),
     ("keytool", "default-jre-headless"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("faketime", "faketime"),
     ("ps", "procps"),
     ("node", "nodejs"),
     ("npm", "npm"),

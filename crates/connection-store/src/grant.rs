@@ -1,6 +1,6 @@
 //! The tokens of one authorisation, in clear for as long as they are handled, sealed wherever they are kept.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use xero_auth_oauth2::{AccessToken, RefreshToken, Scopes, User};
 
@@ -61,6 +61,8 @@ pub(crate) struct StoredAuthorisation {
     pub(crate) previous: Option<(Vec<u8>, SystemTime)>,
     pub(crate) lease_until: Option<SystemTime>,
     pub(crate) lease_owner: Option<String>,
+    /// When the lease ends by the clock that nobody sets.
+    pub(crate) lease_ends: Option<Duration>,
 }
 
 /// The refresh token of a leader that came too late, as it is stored.

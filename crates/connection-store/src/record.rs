@@ -33,7 +33,7 @@ const AUTHORISATION_COLUMNS: usize = 14;
 
 /// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
 pub(crate) const TOKENS: &str =
-    "u.asked, u.access, u.refresh, u.previous, u.spent_at, u.lease_until, u.lease_owner";
+    "u.asked, u.access, u.refresh, u.previous, u.spent_at, u.lease_until, u.lease_owner, u.lease_ends";
 
 /// The columns that [`ConnectionRecord::read`] reads, after those of [`APP`] and [`AUTHORISATION`].
 pub(crate) const CONNECTION: &str = "c.name, c.organisation_id, c.organisation_name, c.organisation_short_code, \
@@ -74,6 +74,7 @@ pub(crate) struct TokensRecord {
     previous: Option<(Vec<u8>, i64)>,
     lease_until: Option<i64>,
     lease_owner: Option<String>,
+    lease_ends: Option<i64>,
 }
 
 /// A connection with what it stands for, not yet understood.
@@ -180,6 +181,7 @@ impl TokensRecord {
             previous: row.get::<_, Option<_>>(at + 3)?.zip(row.get(at + 4)?),
             lease_until: row.get(at + 5)?,
             lease_owner: row.get(at + 6)?,
+            lease_ends: row.get(at + 7)?,
         })
     }
 
@@ -197,8 +199,18 @@ impl TokensRecord {
             Some((previous, optional_time(self.lease_until)?))
         };
         let (previous, lease_until) = times().ok_or_else(|| corrupt(path))?;
-        let Self { asked, access, refresh, lease_owner, .. } = self;
-        Ok(StoredAuthorisation { authorisation, asked, access, refresh, previous, lease_until, lease_owner })
+        let Self { asked, access, refresh, lease_owner, lease_ends, .. } = self;
+        let lease_ends = lease_ends.and_then(|end| u64::try_from(end).ok()).map(Duration::from_millis);
+        Ok(StoredAuthorisation {
+            authorisation,
+            asked,
+            access,
+            refresh,
+            previous,
+            lease_until,
+            lease_owner,
+            lease_ends,
+        })
     }
 }
 

@@ -50,14 +50,24 @@ pub(crate) enum Step {
     LogIn,
 }
 
+/// What is known of whoever has the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nothing, or that he has taken longer than his time: the lease's end tells.
+    Unknown,
+    /// He is certainly dead.
+    Died,
+    /// He lives, and his time is not over, whatever the clock that people set says: the machine may have slept.
+    InTime,
+}
+
 /// What the decision looks at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
     pub(crate) generation: i64,
     pub(crate) access_expires_at: Option<SystemTime>,
     pub(crate) lease_until: Option<SystemTime>,
-    /// True where it is certain that whoever has the lease is dead.
-    pub(crate) owner_died: bool,
+    pub(crate) owner: Owner,
     pub(crate) needs_login: bool,
     /// False where there is neither a refresh token nor another way to ask.
     pub(crate) refreshable: bool,
@@ -76,7 +86,12 @@ impl Situation {
         if self.needs_login || !self.refreshable {
             return Step::LogIn;
         }
-        if !self.owner_died && runs(self.lease_until, now).is_some() { Step::Wait } else { Step::Refresh }
+        let waits = match self.owner {
+            Owner::Died => false,
+            Owner::InTime => true,
+            Owner::Unknown => runs(self.lease_until, now).is_some(),
+        };
+        if waits { Step::Wait } else { Step::Refresh }
     }
 }
 
@@ -136,7 +151,7 @@ mod tests {
         generation: 5,
         access_expires_at: None,
         lease_until: None,
-        owner_died: false,
+        owner: Owner::Unknown,
         needs_login: false,
         refreshable: true,
     };
@@ -169,18 +184,27 @@ mod tests {
             ("a year left: the clock went back", token(ahead(31_536_000)), Step::Refresh),
             ("somebody refreshes", lease(ahead(45)), Step::Wait),
             ("somebody refreshes, with a long timeout", lease(ahead(600)), Step::Wait),
-            ("whoever refreshed is dead", Situation { owner_died: true, ..lease(ahead(45)) }, Step::Refresh),
+            (
+                "whoever refreshed is dead",
+                Situation { owner: Owner::Died, ..lease(ahead(45)) },
+                Step::Refresh,
+            ),
             (
                 "dead, and a good token",
-                Situation { owner_died: true, lease_until: ahead(45), ..token(ahead(900)) },
+                Situation { owner: Owner::Died, lease_until: ahead(45), ..token(ahead(900)) },
                 Step::Use,
             ),
             (
                 "dead, and marked",
-                Situation { owner_died: true, needs_login: true, ..lease(ahead(45)) },
+                Situation { owner: Owner::Died, needs_login: true, ..lease(ahead(45)) },
                 Step::LogIn,
             ),
             ("a lease that ended", lease(ahead(0)), Step::Refresh),
+            (
+                "a lease that ended while the machine slept",
+                Situation { owner: Owner::InTime, ..lease(behind(28_800)) },
+                Step::Wait,
+            ),
             ("a lease from a time when the clock was ahead", lease(ahead(3600)), Step::Refresh),
             (
                 "a lease, and a good token",

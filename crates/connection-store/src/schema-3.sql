@@ -32,6 +32,9 @@ INSERT INTO key_slots (lock, hint, parameters, salt, sealed, created_at)
 
 DROP TABLE data_keys;
 
+-- When the lease ends by the clock that counts since the machine started, runs only while it is awake and is never set; in milliseconds.
+ALTER TABLE authorisations ADD COLUMN lease_ends INTEGER;
+
 -- Refresh tokens of leaders that came too late: never spent, tried before a person is asked.
 CREATE TABLE spares (
     id            INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,

@@ -21,7 +21,7 @@ use rusqlite::{Connection as Db, ErrorCode, Transaction, TransactionBehavior, ff
 
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
-    authorisations::{Kept, Lease},
+    authorisations::{Kept, Lease, OVERDUE},
     connections::{ConnectionRow, TestedRow},
     copies::{BEGUN, Taken, folder_of, sweep_leftovers, sync_folder, unwritable},
     opening::make_folder,

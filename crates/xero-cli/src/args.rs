@@ -2,6 +2,8 @@
 
 mod cert;
 mod connect;
+mod keepalive;
+mod store;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -11,6 +13,11 @@ pub(crate) use self::{
     cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
     connect::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
+    },
+    keepalive::{Keepalive, Log, Manager, Renewing, Telling},
+    store::{
+        KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
+        StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
     },
 };
 
@@ -39,21 +46,14 @@ pub(crate) struct Global {
     /// The store's file; without it, a file in the platform's data directory [env: XEROCTL_STORE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) store: Option<PathBuf>,
-    /// The key file that opens the store; without it, the one that the store names [env: XEROCTL_KEY_FILE]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// A file whose first line is the passphrase that opens the store [env: XEROCTL_PASSPHRASE_FILE]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Global options",
-        conflicts_with = "key_file"
-    )]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opened_by: OpenedBy,
     /// A server that stands in for Xero; kept with the app when a connection is made [env: XEROCTL_XERO_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) xero_url: Option<String>,
+    /// What this machine is called, where it has no machine id that stays, as in containers [env: XEROCTL_MACHINE]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Global options")]
+    pub(crate) machine: Option<String>,
     /// How long a request may take in all, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Global options")]
     pub(crate) timeout: u64,
@@ -78,12 +78,8 @@ impl Global {
         let path = |name| variable(name).map(PathBuf::from);
         self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
         self.xero_url = self.xero_url.take().or_else(|| variable("XEROCTL_XERO_URL")?.into_string().ok());
-        if self.key_file.is_none() && self.passphrase_file.is_none() {
-            self.passphrase_file = path("XEROCTL_PASSPHRASE_FILE");
-            if self.passphrase_file.is_none() {
-                self.key_file = path("XEROCTL_KEY_FILE");
-            }
-        }
+        self.machine = self.machine.take().or_else(|| variable("XEROCTL_MACHINE")?.into_string().ok());
+        self.opened_by.take_environment();
     }
 }
 
@@ -113,6 +109,10 @@ pub(crate) enum Command {
     Token(Token),
     /// Renew the tokens of a connection now
     Refresh(OneConnection),
+    /// Renew all logins that near their end; once, for as long as it runs (--daemon), or each day (--install)
+    Keepalive(Box<Keepalive>),
+    /// Show who renewed a connection's login, when and with which result
+    Log(Log),
     /// List the organisations that a connection's consent reaches; connect another of them
     Orgs(Orgs),
     /// Consent again for a connection, for the same organisation
@@ -130,7 +130,7 @@ pub(crate) enum Command {
     /// Make, look at, check and convert certificates and key files
     #[command(subcommand)]
     Cert(Cert),
-    /// Make the store that keeps connections
+    /// Make and look after the store that keeps connections: keys, backups, copies
     #[command(subcommand)]
     Store(StoreCommand),
     /// Help on a command, or on: exit-codes, environment, files, security
@@ -282,14 +282,4 @@ pub(crate) struct Sign {
     /// Print the signature base string instead of the header
     #[arg(long)]
     pub(crate) base_string: bool,
-}
-
-/// `xeroctl store`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum StoreCommand {
-    /// Make a store, locked with a key file or a passphrase
-    ///
-    /// With --key-file the file is made if it does not exist; with --passphrase-file its first line is the passphrase.
-    /// On a terminal, without either, you are asked.
-    Init,
 }

@@ -1,15 +1,13 @@
 //! A command that failed: what, why, what to do next, and the exit status that says which kind.
 
 mod oauth2;
+mod store;
 
 use std::{error::Error as _, path::Path, time::Duration};
 
-use connection_store::Error as StoreError;
 use serde_json::{Value, json};
 use xero_auth_oauth1::{Problem, Retry};
 use xero_certs::Error as CertError;
-
-use crate::show::quoted;
 
 /// The kinds of failure; each is an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +22,7 @@ pub(crate) enum Kind {
     WrongOrganisation = 8,
     StoreUnusable = 9,
     NotSaved = 10,
+    EndsSoon = 11,
     Interrupted = 130,
 }
 
@@ -46,6 +45,7 @@ impl Kind {
             Self::WrongOrganisation => "wrong-organisation",
             Self::StoreUnusable => "store-unusable",
             Self::NotSaved => "not-saved",
+            Self::EndsSoon => "login-ends-soon",
             Self::Interrupted => "interrupted",
         }
     }
@@ -174,100 +174,6 @@ impl Failure {
             _ => "check what it is and who may read it",
         };
         Self::new(Kind::Other, format!("{} cannot be read", path.display())).because(error).hint(hint)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        // What Xero said is the failure itself; that a token was wanted for it is the lesser news.
-        if let StoreError::Auth(error) | StoreError::Xero { source: error, .. } = error {
-            return error.into();
-        }
-        let failure = Self::new(kind_of(&error), error.to_string());
-        let failure = match error.source() {
-            Some(source) => failure.because(source),
-            None => failure,
-        };
-        match hint_for(&error) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    }
-}
-
-fn kind_of(error: &StoreError) -> Kind {
-    match error {
-        StoreError::NoSuchConnection { .. } | StoreError::NoDefault { .. } => Kind::NoSuchConnection,
-        StoreError::NameTaken(_) | StoreError::BadName(_) | StoreError::BadServer(_) => Kind::Usage,
-        StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
-        StoreError::Busy => Kind::Temporary,
-        StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
-        StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
-        StoreError::RefreshBusy => Kind::Temporary,
-        StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
-        StoreError::NoSuchAuthorisation(_) => Kind::NoSuchConnection,
-        StoreError::Exists(_) | StoreError::Key(_) | StoreError::Crypto(_) => Kind::Other,
-        _ => Kind::StoreUnusable,
-    }
-}
-
-fn hint_for(error: &StoreError) -> Option<String> {
-    Some(match error {
-        StoreError::NotFound(_) => {
-            "make one with `xeroctl store init --key-file FILE`, or say where it is with --store or XEROCTL_STORE".to_owned()
-        }
-        StoreError::Exists(_) => "use it as it is, or name another file with --store".to_owned(),
-        StoreError::NotADatabase(_) | StoreError::Foreign(_) => {
-            "check --store and XEROCTL_STORE; the file was left as it is".to_owned()
-        }
-        StoreError::Corrupt(_) => "put back the newest backup of the file; it was left as it is".to_owned(),
-        StoreError::NewerFormat { .. } => "install the newest xeroctl; the file was left as it is".to_owned(),
-        StoreError::WrongKey => {
-            "check --key-file and XEROCTL_KEY_FILE: this is the key of another store".to_owned()
-        }
-        StoreError::WrongPassphrase => "try again, or check --passphrase-file".to_owned(),
-        StoreError::OtherLock("a passphrase") => "give --passphrase-file instead of --key-file".to_owned(),
-        StoreError::OtherLock(_) => "give --key-file instead of --passphrase-file".to_owned(),
-        StoreError::NotAKeyFile => "give the file that `xeroctl store init` made".to_owned(),
-        StoreError::Tampered { .. } => "put back a backup from before the change".to_owned(),
-        StoreError::Busy => "run the command again in a moment".to_owned(),
-        StoreError::DiskFull => "free some space and run the same command again".to_owned(),
-        StoreError::NotWritable(_) => {
-            "check who owns the file and its directory, or name another with --store".into()
-        }
-        StoreError::NoSuchConnection { known, .. } => names(known),
-        StoreError::NoDefault { known } if known.is_empty() => names(known),
-        StoreError::NoDefault { known } => {
-            format!("name one, or choose one with `xeroctl default NAME`; there are: {}", known.join(", "))
-        }
-        StoreError::BadName(_) => "give another name".to_owned(),
-        StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
-        StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
-        StoreError::Sign(error) => error.advice().to_owned(),
-        StoreError::NeedsLogin { connections, .. } => match connections.as_slice() {
-            [] => "connect it again with `xeroctl connect`".to_owned(),
-            [only] => format!("xeroctl reauth {}", quoted(only)),
-            [first, ..] => {
-                format!("xeroctl reauth {}; it is for all of: {}", quoted(first), connections.join(", "))
-            }
-        },
-        StoreError::NotSaved { .. } => {
-            "make the store writable again and run the same command within 30 minutes: until then Xero takes the old token \
-             once more"
-                .to_owned()
-        }
-        StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
-        StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
-        StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
-        StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
-        _ => return None,
-    })
-}
-
-fn names(known: &[String]) -> String {
-    match known {
-        [] => "there are none yet: `xeroctl connect` makes one".to_owned(),
-        known => format!("there are: {}", known.join(", ")),
     }
 }
 

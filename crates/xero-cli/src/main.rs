@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod failure;
+mod host;
+mod keys;
 mod path_completer;
 mod secrets;
 mod show;
@@ -13,7 +15,7 @@ mod xero_api;
 
 use std::{cell::OnceCell, process::ExitCode, time::Duration};
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use connection_store::Store;
 use tokio::runtime::Runtime;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -32,6 +34,8 @@ const LONG: Duration = Duration::from_secs(3);
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     pub(crate) global: Global,
+    /// The command's name, such as `store key add`.
+    pub(crate) command_name: String,
     /// Made when something asynchronous is done first; one for the whole run, since connections live in it.
     runtime: OnceCell<Runtime>,
     /// The store, once it is open: there is one in each run.
@@ -39,14 +43,15 @@ pub(crate) struct Context {
 }
 
 fn main() -> ExitCode {
-    let mut cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (mut cli, command_name) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return misused(&error),
     };
     cli.global.take_environment();
     start_log(cli.global.verbose);
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input);
-    let context = Context { ui, global: cli.global, runtime: OnceCell::new(), store: OnceCell::new() };
+    let context =
+        Context { ui, global: cli.global, command_name, runtime: OnceCell::new(), store: OnceCell::new() };
     match run(&context, &cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -64,6 +69,8 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::Test(args) => commands::test::run(context, args),
         Command::Token(args) => commands::token::run(context, args),
         Command::Refresh(args) => commands::refresh::run(context, args),
+        Command::Keepalive(args) => commands::keepalive::run(context, args),
+        Command::Log(args) => commands::log::run(context, args),
         Command::Orgs(args) => commands::orgs::run(context, args),
         Command::Reauth(args) => commands::reauth::run(context, args),
         Command::Disconnect(args) => commands::disconnect::run(context, args),
@@ -75,22 +82,46 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::Cert(Cert::Show(args)) => commands::cert_show::run(context, args),
         Command::Cert(Cert::Verify(args)) => commands::cert_verify::run(context, args),
         Command::Cert(Cert::Convert(args)) => commands::cert_convert::run(context, args),
-        Command::Store(StoreCommand::Init) => commands::store_init::run(context),
+        Command::Store(command) => run_store(context, command),
         Command::Help(args) => commands::help::run(context, args, Cli::command()),
     }
+}
+
+fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
+    match command {
+        StoreCommand::Init(args) => commands::store_init::run(context, args),
+        StoreCommand::Status => commands::store_status::run(context),
+        StoreCommand::Key(command) => commands::store_key::run(context, command),
+        StoreCommand::Rekey => commands::store_rekey::run(context),
+        StoreCommand::Backup(args) => commands::store_backup::run(context, args),
+        StoreCommand::Restore(args) => commands::store_restore::run(context, args),
+        StoreCommand::Verify(args) => commands::store_verify::run(context, args),
+        StoreCommand::Adopt(args) => commands::store_adopt::run(context, args),
+    }
+}
+
+/// The command line, and the command's name without what was given to it.
+fn parse() -> Result<(Cli, String), clap::Error> {
+    let mut matches = Cli::command().try_get_matches()?;
+    let name = name_of(&matches);
+    let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))?;
+    Ok((cli, name))
+}
+
+fn name_of(matches: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    let mut here = matches;
+    while let Some((word, below)) = here.subcommand() {
+        words.push(word);
+        here = below;
+    }
+    words.join(" ")
 }
 
 impl Context {
     /// Runs the asynchronous part of a command.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-        if self.runtime.get().is_none() {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?;
-            drop(self.runtime.set(runtime));
-        }
-        let runtime = self.runtime.get().expect("it was made above, if not before");
+        let runtime = self.runtime()?;
         let mut during = During::new();
         runtime.block_on(async {
             tokio::select! {
@@ -102,6 +133,35 @@ impl Context {
                 }
             }
         })
+    }
+
+    /// Runs what goes on until a signal ends it, and then what must be done before the end; another signal ends it all.
+    pub(crate) fn until_signal(
+        &self,
+        work: impl Future<Output = Outcome>,
+        finish: impl AsyncFnOnce(),
+    ) -> Outcome {
+        let runtime = self.runtime()?;
+        let mut during = During::new();
+        runtime.block_on(async {
+            let outcome = tokio::select! {
+                outcome = work => outcome,
+                _ = during.signal() => Ok(()),
+            };
+            finish().await;
+            outcome
+        })
+    }
+
+    fn runtime(&self) -> Outcome<&Runtime> {
+        if self.runtime.get().is_none() {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?;
+            drop(self.runtime.set(runtime));
+        }
+        Ok(self.runtime.get().expect("it was made above, if not before"))
     }
 
     /// Runs what asks Xero with a stored connection; says so when it takes long.

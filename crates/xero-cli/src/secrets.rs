@@ -3,9 +3,12 @@
 use std::{
     cell::RefCell,
     fs,
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Read as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use xero_certs::{Error as CertError, Password, Pfx};
@@ -20,6 +23,10 @@ use crate::{
 /// The longest password, in bytes.
 const MAX_LINE: usize = 4096;
 const TRIES: usize = 3;
+/// The most that a command may print, in bytes.
+const MAX_OUTPUT: usize = 64 * 1024;
+/// How long a command may take: a person may have to touch a key or type a password for it.
+const COMMAND: Duration = Duration::from_secs(120);
 
 /// A password that was settled, or that there is none.
 pub(crate) type Choice = Option<Password>;
@@ -74,30 +81,60 @@ pub(crate) fn client_secret(source: &SecretSource) -> Outcome<Option<Zeroizing<S
         }
         SecretSource { client_secret_stdin: true, .. } => Some(stdin_line("the client secret")?),
         SecretSource { client_secret_file: Some(path), .. } => Some(file_line(path)?),
-        SecretSource { client_secret_command: Some(command), .. } => Some(command_line(command)?),
+        SecretSource { client_secret_command: Some(command), .. } => {
+            Some(command_line(command, "the client secret")?)
+        }
         _ => None,
     })
 }
 
 /// The first line that a command prints. What it says on standard error is seen; its status must be 0.
-fn command_line(command: &str) -> Outcome<Zeroizing<String>> {
+pub(crate) fn command_line(command: &str, what: &str) -> Outcome<Zeroizing<String>> {
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let failed = |why: String| {
-        Failure::usage(format!("the command for the client secret {why}"))
+        Failure::usage(format!("the command for {what} {why}"))
             .hint("run the command by hand: it must print the secret and nothing before it")
     };
-    let output = Command::new(shell)
+    let mut child = Command::new(shell)
         .args([option, command])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
+        .spawn()
         .map_err(|error| failed("cannot be run".to_owned()).because(&error))?;
-    let printed = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        let status = output.status.code().map_or("a signal".to_owned(), |code| format!("status {code}"));
+    let printed = match printed(&mut child) {
+        Ok(printed) => printed,
+        Err(why) => {
+            // It may have ended meanwhile.
+            drop(child.kill());
+            drop(child.wait());
+            return Err(failed(why));
+        }
+    };
+    let status = child.wait().map_err(|error| failed("was lost".to_owned()).because(&error))?;
+    if !status.success() {
+        let status = status.code().map_or("a signal".to_owned(), |code| format!("status {code}"));
         return Err(failed(format!("ended with {status}")));
     }
     first_line(&printed, "the command's output")
+}
+
+/// All that a command prints, if it comes to an end in time and stays within bounds.
+fn printed(child: &mut Child) -> Result<Zeroizing<Vec<u8>>, String> {
+    let stdout = child.stdout.take().ok_or("has no output")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT + 1));
+        let read = io::Read::take(stdout, MAX_OUTPUT as u64 + 1).read_to_end(&mut bytes);
+        // Nobody listens where the time was over.
+        drop(sender.send(read.map(|_| bytes)));
+    });
+    match receiver.recv_timeout(COMMAND) {
+        Ok(Ok(bytes)) if bytes.len() > MAX_OUTPUT => Err(format!("printed more than {MAX_OUTPUT} bytes")),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err("cannot be read".to_owned()),
+        Err(_) => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
+    }
 }
 
 impl NewPasswordSource {

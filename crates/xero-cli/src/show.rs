@@ -98,7 +98,8 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
-    table.add_rows(rows);
+    // A name must not begin another row.
+    table.add_rows(rows.into_iter().map(|row| row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>()));
     if let Some(width) = width() {
         table.set_width(width);
     }

@@ -83,7 +83,7 @@ mod unix {
     }
 }
 
-/// Other systems put a console right themselves, and end a program at once.
+/// Other systems put a console right themselves, and end a program at once where nothing asynchronous is under way.
 #[cfg(not(unix))]
 pub(crate) fn watch() {}
 
@@ -96,10 +96,18 @@ impl During {
         Self
     }
 
+    /// Ctrl-C, once it was pressed: a renewal is finished first.
     pub(crate) async fn signal(&mut self) -> i32 {
-        std::future::pending().await
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => CTRL_C,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
+
+/// What a process that Ctrl-C ends has as its status (NTSTATUS `0xC000013A`).
+#[cfg(not(unix))]
+const CTRL_C: i32 = 0xC000_013A_u32.cast_signed();
 
 #[cfg(not(unix))]
 pub(crate) fn end(signal: i32) {

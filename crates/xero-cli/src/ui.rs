@@ -103,6 +103,16 @@ impl Ui {
         Spinner(bar)
     }
 
+    /// Shows on a terminal how much of something is done, until it is dropped.
+    pub(crate) fn progress(&self, what: &'static str) -> Progress {
+        if self.quiet || !self.interactive {
+            return Progress(ProgressBar::hidden());
+        }
+        let style =
+            ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}").expect("a constant template");
+        Progress(ProgressBar::new(0).with_style(style).with_message(what))
+    }
+
     /// A warning, on standard error, also with `--quiet`.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
         print_line(&format!("warning: {}", text.as_ref()));
@@ -223,6 +233,22 @@ impl Ui {
 pub(crate) struct Spinner(ProgressBar);
 
 impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How much is done; gone when it is dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(crate) fn show(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

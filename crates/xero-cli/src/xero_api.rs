@@ -291,7 +291,7 @@ fn not_xero(url: &Url) -> Failure {
 }
 
 /// Built only when a request is made: loading the system's certificates takes longer than most commands.
-fn client(url: &Url, timeout: Duration) -> Outcome<Client> {
+pub(crate) fn client(url: &Url, timeout: Duration) -> Outcome<Client> {
     // A proxy has no way to a server on this machine.
     let builder =
         if connection_store::is_loopback(url) { Client::builder().no_proxy() } else { Client::builder() };

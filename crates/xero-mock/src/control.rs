@@ -5,7 +5,7 @@
 //! | `clock` | GET; POST `{"advance_seconds": 60}` or `{"set": "2021-10-01T00:00:00Z"}` |
 //! | `mode` | GET; POST `{"private_apps_off": true}` |
 //! | `faults` | POST `{"fault": "cut", "times": 2, "path": "/connect/token"}`; DELETE |
-//! | `journal` | GET; the form of token requests too |
+//! | `journal` | GET; the form of token requests too; DELETE |
 //! | `reset` | POST |
 //! | `apps` | GET; POST `{"kind": "web", "name", "redirect_uris"}`, `{"kind": "desktop", …}` likewise, `{"kind": "custom", "name", "organisation", "scopes"}`, `{"kind": "private", "name", "organisation", "certificate"}`; the kind is private when it is missing. Also `bulk_connections` and `created_before_march_2026`, true or false, for web and desktop |
 //! | `apps/{key}` | DELETE, by consumer key or client id |
@@ -14,16 +14,19 @@
 //! | `apps/secret` | POST `{"client_id"}`; answers `{"client_secret"}` |
 //! | `revoke` | POST `{"consumer_key"}`: a private app is disconnected |
 //! | `consent` | POST `{"url", "email", "organisations": [], "decision": "allow"}`; e-mail (Ada's) and decision (allow) can be left out. Answers 200 `{"location"}` or 422 `{"error"}` |
+//! | `tokens` | POST `{"client_id", "scopes", "email", "organisations": []}`; answers `{"access_token", "refresh_token"}` or 422 `{"error"}` |
+//! | `refreshes` | GET; answers `{"refreshes"}`: how many refresh tokens were taken for a new pair |
+//! | `access-lifetime` | POST `{"seconds": 1800}` |
 //! | `rotation` | POST `{"mode": "grace"}` or `"strict"` |
 //! | `disconnect` | POST `{"client_id", "organisation"}` |
 //! | `refresh-tokens` | DELETE `{"client_id"}`: all of the app's end |
 //! | `demo-company/reset` | POST; answers `{"id"}` |
 //! | `cap` | POST `{"cap": 5}` or `null` |
 //!
-//! Faults: `slow` and `delay_reply` (`milliseconds`), `lose_reply`, `cut`, `cut_after_bytes` (`bytes`), `status`
-//! (`status`, `body`, `content_type`), `html` (`status`), `organisation_offline`, `maintenance`, `rate_limited`
-//! (`problem`: `minute` or `day`; `retry_after`) and `too_many_requests` (`problem` also `concurrent` or
-//! `app_minute`).
+//! Faults: `slow` and `delay_reply` (`milliseconds`), `lose_reply`, `cut`, `cut_after_bytes`, `cut_after_wire_bytes` and
+//! `hang_up_after_bytes` (`bytes`), `status` (`status`, `body`, `content_type`), `html` (`status`),
+//! `organisation_offline`, `maintenance`, `rate_limited` (`problem`: `minute` or `day`; `retry_after`) and
+//! `too_many_requests` (`problem` also `concurrent` or `app_minute`).
 
 mod apps;
 mod faults;
@@ -49,7 +52,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/clock", get(clock).post(move_clock))
         .route("/mode", get(mode).post(change_mode))
         .route("/faults", post(faults::add).delete(faults::clear))
-        .route("/journal", get(journal))
+        .route("/journal", get(journal).delete(clear_journal))
         .route("/reset", post(reset))
         .merge(apps::routes())
         .merge(oauth2::routes())
@@ -112,6 +115,11 @@ fn entry_value(entry: &JournalEntry) -> Value {
         "problem": entry.problem,
         "form": entry.form,
     })
+}
+
+async fn clear_journal(State(shared): State<Shared>) -> StatusCode {
+    shared.lock().journal.clear();
+    StatusCode::NO_CONTENT
 }
 
 async fn reset(State(shared): State<Shared>) -> StatusCode {

@@ -25,6 +25,12 @@ pub enum Fault {
     Cut,
     /// Does what is asked and closes the connection after so many bytes of the answer's body.
     CutAfterBytes(usize),
+    /// Does what is asked and closes the connection after so many bytes of the answer as they go over the wire: status
+    /// line, headers, body.
+    CutAfterWireBytes(usize),
+    /// Closes the next connection after so many bytes that the client sent, with none at once. It meets connections
+    /// and not requests: path and journal have no part in it.
+    HangUpAfterBytes(usize),
     /// Answers with this status, body and content type.
     Status(u16, String, String),
     /// Answers with this status and an HTML page, as a proxy in between would.
@@ -79,7 +85,14 @@ impl FaultRule {
 
     fn meets(&self, path: &str) -> bool {
         let prefix = self.path_prefix.as_deref().unwrap_or_default();
-        self.times > 0 && path.to_ascii_lowercase().starts_with(prefix)
+        self.hang_up().is_none() && path.to_ascii_lowercase().starts_with(prefix)
+    }
+
+    fn hang_up(&self) -> Option<usize> {
+        match self.fault {
+            Fault::HangUpAfterBytes(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 }
 
@@ -103,11 +116,19 @@ impl Faults {
     }
 
     pub(crate) fn take(&mut self, path: &str) -> Option<Fault> {
-        let rule = self.0.iter_mut().find(|rule| rule.meets(path))?;
-        rule.times -= 1;
-        let fault = rule.fault.clone();
+        self.spend(|rule| rule.meets(path).then(|| rule.fault.clone()))
+    }
+
+    /// After how many bytes the next connection is to be closed.
+    pub(crate) fn take_hang_up(&mut self) -> Option<usize> {
+        self.spend(FaultRule::hang_up)
+    }
+
+    fn spend<T>(&mut self, matching: impl Fn(&FaultRule) -> Option<T>) -> Option<T> {
         self.0.retain(|rule| rule.times > 0);
-        Some(fault)
+        let (found, rule) = self.0.iter_mut().find_map(|rule| Some((matching(rule)?, rule)))?;
+        rule.times -= 1;
+        Some(found)
     }
 }
 
@@ -115,9 +136,8 @@ impl Fault {
     /// The answer that stands for the real one, for faults that have one.
     pub(crate) fn answer(&self) -> Option<Response> {
         match self {
-            Self::Slow(_) | Self::DelayReply(_) | Self::LoseReply | Self::Cut | Self::CutAfterBytes(_) => {
-                None
-            }
+            Self::Slow(_) | Self::DelayReply(_) | Self::LoseReply | Self::Cut => None,
+            Self::CutAfterBytes(_) | Self::CutAfterWireBytes(_) | Self::HangUpAfterBytes(_) => None,
             Self::Status(code, body, content_type) => Some(answer(*code, body.clone(), content_type)),
             Self::Html(code) => Some(answer(*code, proxy_page(*code), "text/html")),
             Self::OrganisationOffline => Some(Problem::OrganisationOffline.into_response()),

@@ -19,6 +19,7 @@ mod page;
 mod portal;
 mod server;
 mod user;
+mod wire;
 mod world;
 
 pub use app::{AppState, MAX_PRIVATE_APPS, PrivateApp};
@@ -30,7 +31,7 @@ pub use journal::JournalEntry;
 pub use ledger::SEEDED_INVOICES;
 pub use limits::RateLimit;
 pub use mock::{Builder, Mock};
-pub use oauth2::{Consent, Decision, Rotation};
+pub use oauth2::{Consent, Decision, MintedTokens, Rotation};
 pub use organisation::{
     DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST, NIHON_SHOJI, ORGANISATIONS, Organisation,
 };

@@ -3,7 +3,7 @@
 mod oauth2;
 
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{TcpListener as StdListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -53,6 +53,13 @@ impl Builder {
     #[must_use]
     pub fn private_apps_off(mut self, off: bool) -> Self {
         self.settings.private_apps_off = off;
+        self
+    }
+
+    /// How long access tokens live; by default Xero's 30 minutes.
+    #[must_use]
+    pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.access_lifetime = lifetime;
         self
     }
 
@@ -169,6 +176,22 @@ impl Mock {
     /// All requests since the start or the last reset, but those to `/_mock/`.
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.shared.lock().journal.entries().to_vec()
+    }
+
+    /// Waits until every connection that was made so far has ended, and with it what was asked over it; false when that
+    /// takes longer. A client that was killed may have left a request behind.
+    pub fn settle(&self, within: Duration) -> bool {
+        let address = self.url.trim_start_matches("http://");
+        let Ok(last) = TcpStream::connect(address) else { return false };
+        let own = last.local_addr().ok();
+        let all_accepted = self.shared.wait(within, |world| world.connections.last == own);
+        drop(last);
+        all_accepted && self.shared.wait(within, |world| world.connections.open == 0)
+    }
+
+    /// Forgets the requests so far, and nothing else.
+    pub fn clear_journal(&self) {
+        self.shared.lock().journal.clear();
     }
 
     /// Back to the start: no apps, seeded books, clock and mode as built, no faults, empty journal.

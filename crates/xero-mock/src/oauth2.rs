@@ -16,6 +16,7 @@ mod invitation;
 mod jwt;
 mod link;
 mod login;
+mod minting;
 mod problem;
 mod revocation;
 pub(crate) mod scope;
@@ -28,13 +29,15 @@ use axum::response::{IntoResponse as _, Response};
 
 pub use consent::{Consent, Decision};
 pub use grant::Rotation;
+pub use minting::MintedTokens;
 
-pub(crate) use bearer::is_bearer;
+pub(crate) use bearer::{is_bearer, is_good};
 pub(crate) use client::form_pairs;
 pub(crate) use consent::consent;
 pub(crate) use identity::Identity;
 pub(crate) use in_flight::{InFlight, InProgress};
 pub(crate) use invitation::invitation;
+pub(crate) use minting::mint;
 pub(crate) use problem::{ApiProblem, problem, too_many_requests};
 
 use crate::world::World;

@@ -16,12 +16,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::fault::{Fault, cut_after};
 use crate::oauth2::InFlight;
-use crate::world::Shared;
+use crate::wire::{Wire, WireLimit};
+use crate::world::{Open, Shared};
 use crate::{api, control, oauth2, portal};
 
 /// Listens on the loopback address alone.
@@ -38,7 +40,10 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(converse(stream, site.clone()))),
+                Ok((stream, from)) => {
+                    let open = site.shared.accepted(from);
+                    drop(connections.spawn(converse(stream, site.clone(), open)));
+                }
                 Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
             },
             Some(_) = connections.join_next() => {}
@@ -46,14 +51,21 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
     }
 }
 
-async fn converse(stream: TcpStream, site: Site) {
+async fn converse(mut stream: TcpStream, site: Site, _open: Open) {
+    let hang_up = site.shared.lock().faults.take_hang_up();
+    if let Some(bytes) = hang_up {
+        // Whether they came or the client went first: the connection ends here.
+        let _ = stream.read_exact(&mut vec![0; bytes]).await;
+        return;
+    }
+    let (wire, limit) = Wire::new(stream);
     let service = service_fn(move |request| {
-        let site = site.clone();
-        async move { site.answer(request).await }
+        let (site, limit) = (site.clone(), limit.clone());
+        async move { site.answer(request, &limit).await }
     });
     // The Date header is the mock's time, set in `finish`.
     let connection =
-        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
+        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(wire), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended early");
     }
@@ -71,7 +83,7 @@ impl Site {
         Self { router: TowerToHyperService::new(router.with_state(shared.clone())), shared }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Cut> {
+    async fn answer(&self, request: Request<Incoming>, wire: &WireLimit) -> Result<Response, Cut> {
         let request = request.map(Body::new);
         if request.uri().path().starts_with("/_mock/") {
             return Ok(self.finish(self.route(request).await));
@@ -89,6 +101,9 @@ impl Site {
             let now = world.now();
             (world.journal.received(&parts, form, now), world.faults.take(parts.uri.path()))
         };
+        if let Some(Fault::CutAfterWireBytes(bytes)) = fault {
+            wire.cut_after(bytes);
+        }
         let line = format!("{} {}", parts.method, parts.uri.path());
         let response = self.answer_or_fail(Request::from_parts(parts, body), fault).await?;
         self.shared.lock().journal.answered(place, &response);
@@ -121,8 +136,12 @@ impl Site {
     }
 
     fn route(&self, request: Request) -> impl Future<Output = Response> + use<> {
-        let answered = self.router.call(request);
-        async move { answered.await.unwrap_or_else(|never: Infallible| match never {}) }
+        let (answered, shared) = (self.router.call(request), self.shared.clone());
+        async move {
+            let response = answered.await.unwrap_or_else(|never: Infallible| match never {});
+            shared.tell();
+            response
+        }
     }
 
     fn finish(&self, mut response: Response) -> Response {

@@ -1,8 +1,9 @@
 //! All that a mock knows, behind one lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use crate::api::Replays;
 use crate::app::{AppState, Apps, PrivateApp, Registration};
@@ -18,10 +19,18 @@ use crate::organisation::{Tenant, Tenants};
 use crate::{Certificate, Error};
 
 /// How a mock starts, and what a reset brings back.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) start: Option<SystemTime>,
     pub(crate) private_apps_off: bool,
+    /// How long access tokens live.
+    pub(crate) access_lifetime: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { start: None, private_apps_off: false, access_lifetime: Duration::from_secs(30 * 60) }
+    }
 }
 
 #[derive(Debug)]
@@ -29,6 +38,7 @@ pub(crate) struct World {
     settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) private_apps_off: bool,
+    pub(crate) access_lifetime: Duration,
     pub(crate) apps: Apps,
     pub(crate) provider: Provider,
     pub(crate) tenants: Tenants,
@@ -37,23 +47,71 @@ pub(crate) struct World {
     pub(crate) limits: Limits,
     pub(crate) replays: Replays,
     pub(crate) in_progress: InProgress,
+    pub(crate) connections: Connections,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     ledgers: HashMap<String, Ledger>,
 }
 
+/// The connections that clients have made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Connections {
+    pub(crate) open: usize,
+    /// Whose was accepted last; they are accepted in the order in which they were made.
+    pub(crate) last: Option<SocketAddr>,
+}
+
+/// One connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Open(Shared);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().connections.open -= 1;
+        self.0.tell();
+    }
+}
+
 /// The world as the server's tasks and the handle of the mock share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Mutex<World>>);
+pub(crate) struct Shared(Arc<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    world: Mutex<World>,
+    changed: Condvar,
+}
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Mutex::new(World::new(settings))))
+        Self(Arc::new(Inside { world: Mutex::new(World::new(settings)), changed: Condvar::new() }))
     }
 
     /// Never held across an await. A panic elsewhere does not spoil the world: each change is one assignment.
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a connection that was accepted.
+    pub(crate) fn accepted(&self, from: SocketAddr) -> Open {
+        let mut world = self.lock();
+        world.connections.open += 1;
+        world.connections.last = Some(from);
+        drop(world);
+        self.tell();
+        Open(self.clone())
+    }
+
+    /// Wakes whoever waits for something to be done.
+    pub(crate) fn tell(&self) {
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until the world is as asked for; false when that takes longer.
+    pub(crate) fn wait(&self, within: Duration, until: impl Fn(&World) -> bool) -> bool {
+        let waited = self.0.changed.wait_timeout_while(self.lock(), within, |world| !until(world));
+        let (world, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        until(&world)
     }
 }
 
@@ -63,6 +121,7 @@ impl World {
             settings,
             clock: Clock::starting_at(settings.start),
             private_apps_off: settings.private_apps_off,
+            access_lifetime: settings.access_lifetime,
             apps: Apps::default(),
             provider: Provider::default(),
             tenants: Tenants::default(),
@@ -71,6 +130,7 @@ impl World {
             limits: Limits::default(),
             replays: Replays::default(),
             in_progress: InProgress::default(),
+            connections: Connections::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             ledgers: HashMap::new(),
@@ -81,7 +141,8 @@ impl World {
         // The journal stays the same one, so that a request under way does not land in the cleared one.
         let mut journal = std::mem::take(&mut self.journal);
         journal.clear();
-        *self = Self { journal, ..Self::new(self.settings) };
+        let connections = self.connections;
+        *self = Self { journal, connections, ..Self::new(self.settings) };
     }
 
     pub(crate) fn now(&self) -> SystemTime {

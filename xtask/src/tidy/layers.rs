@@ -4,7 +4,7 @@ use super::{Finding, Tree};
 use crate::metadata::{Dependency, Metadata, Package};
 
 /// Each of our packages and those of ours that it may link.
-const OURS: [(&str, &[&str]); 8] = [
+const OURS: [(&str, &[&str]); 9] = [
     ("xero-certs", &[]),
     ("xero-auth-oauth1", &["xero-certs"]),
     ("xero-auth-oauth2", &["xero-certs"]),
@@ -12,11 +12,12 @@ const OURS: [(&str, &[&str]); 8] = [
     ("xero-gateway", &["connection-store"]),
     ("xero-cli", &["connection-store", "xero-auth-oauth1", "xero-auth-oauth2", "xero-certs"]),
     ("xero-mock", &[]),
+    ("xero-trials", &["xero-mock"]),
     ("xtask", &[]),
 ];
 
 /// These judge or start the others: not even their tests use ours.
-const APART: [&str; 2] = ["xero-mock", "xtask"];
+const APART: [&str; 3] = ["xero-mock", "xero-trials", "xtask"];
 
 /// Foreign crates that not every package may use.
 struct Foreign {
@@ -55,7 +56,7 @@ const FOREIGN: [Foreign; 4] = [
     },
     Foreign {
         names: &["clap", "inquire"],
-        linked_by: &["xero-cli", "xero-mock", "xtask"],
+        linked_by: &["xero-cli", "xero-mock", "xero-trials", "xtask"],
         tested_by: None,
         why: "libraries do not talk to people",
     },
@@ -136,6 +137,8 @@ mod tests {
         assert_eq!(findings("xero-cli", "xero-mock", None), 1);
         assert_eq!(findings("xero-cli", "xero-mock", Some("dev")), 0);
         assert_eq!(findings("xero-mock", "xero-auth-oauth1", Some("dev")), 1);
+        assert_eq!(findings("xero-trials", "xero-mock", None), 0);
+        assert_eq!(findings("xero-trials", "connection-store", Some("dev")), 1);
         assert_eq!(findings("stranger", "serde", None), 1);
     }
 

@@ -1,6 +1,6 @@
 //! Authorisations in the database: the atomic steps of which a refresh is made.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const DIED: &str = "whoever was refreshing has died";
-const OVERDUE: &str = "whoever was refreshing took longer than his time";
+pub(crate) const OVERDUE: &str = "whoever was refreshing took longer than his time";
 const AS_SPARE: &str = "another refresh was quicker; this one's refresh token is kept as a spare";
 const SUPERSEDED: &str = "a new login or another refresh took the place of this one";
 
@@ -27,6 +27,8 @@ pub(crate) struct Lease {
     pub(crate) owner: String,
     pub(crate) taken_at: SystemTime,
     pub(crate) until: SystemTime,
+    /// The same by the clock that nobody sets, where there is one.
+    pub(crate) ends: Option<Duration>,
     /// When the refresh token of this generation was first sent, where an earlier lease noted that and no answer to it
     /// was kept.
     pub(crate) first_sent: Option<SystemTime>,
@@ -148,7 +150,7 @@ impl Sqlite {
         self.change(|tx| {
             let before = before(tx, &lease)?;
             let taken = tx.execute(
-                "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7 \
+                "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7, lease_ends = ?9 \
                  WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
                  AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner = ?8)",
                 params![
@@ -160,6 +162,7 @@ impl Sqlite {
                     longest,
                     before.intent_at.unwrap_or(now),
                     lease.instead_of,
+                    milliseconds(lease.ends),
                 ],
             )?;
             if taken == 0 {
@@ -178,8 +181,9 @@ impl Sqlite {
     /// Makes a lease end later. False: it is not the owner's any more.
     pub(crate) fn extend_lease(&mut self, lease: &Lease) -> Result<bool, Error> {
         self.change_one(
-            "UPDATE authorisations SET lease_until = ?4 WHERE id = ?1 AND generation = ?2 AND lease_owner = ?3",
-            params![lease.id, lease.generation, lease.owner, seconds(lease.until)],
+            "UPDATE authorisations SET lease_until = ?4, lease_ends = ?5 \
+             WHERE id = ?1 AND generation = ?2 AND lease_owner = ?3",
+            params![lease.id, lease.generation, lease.owner, seconds(lease.until), milliseconds(lease.ends)],
         )
     }
 
@@ -253,6 +257,10 @@ impl Sqlite {
     fn change_one(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<bool, Error> {
         self.change(|tx| Ok(tx.execute(sql, values)? == 1))
     }
+}
+
+fn milliseconds(time: Option<Duration>) -> Option<i64> {
+    time.and_then(|time| i64::try_from(time.as_millis()).ok())
 }
 
 /// What an authorisation has of earlier leases.

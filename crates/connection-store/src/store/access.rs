@@ -4,11 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Store, leader::Looked, owner::has_died};
+use super::{
+    Store,
+    leader::Looked,
+    owner::{Sign, look_for},
+};
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Need, RequestHeaders,
     grant::StoredAuthorisation,
-    refresh::{Situation, Step, runs},
+    refresh::{Owner, Situation, Step, runs},
     sqlite::Kept,
 };
 
@@ -95,7 +99,7 @@ impl Store {
     /// [`Error::NoSuchAuthorisation`].
     pub fn refresh_under_way(&self, authorisation: &Authorisation) -> Result<Option<SystemTime>, Error> {
         let stored = self.stored(&authorisation.id)?;
-        if self.dead_owner(&stored).is_some() {
+        if self.owner(&stored).0 == Owner::Died {
             return Ok(None);
         }
         Ok(runs(stored.lease_until, self.now()))
@@ -145,8 +149,8 @@ impl Store {
     ) -> Result<Option<Access>, Error> {
         let stored = self.stored(id)?;
         let first = *first.get_or_insert(stored.authorisation.generation);
-        let dead = self.dead_owner(&stored);
-        match stored.situation(kind, dead.is_some()).step(self.now(), &need, first) {
+        let (owner, dead) = self.owner(&stored);
+        match stored.situation(kind, owner).step(self.now(), &need, first) {
             Step::Use => stored.open_access(self.data_key()).map(Some),
             Step::Refresh => self.refresh(Looked::at(&stored, dead)).await,
             Step::Wait => Ok(None),
@@ -156,11 +160,15 @@ impl Store {
         }
     }
 
-    /// Who has the lease, where it is certain that he is dead.
-    pub(super) fn dead_owner(&self, stored: &StoredAuthorisation) -> Option<String> {
-        runs(stored.lease_until, self.now())?;
-        let owner = stored.lease_owner.as_ref()?;
-        has_died(self.db().path(), owner).then(|| owner.clone())
+    /// What is known of whoever has the lease, and his name where he is dead.
+    pub(super) fn owner(&self, stored: &StoredAuthorisation) -> (Owner, Option<String>) {
+        let Some(owner) = &stored.lease_owner else { return (Owner::Unknown, None) };
+        let in_time = stored.lease_ends.zip(self.clock.awake()).is_some_and(|(end, awake)| awake < end);
+        match look_for(self.db().path(), owner) {
+            Sign::Dead => (Owner::Died, Some(owner.clone())),
+            Sign::Alive if in_time => (Owner::InTime, None),
+            Sign::Alive | Sign::Unknown => (Owner::Unknown, None),
+        }
     }
 
     /// The error for an authorisation that only a person can renew.
@@ -173,13 +181,13 @@ impl Store {
 }
 
 impl StoredAuthorisation {
-    pub(super) fn situation(&self, kind: AppKind, owner_died: bool) -> Situation {
+    pub(super) fn situation(&self, kind: AppKind, owner: Owner) -> Situation {
         let Authorisation { generation, access_expires_at, needs_login, .. } = &self.authorisation;
         Situation {
             generation: *generation,
             access_expires_at: *access_expires_at,
             lease_until: self.lease_until,
-            owner_died,
+            owner,
             needs_login: needs_login.is_some(),
             refreshable: kind == AppKind::Custom || self.refresh.is_some(),
         }

@@ -82,8 +82,8 @@ impl Store {
     /// False: look again.
     async fn try_revoke(&self, id: &str, kind: AppKind) -> Result<bool, Error> {
         let stored = self.stored(id)?;
-        let (generation, dead) = (stored.authorisation.generation, self.dead_owner(&stored));
-        let situation = stored.situation(kind, dead.is_some());
+        let (generation, (owner, dead)) = (stored.authorisation.generation, self.owner(&stored));
+        let situation = stored.situation(kind, owner);
         match situation.step(self.now(), &Need::fresh(generation), generation) {
             Step::LogIn => Err(self.needs_login(&stored)?),
             Step::Refresh => self.revoke_generation(Looked::at(&stored, dead)).await,

@@ -11,8 +11,13 @@ use crate::{
     event::NewEvent,
     grant::StoredAuthorisation,
     refresh::{Reserve, Source},
-    sqlite::{Kept, Lease},
+    sqlite::{Kept, Lease, OVERDUE},
 };
+
+/// How far the history is searched for what may have cost a token, in entries.
+const LOOKED_BACK: usize = 10;
+const CROSSED: &str = "Xero no longer accepts the refresh token; no answer came in time when it was first sent, and another \
+     renewal sent it again";
 
 /// What somebody saw who then decided to refresh.
 pub(super) struct Looked {
@@ -104,6 +109,7 @@ impl Store {
             owner: sign.owner().to_owned(),
             taken_at,
             until: taken_at + self.lease_length(),
+            ends: self.lease_ends(),
             first_sent: None,
             instead_of: looked.dead.clone(),
         };
@@ -206,6 +212,7 @@ impl Store {
     /// The second look after a refusal. False: the lease has gone to another one.
     fn look_again(&self, turn: &mut Turn<'_>) -> Result<bool, Error> {
         turn.lease.until = self.now() + self.lease_length();
+        turn.lease.ends = self.lease_ends();
         self.db().extend_lease(&turn.lease)
     }
 
@@ -217,12 +224,20 @@ impl Store {
 
     fn mark(&self, turn: &Turn<'_>) -> Result<Option<Access>, Error> {
         let (at, by) = (self.now(), self.actor());
-        let reason = reason(&turn.stored.authorisation, &turn.lease, at);
+        let events = self.db().events(&turn.lease.id, LOOKED_BACK)?;
+        let since_login = events.iter().take_while(|event| event.what != EventKind::Consented);
+        let crossed = since_login.into_iter().any(|event| event.detail == OVERDUE);
+        let reason =
+            if crossed { CROSSED.to_owned() } else { reason(&turn.stored.authorisation, &turn.lease, at) };
         let event = NewEvent { at, what: EventKind::NeedsLogin, by: &by, detail: &reason };
         if !self.db().mark_needs_login(&turn.lease, &event, false)? {
             return Ok(None);
         }
         Err(self.needs_login(&self.stored(&turn.lease.id)?)?)
+    }
+
+    fn lease_ends(&self) -> Option<Duration> {
+        self.clock.awake().map(|awake| awake + self.lease_length())
     }
 
     /// Longer than a call can take.

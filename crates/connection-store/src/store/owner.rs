@@ -86,14 +86,32 @@ pub(super) fn real(store: &Path) -> PathBuf {
     store.canonicalize().unwrap_or_else(|_| store.to_owned())
 }
 
-/// True where the owner of a lease is certainly dead: his file is gone, or nobody holds its lock.
+/// What an owner's file says of him.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// It is gone, or nobody holds its lock.
+    Dead,
+    /// He holds its lock.
+    Alive,
+    /// There are no locks here, or he has no file.
+    Unknown,
+}
+
+/// True where the owner of a lease is certainly dead.
 pub(super) fn has_died(store: &Path, owner: &str) -> bool {
+    look_for(store, owner) == Sign::Dead
+}
+
+/// Looks for the sign of life of an owner.
+pub(super) fn look_for(store: &Path, owner: &str) -> Sign {
     if !is_name(owner) {
-        return false;
+        return Sign::Unknown;
     }
-    match File::open(path_of(&real(store), owner)) {
-        Ok(file) => file.try_lock_shared().is_ok(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    match File::open(path_of(&real(store), owner)).map(|file| file.try_lock_shared()) {
+        Ok(Ok(())) => Sign::Dead,
+        Ok(Err(TryLockError::WouldBlock)) => Sign::Alive,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Sign::Dead,
+        Ok(Err(TryLockError::Error(_))) | Err(_) => Sign::Unknown,
     }
 }
 

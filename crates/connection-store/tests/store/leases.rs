@@ -160,3 +160,19 @@ async fn a_copy_uses_its_access_token_and_refreshes_nothing() {
     store.adopt().unwrap();
     assert_eq!(access(&store, &acme).await.unwrap(), "access-2");
 }
+
+#[tokio::test]
+async fn a_night_that_the_machine_slept_through_takes_no_right_from_a_living_owner() {
+    let (server, (home, store)) = (TokenServer::start_held().await, Home::with_store());
+    let acme = expired(&home, &store, &server.server());
+    let (leader, waiter, other) = (store.clone(), home.open().unwrap(), acme.clone());
+    let leading = tokio::spawn(async move { leader.access(&acme, Need::default()).await });
+    server.arrived(1).await;
+    home.clock.set(home.clock_now() + minutes(8 * 60));
+    let waiting = tokio::spawn(async move { waiter.access(&other, Need::default()).await });
+    assert!(store.authorisations().unwrap()[0].needs_login.is_none());
+    server.release();
+    leading.await.unwrap().unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(server.spent(), ["refresh-0", "refresh-1"], "each token once, the newer one for the new day");
+}

@@ -5,20 +5,23 @@ use serde_json::json;
 
 use crate::{
     Context,
+    args::StoreInit,
     failure::{Failure, Outcome},
     store_access,
 };
 
-pub(crate) fn run(context: &Context) -> Outcome {
+pub(crate) fn run(context: &Context, args: &StoreInit) -> Outcome {
     let Context { ui, global, .. } = context;
     let path = store_access::store_path(global)?;
     if !store_access::is_missing(global)? {
         return Err(Error::Exists(path).into());
     }
-    let Some(new) = store_access::plan(ui, global)? else {
-        return Err(Failure::usage("nothing was said of what shall open the store")
-            .hint("give --key-file FILE (made if it does not exist) or --passphrase-file FILE"));
+    let Some(new) = store_access::plan(ui, global, &args.recipients)? else {
+        return Err(Failure::usage("nothing was said of what shall open the store").hint(
+            "give --key-file FILE (made if it does not exist), --passphrase-file FILE, --keychain, --key-command \
+             COMMAND or --identity FILE",
+        ));
     };
     new.make(context)?;
-    ui.document(json!({ "store": path.display().to_string() }))
+    ui.document(json!({ "store": path.display().to_string(), "key": new.key.new.lock.as_str() }))
 }

@@ -12,6 +12,13 @@ const LOGIN: &str = "g7kq2mw9xz4p";
 const REDIRECT: &str = "http://localhost:8742/callback";
 const MOCK: &str = "127.0.0.1:8790";
 
+/// A login, as the page on OAuth 2.0 makes it.
+const LOGGED_IN: [&str; 3] = [
+    "xeroctl store init --key-file ~/.config/xeroctl/store.key",
+    "xeroctl connect begin --kind web --client-id 4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A --client-secret-file secret",
+    "xeroctl connect finish g7kq2mw9xz4p maple --address-file address.txt",
+];
+
 /// A command of a page, and the output that stands below it.
 struct Example {
     command: String,
@@ -42,20 +49,19 @@ fn examples(page: &str) -> Vec<Example> {
 
 /// Runs a page's commands in one home, as a reader would.
 fn check(name: &str) {
+    check_after(&[], name);
+}
+
+/// The same for a reader who has done something before.
+fn check_after(before: &[&str], name: &str) {
     let home = Sandbox::with_mock();
     let page = page(name);
     let examples = examples(&page);
     assert!(examples.len() >= 4, "{name} has examples");
     let mut portal = Portal::default();
+    before.iter().for_each(|command| drop(portal.follow(&home, command)));
     for Example { command, output } in examples {
-        portal.prepare(&home, &command);
-        let found = run(&home, &portal.real(&command));
-        // Where the login was written to a file a reader takes it from there.
-        let kept = fs::read_to_string(home.path("login.json")).unwrap_or_default();
-        let found_or_kept = format!("{found}{kept}");
-        portal.address = login_address(&found_or_kept).or(portal.address);
-        portal.login =
-            found_or_kept.split("connect finish ").nth(1).map(|rest| rest[..12].to_owned()).or(portal.login);
+        let found = portal.follow(&home, &command);
         assert_eq!(tidy(&home, &found), tidy(&home, &output), "{name}: $ {command}");
     }
 }
@@ -70,6 +76,19 @@ struct Portal {
 }
 
 impl Portal {
+    /// Runs a command as a reader does; gives what it prints.
+    fn follow(&mut self, home: &Sandbox, command: &str) -> String {
+        self.prepare(home, command);
+        let found = run(home, &self.real(command));
+        // Where the login was written to a file a reader takes it from there.
+        let kept = fs::read_to_string(home.path("login.json")).unwrap_or_default();
+        let found_or_kept = format!("{found}{kept}");
+        self.address = login_address(&found_or_kept).or(self.address.take());
+        let login = found_or_kept.split("connect finish ").nth(1).map(|rest| rest[..12].to_owned());
+        self.login = login.or(self.login.take());
+        found
+    }
+
     fn prepare(&mut self, home: &Sandbox, command: &str) {
         if command.contains("--consumer-key") {
             let certificate = fs::read_to_string(home.path("acme.cer")).unwrap();
@@ -110,6 +129,7 @@ fn run(home: &Sandbox, command: &str) -> String {
     shell
         .env_remove("XDG_DATA_HOME")
         .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XEROCTL_MACHINE")
         .args(["-c", &format!("{{ {script}\n}} 2>&1")]);
     let output = shell.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -122,9 +142,16 @@ fn run(home: &Sandbox, command: &str) -> String {
 fn tidy(home: &Sandbox, text: &str) -> String {
     // Where a key is longer or shorter, a column is wider or narrower.
     let text = text.replace("https://login.xero.com/", &format!("{}/", home.mock().url()));
+    let text = text.replace(BINARY, "~/.cargo/bin/xeroctl");
     let text = mask(&home.tidy(&text).replace("HOME", "~").replace(MOCK, "MOCK"));
+    let text = replaced(&text, r"process \d+, user \S+ at \S+", "process N, user U at HOST");
+    let text = replaced(&text, r"\*-\*-\* \d\d:\d\d", "*-*-* TIME");
     let spaces = regex::Regex::new(" {2,}").unwrap();
     text.lines().map(|line| spaces.replace_all(line, "  ").into_owned() + "\n").collect()
+}
+
+fn replaced(text: &str, pattern: &str, with: &str) -> String {
+    regex::Regex::new(pattern).unwrap().replace_all(text, with).into_owned()
 }
 
 #[cfg(unix)]
@@ -143,6 +170,18 @@ fn connecting_a_private_app() {
 #[test]
 fn connecting_with_oauth2() {
     check("docs/connecting-with-oauth2.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn looking_after_the_store() {
+    check("docs/looking-after-the-store.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn keeping_logins_alive() {
+    check_after(&LOGGED_IN, "docs/keeping-logins-alive.md");
 }
 
 /// The wizard's screen stands in the guide as it was recorded.

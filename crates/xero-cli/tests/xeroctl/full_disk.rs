@@ -98,6 +98,7 @@ fn no_login_is_lost_however_little_room_there_is() {
     let finish = begun["login"]["id"].as_str().unwrap();
     let script = format!(
         r#"cp data/xeroctl/connections.db* disk/; x() {{ "$XEROCTL" --store disk/connections.db --quiet "$@"; }}
+        x store adopt --yes
         for room in 0 8 40 100 200 256 264 280 300 340 400; do
             left=$(df -k --output=avail disk | tail -1)
             head -c $(( (left - room) * 1024 )) /dev/zero > disk/filler

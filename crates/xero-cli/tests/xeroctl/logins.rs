@@ -316,7 +316,7 @@ fn a_connection_that_was_changed_is_not_made_good_by_a_new_login() {
     {
         let run = home.run(command);
         assert_eq!(run.status, 9, "{}", run.text());
-        assert!(run.stderr.contains("was changed or moved"), "{}", run.text());
+        assert!(run.stderr.contains("was changed, moved or put back"), "{}", run.text());
     }
 }
 

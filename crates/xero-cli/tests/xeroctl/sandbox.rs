@@ -137,7 +137,8 @@ impl Sandbox {
         Terminal::start(command)
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    /// All of the surroundings that the program gets.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let home = self.folder.path().display().to_string();
         let mut variables = vec![
             ("HOME", home.clone()),
@@ -145,6 +146,9 @@ impl Sandbox {
             ("XDG_CONFIG_HOME", format!("{home}/config")),
             ("PATH", format!("{home}/bin:{}", std::env::var("PATH").unwrap_or_default())),
             ("NO_COLOR", "1".to_owned()),
+            // Neither the keychain nor the machine's own id: both are somebody's.
+            ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={home}/no-bus")),
+            ("XEROCTL_MACHINE", "test-machine".to_owned()),
             ("COLUMNS", "100".to_owned()),
         ];
         if let Some(mock) = &self.mock {
@@ -230,7 +234,15 @@ impl Sandbox {
 
 /// Consumer keys, fingerprints, nonces, signatures and dates differ from run to run.
 pub(crate) fn mask(text: &str) -> String {
-    let settings: [(&str, &str); 15] = [
+    let settings: [(&str, &str); 23] = [
+        (r"\.xeroctl-\w{6}\b", ".xeroctl-PART"),
+        (r#""(number|data_key)": \d{3,}"#, r#""$1": NUMBER"#),
+        (r"store key [0-9a-f]{8}-[0-9a-f-]{27}", "store key UUID"),
+        (r"before-restore-\d+", "before-restore-SECONDS"),
+        (r"\b\d+ KiB", "SIZE KiB"),
+        (r#""(log_)?size": \d+"#, r#""${1}size": SIZE"#),
+        (r#""id": "[0-9a-f]{32}""#, r#""id": "STOREID""#),
+        (r"(that|Owner +) \S+( owns|, since)", "$1 MACHINE$2"),
         (r#""Instance":"[0-9a-f-]{36}""#, r#""Instance":"UUID""#),
         (r"http://[\w.:]+/identity/connect/authorize\?\S+", "ADDRESS"),
         (r"connect finish [0-9a-z]{12}\b", "connect finish LOGIN"),

@@ -127,6 +127,6 @@ fn a_key_moved_to_another_row_is_refused() {
     .unwrap();
     let refused = home.run(&["test", "acme"]);
     assert_eq!(refused.status, 9, "{}", refused.text());
-    assert!(refused.stderr.contains("was changed or moved; it is not used"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("was changed, moved or put back; it is not used"), "{}", refused.stderr);
     home.ok(&["test", "beta"]);
 }

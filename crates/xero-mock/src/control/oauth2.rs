@@ -1,21 +1,26 @@
 //! Consents, and what Xero's side does to tokens and tenant links.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Refused;
 use super::apps::Client;
-use crate::oauth2::{self, Consent, Decision, Rotation};
+use crate::oauth2::{self, Consent, Decision, MintedTokens, Rotation};
 use crate::world::Shared;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/consent", post(consent))
+        .route("/tokens", post(mint))
+        .route("/refreshes", get(refreshes))
+        .route("/access-lifetime", post(access_lifetime))
         .route("/rotation", post(rotation))
         .route("/disconnect", post(disconnect))
         .route("/refresh-tokens", delete(kill_refresh_tokens))
@@ -32,6 +37,22 @@ struct ConsentOrder {
     organisations: Vec<String>,
     #[serde(default)]
     decision: DecisionName,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenOrder {
+    client_id: String,
+    scopes: String,
+    email: Option<String>,
+    #[serde(default)]
+    organisations: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lifetime {
+    seconds: u64,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -73,14 +94,41 @@ async fn consent(State(shared): State<Shared>, Json(order): Json<ConsentOrder>) 
         DecisionName::Allow => Decision::Allow,
         DecisionName::Cancel => Decision::Cancel,
     };
-    let mut consent = Consent { organisations: order.organisations, decision, ..Consent::allow(&[]) };
-    if let Some(email) = order.email {
-        consent.email = email;
-    }
+    let consent = by(order.email, order.organisations, decision);
     match oauth2::consent(&mut shared.lock(), &order.url, &consent) {
         Ok(location) => Json(json!({"location": location})).into_response(),
-        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": error}))).into_response(),
+        Err(error) => unprocessable(&error),
     }
+}
+
+async fn mint(State(shared): State<Shared>, Json(order): Json<TokenOrder>) -> Response {
+    let consent = by(order.email, order.organisations, Decision::Allow);
+    match oauth2::mint(&mut shared.lock(), &order.client_id, &order.scopes, &consent) {
+        Ok(tokens) => {
+            let MintedTokens { access_token, refresh_token } = tokens;
+            Json(json!({"access_token": access_token, "refresh_token": refresh_token})).into_response()
+        }
+        Err(error) => unprocessable(&error),
+    }
+}
+
+/// The consent of a user, Ada if nobody is named.
+fn by(email: Option<String>, organisations: Vec<String>, decision: Decision) -> Consent {
+    let consent = Consent { organisations, decision, ..Consent::allow(&[]) };
+    email.into_iter().fold(consent, |consent, email| consent.by(&email))
+}
+
+fn unprocessable(error: &str) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": error}))).into_response()
+}
+
+async fn refreshes(State(shared): State<Shared>) -> Json<Value> {
+    Json(json!({"refreshes": shared.lock().identity.grants.refreshes()}))
+}
+
+async fn access_lifetime(State(shared): State<Shared>, Json(order): Json<Lifetime>) -> StatusCode {
+    shared.lock().access_lifetime = Duration::from_secs(order.seconds);
+    StatusCode::NO_CONTENT
 }
 
 async fn rotation(State(shared): State<Shared>, Json(order): Json<RotationOrder>) -> StatusCode {

@@ -1,8 +1,10 @@
 //! What a test does with OAuth 2.0 apps, consents, tokens and tenant links.
 
+use std::time::Duration;
+
 use super::Mock;
 use crate::client_app::{AppType, ClientApp, ClientRegistration};
-use crate::oauth2::{self, Consent, Rotation};
+use crate::oauth2::{self, Consent, MintedTokens, Rotation};
 use crate::{DEMO_COMPANY, Error};
 
 impl Mock {
@@ -63,6 +65,40 @@ impl Mock {
     /// shows instead. The journal does not see it.
     pub fn consent(&self, authorize_url: &str, consent: &Consent) -> Result<String, String> {
         oauth2::consent(&mut self.shared.lock(), authorize_url, consent)
+    }
+
+    /// Consents as [`consent`](Self::consent) does, to these scopes (with spaces between) and at the app's first
+    /// redirect URI, and redeems the code: the tokens that a web or desktop app would have then. Else the text of the
+    /// error. The journal does not see it.
+    pub fn mint_tokens(
+        &self,
+        client_id: &str,
+        scopes: &str,
+        consent: &Consent,
+    ) -> Result<MintedTokens, String> {
+        oauth2::mint(&mut self.shared.lock(), client_id, scopes, consent)
+    }
+
+    /// How long the access tokens live that are given from now on.
+    pub fn set_access_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().access_lifetime = lifetime;
+    }
+
+    /// How often a refresh token was taken for a new pair since the start or the last reset, also where the answer
+    /// did not arrive.
+    pub fn refreshes(&self) -> u64 {
+        self.shared.lock().identity.grants.refreshes()
+    }
+
+    /// Waits until [`refreshes`](Self::refreshes) gives at least `count`; false when that takes longer. A reply that a
+    /// fault holds back is not waited for.
+    pub fn wait_for_refreshes(&self, count: u64, within: Duration) -> bool {
+        self.shared.wait(within, |world| world.identity.grants.refreshes() >= count)
+    }
+
+    /// Whether an API call with this access token would be let in now.
+    pub fn is_access_token_good(&self, token: &str) -> bool {
+        oauth2::is_good(&self.shared.lock(), token)
     }
 
     /// What becomes of used refresh tokens from now on.

@@ -44,9 +44,18 @@ pub(super) fn tenant_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("xero-tenant-id")?.to_str().ok().map(str::trim).filter(|id| !id.is_empty())
 }
 
+/// Whether a call with this token would be let in now.
+pub(crate) fn is_good(world: &World, token: &str) -> bool {
+    Caller::read_token(world, token).is_ok()
+}
+
 impl Caller {
     pub(crate) fn read(world: &World, headers: &HeaderMap) -> Result<Self, ApiProblem> {
-        let claims = read(token(headers).unwrap_or_default()).map_err(|unreadable| match unreadable {
+        Self::read_token(world, token(headers).unwrap_or_default())
+    }
+
+    fn read_token(world: &World, token: &str) -> Result<Self, ApiProblem> {
+        let claims = read(token).map_err(|unreadable| match unreadable {
             Unreadable::NotAToken => ApiProblem::NotAuthentic,
             Unreadable::WrongSignature => ApiProblem::InvalidSignature,
         })?;

@@ -71,6 +71,7 @@ struct RefreshToken {
 pub(crate) struct Grants {
     codes: HashMap<String, Code>,
     refresh_tokens: HashMap<String, RefreshToken>,
+    refreshes: u64,
     pub(crate) rotation: Rotation,
 }
 
@@ -109,7 +110,13 @@ impl Grants {
             return None;
         }
         found.first_used.get_or_insert(now);
+        self.refreshes += 1;
         Some(Arc::clone(&found.grant))
+    }
+
+    /// How many refresh tokens were spent.
+    pub(crate) fn refreshes(&self) -> u64 {
+        self.refreshes
     }
 
     /// Whether the token would be accepted now.

@@ -16,7 +16,6 @@ use super::{AUDIENCE, ISSUER, jwt};
 use crate::client_app::{AppType, ClientApp};
 use crate::world::World;
 
-const ACCESS_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const ID_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn answer(world: &mut World, headers: &HeaderMap, body: &[u8]) -> Response {
@@ -59,15 +58,15 @@ fn refresh(world: &mut World, app: &ClientApp, form: &Form) -> Result<Value, Tok
 }
 
 /// A fresh pair, and an id token where `openid` was granted.
-fn give(world: &mut World, grant: Arc<Grant>) -> Value {
+pub(super) fn give(world: &mut World, grant: Arc<Grant>) -> Value {
     let now = world.now();
-    let access_token = jwt::sign(&access_claims(&grant, now));
+    let access_token = jwt::sign(&access_claims(&grant, now, world.access_lifetime));
     let mut answer = json!({});
     if has(&grant, OPENID) {
         answer["id_token"] = jwt::sign(&id_claims(&grant, &access_token, now)).into();
     }
     answer["access_token"] = access_token.into();
-    answer["expires_in"] = ACCESS_LIFETIME.as_secs().into();
+    answer["expires_in"] = world.access_lifetime.as_secs().into();
     answer["token_type"] = "Bearer".into();
     let scope = grant.scopes.join(" ");
     if has(&grant, OFFLINE_ACCESS) {
@@ -90,18 +89,18 @@ fn client_credentials(world: &World, app: &ClientApp, form: &Form) -> Result<Val
         return Err(TokenError::InvalidScope);
     }
     Ok(json!({
-        "access_token": jwt::sign(&client_claims(app, &scopes, world.now())),
-        "expires_in": ACCESS_LIFETIME.as_secs(),
+        "access_token": jwt::sign(&client_claims(app, &scopes, world)),
+        "expires_in": world.access_lifetime.as_secs(),
         "token_type": "Bearer",
         "scope": scopes.join(" "),
     }))
 }
 
-fn access_claims(grant: &Grant, now: SystemTime) -> Value {
+fn access_claims(grant: &Grant, now: SystemTime, lifetime: Duration) -> Value {
     let user = grant.session.user;
     json!({
         "nbf": seconds(now),
-        "exp": seconds(now + ACCESS_LIFETIME),
+        "exp": seconds(now + lifetime),
         "iss": ISSUER,
         "aud": AUDIENCE,
         "client_id": grant.client_id,
@@ -116,10 +115,11 @@ fn access_claims(grant: &Grant, now: SystemTime) -> Value {
 }
 
 /// Of a custom connection. That the user is all zeros has one witness; that the others are missing is assumed.
-fn client_claims(app: &ClientApp, scopes: &[String], now: SystemTime) -> Value {
+fn client_claims(app: &ClientApp, scopes: &[String], world: &World) -> Value {
+    let now = world.now();
     json!({
         "nbf": seconds(now),
-        "exp": seconds(now + ACCESS_LIFETIME),
+        "exp": seconds(now + world.access_lifetime),
         "iss": ISSUER,
         "aud": AUDIENCE,
         "client_id": app.client_id,

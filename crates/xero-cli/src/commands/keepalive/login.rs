@@ -1,0 +1,89 @@
+//! A login: one consent, with the connections that share it.
+
+use std::collections::BTreeMap;
+
+use connection_store::{AppKind, Authorisation, Connection};
+
+use super::plan::{LoginEnd, Row};
+
+/// One consent, or one custom app, and the connections that use it: at least one, by name.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    connections: Vec<Connection>,
+    authorisation: Authorisation,
+}
+
+/// The logins of connections, in the order of their first names. Private apps have none.
+pub(crate) fn logins(connections: Vec<Connection>) -> Vec<Login> {
+    let mut logins: Vec<Login> = Vec::new();
+    let mut places = BTreeMap::new();
+    for connection in connections {
+        let Some(authorisation) = connection.authorisation.clone() else { continue };
+        let place = *places.entry(authorisation.id.clone()).or_insert(logins.len());
+        match logins.get_mut(place) {
+            Some(login) => login.connections.push(connection),
+            None => logins.push(Login { connections: vec![connection], authorisation }),
+        }
+    }
+    logins
+}
+
+impl Login {
+    /// The store's id of it.
+    pub(crate) fn id(&self) -> &str {
+        &self.authorisation.id
+    }
+
+    /// The first of its connections, by which it is renewed.
+    pub(crate) fn connection(&self) -> &Connection {
+        self.connections.first().expect("a login is made of a connection")
+    }
+
+    pub(crate) fn authorisation(&self) -> &Authorisation {
+        &self.authorisation
+    }
+
+    /// The names of its connections.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.connections.iter().map(|one| one.name.clone()).collect()
+    }
+
+    /// The address that stands in for Xero, if one does.
+    pub(crate) fn server(&self) -> Option<String> {
+        self.connection().app.server.address().map(str::to_owned)
+    }
+
+    /// True where one of its connections has one of these names.
+    pub(crate) fn is_of(&self, names: &[String]) -> bool {
+        self.connections.iter().any(|one| names.contains(&one.name))
+    }
+
+    pub(crate) fn row(&self) -> Row {
+        let Authorisation { access_expires_at, refreshed_at, refresh_expires_at, needs_login, .. } =
+            &self.authorisation;
+        let login = match (self.connection().app.kind, refresh_expires_at) {
+            (AppKind::Custom, _) => LoginEnd::Never,
+            (_, Some(end)) => LoginEnd::At(*end),
+            (_, None) => LoginEnd::WithAccess,
+        };
+        Row {
+            access_ends: *access_expires_at,
+            refreshed_at: *refreshed_at,
+            login,
+            marked: needs_login.is_some(),
+        }
+    }
+
+    /// Its first connection with the tokens' times as they were read last.
+    pub(crate) fn as_it_stands(&self) -> Connection {
+        let mut connection = self.connection().clone();
+        connection.authorisation = Some(self.authorisation.clone());
+        connection
+    }
+
+    /// The same login as it stands now.
+    pub(crate) fn with(mut self, authorisation: Authorisation) -> Self {
+        self.authorisation = authorisation;
+        self
+    }
+}

@@ -1,0 +1,121 @@
+//! `xeroctl store status`: where the store is, how its secrets are kept, what opens it, who owns it.
+
+use std::path::Path;
+
+use connection_store::{Ownership, Status};
+use serde_json::{Value, json};
+
+use super::store_key;
+use crate::{Context, failure::Outcome, keys, show, ui::one_line};
+
+pub(crate) fn run(context: &Context) -> Outcome {
+    let store = context.open_store_quietly()?;
+    let status = store.status()?;
+    let ui = &context.ui;
+    ui.document(document(&status))?;
+    ui.data(show::fields(&rows(&status)))?;
+    advise(context, &status);
+    Ok(())
+}
+
+fn rows(status: &Status) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("Store", status.path.display().to_string()),
+        ("Format", status.format.to_string()),
+        ("Size", format!("{}, and {} of log", kib(status.size), kib(status.log_size))),
+        ("Holds", holds(status)),
+        (
+            "Secrets",
+            format!(
+                "sealed with AES-256-GCM, under the same data key since {}",
+                show::date(status.data_key_since)
+            ),
+        ),
+    ];
+    let mut name = "Opened by";
+    for slot in &status.slots {
+        let what = one_line(&keys::described(&slot.lock));
+        rows.push((
+            std::mem::take(&mut name),
+            format!("key {}: {what}, since {}", slot.id, show::date(slot.created_at)),
+        ));
+    }
+    rows.push(("Owner", owner(&status.ownership)));
+    rows.extend(mode(&status.path).map(|mode| ("Permissions", mode)));
+    rows.extend(status.rescued.iter().map(|path| ("Rescue file", path.display().to_string())));
+    rows
+}
+
+/// `2 apps, 1 login, 3 connections`.
+pub(super) fn holds(status: &Status) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let Status { apps, authorisations, connections, .. } = status;
+    [(*apps, "app"), (*authorisations, "login"), (*connections, "connection")]
+        .map(|(count, what)| counted(count, what))
+        .join(", ")
+}
+
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
+}
+
+fn owner(ownership: &Ownership) -> String {
+    match ownership {
+        Ownership::Here => "this machine".to_owned(),
+        Ownership::Nobody => "nobody yet; the first renewal of a login makes it this machine's".to_owned(),
+        Ownership::Copied { owner, since } => {
+            format!("{}, since {}; this is a copy and renews no logins", one_line(owner), show::date(*since))
+        }
+    }
+}
+
+/// Who may do what with the file and its directory.
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| Some(path.metadata().ok()?.permissions().mode() & 0o777);
+    let folder = path.canonicalize().ok()?.parent()?.to_owned();
+    let (file, folder) = (mode(path)?, mode(&folder)?);
+    let who = if file & 0o077 == 0 { "this user alone" } else { "others too" };
+    Some(format!("{file:04o} in a directory with {folder:04o}: readable for {who}"))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> Option<String> {
+    None
+}
+
+fn advise(context: &Context, status: &Status) {
+    if matches!(status.ownership, Ownership::Copied { .. }) {
+        context.ui.say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
+    }
+    if !status.rescued.is_empty() {
+        context.ui.say("A token that could not be saved is in a rescue file; the next renewal of that login takes it up.");
+    }
+}
+
+fn document(status: &Status) -> Value {
+    let (owner, since) = match &status.ownership {
+        Ownership::Copied { owner, since } => (Some(owner), Some(show::timestamp(*since))),
+        _ => (None, None),
+    };
+    let ownership = match status.ownership {
+        Ownership::Here => "here",
+        Ownership::Nobody => "nobody",
+        Ownership::Copied { .. } => "copied",
+    };
+    json!({
+        "store": status.path.display().to_string(),
+        "id": status.id,
+        "format": status.format,
+        "size": status.size,
+        "log_size": status.log_size,
+        "apps": status.apps,
+        "logins": status.authorisations,
+        "connections": status.connections,
+        "data_key": { "number": status.data_key, "since": show::timestamp(status.data_key_since), "cipher": "AES-256-GCM" },
+        "keys": status.slots.iter().map(store_key::document).collect::<Vec<_>>(),
+        "ownership": { "state": ownership, "owner": owner, "since": since },
+        "rescue_files": status.rescued.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+    })
+}

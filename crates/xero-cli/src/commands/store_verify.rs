@@ -1,0 +1,52 @@
+//! `xeroctl store verify`: whether everything is whole and belongs where it stands.
+
+use connection_store::{Finding, Store};
+use serde_json::json;
+
+use crate::{
+    Context,
+    args::StoreVerify,
+    failure::{Failure, Kind, Outcome},
+    store_access,
+    ui::{Ui, one_line},
+};
+
+pub(crate) fn run(context: &Context, args: &StoreVerify) -> Outcome {
+    let ui = &context.ui;
+    let (path, findings) = match &args.file {
+        Some(path) => {
+            let folder = std::env::temp_dir();
+            let verify = |key: &_| Store::verify_copy(path, &folder, key);
+            (path.clone(), context.with_key_of_copy(path, verify)?)
+        }
+        None => (store_access::store_path(&context.global)?, context.open_store_quietly()?.verify()?),
+    };
+    ui.document(json!({
+        "store": path.display().to_string(),
+        "findings": findings.iter().map(document).collect::<Vec<_>>(),
+    }))?;
+    if findings.is_empty() {
+        ui.say(format!("{}: everything is whole and belongs where it stands.", path.display()));
+        return Ok(());
+    }
+    let lines: Vec<_> = findings.iter().map(|one| one_line(&one.to_string())).collect();
+    ui.data(lines.join("\n"))?;
+    Ui::explain(
+        &Failure::new(Kind::StoreUnusable, format!("{}: {}", path.display(), counted(findings.len()))).hint(
+            "put back a backup from before with `xeroctl store restore`; what is not named above can be used as before",
+        ),
+    );
+    Err(Failure::silent(Kind::StoreUnusable))
+}
+
+fn counted(findings: usize) -> String {
+    if findings == 1 {
+        "1 thing is not as it should be".to_owned()
+    } else {
+        format!("{findings} things are not as they should be")
+    }
+}
+
+fn document(finding: &Finding) -> serde_json::Value {
+    json!({ "table": finding.table, "row": finding.row, "what": finding.what })
+}

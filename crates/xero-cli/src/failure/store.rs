@@ -1,0 +1,144 @@
+//! Failures of the store: their kinds, and what to do next.
+
+use std::error::Error as _;
+
+use connection_store::Error as StoreError;
+
+use super::{Failure, Kind};
+use crate::show::quoted;
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        // What Xero said is the failure itself; that a token was wanted for it is the lesser news.
+        if let StoreError::Auth(error) | StoreError::Xero { source: error, .. } = error {
+            return error.into();
+        }
+        let failure = Self::new(kind_of(&error), error.to_string());
+        let failure = match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        };
+        match hint_on_file(&error).or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error)) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn kind_of(error: &StoreError) -> Kind {
+    match error {
+        StoreError::NoSuchConnection { .. } | StoreError::NoDefault { .. } => Kind::NoSuchConnection,
+        StoreError::NameTaken(_) | StoreError::BadName(_) | StoreError::BadServer(_) => Kind::Usage,
+        StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
+        StoreError::Busy => Kind::Temporary,
+        StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
+        StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
+        StoreError::RefreshBusy => Kind::Temporary,
+        StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
+        StoreError::NoSuchAuthorisation(_) => Kind::NoSuchConnection,
+        StoreError::NoSuchKey(_) | StoreError::LastKey | StoreError::FileExists(_) => Kind::Usage,
+        StoreError::Rekeyed => Kind::Temporary,
+        StoreError::KeyNotSeen(_) => Kind::Other,
+        StoreError::Exists(_) | StoreError::Key(_) | StoreError::Crypto(_) => Kind::Other,
+        _ => Kind::StoreUnusable,
+    }
+}
+
+/// About the file, its state and its place.
+fn hint_on_file(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::NotFound(_) => {
+            "make one with `xeroctl store init`, or say where it is with --store or XEROCTL_STORE".to_owned()
+        }
+        StoreError::Exists(_) => "use it as it is, or name another file with --store".to_owned(),
+        StoreError::NotADatabase(_) | StoreError::Foreign(_) => {
+            "check --store and XEROCTL_STORE; the file was left as it is".to_owned()
+        }
+        StoreError::Corrupt(_) => {
+            "put back the newest backup with `xeroctl store restore`; the file was left as it is".to_owned()
+        }
+        StoreError::NewerFormat { .. } => "install the newest xeroctl; the file was left as it is".to_owned(),
+        StoreError::Tampered { .. } => {
+            "put back a backup from before the change with `xeroctl store restore`; `xeroctl store verify` names all that was \
+             changed"
+                .to_owned()
+        }
+        StoreError::Busy => "run the command again in a moment".to_owned(),
+        StoreError::DiskFull => "free some space and run the same command again".to_owned(),
+        StoreError::NotWritable(_) => {
+            "check who owns the file and its directory, or name another with --store".into()
+        }
+        StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
+        StoreError::Copied { .. } => {
+            "when the other one is out of use for good: xeroctl store adopt".to_owned()
+        }
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "check the path; its directory must be there".to_owned()
+        }
+        StoreError::FileExists(_) => "choose another name; nothing is replaced".to_owned(),
+        _ => return None,
+    })
+}
+
+/// About what opens it.
+fn hint_on_key(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::WrongKey => {
+            "this is the key of another store, or was removed from this one; `xeroctl store key list` says what opens it"
+                .to_owned()
+        }
+        StoreError::WrongPassphrase => "try again, or check --passphrase-file".to_owned(),
+        StoreError::OtherLock(_) => "`xeroctl store key list` says what opens it".to_owned(),
+        StoreError::NotAKeyFile => "give the file that `xeroctl store init` made".to_owned(),
+        StoreError::LastKey => "add another first: `xeroctl store key add`".to_owned(),
+        StoreError::NoSuchKey(_) => "`xeroctl store key list` lists the keys".to_owned(),
+        StoreError::Rekeyed => "run the command again".to_owned(),
+        StoreError::KeyNotSeen(key) => format!(
+            "open the store with that key once (xeroctl store status --key-file FILE, or as it is opened), or take it away: \
+             xeroctl store key remove {key}"
+        ),
+        _ => return None,
+    })
+}
+
+/// About what is in it, and what was done with it.
+fn hint_on_use(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::NoSuchConnection { known, .. } => names(known),
+        StoreError::NoDefault { known } if known.is_empty() => names(known),
+        StoreError::NoDefault { known } => {
+            format!("name one, or choose one with `xeroctl default NAME`; there are: {}", known.join(", "))
+        }
+        StoreError::BadName(_) => "give another name".to_owned(),
+        StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
+        StoreError::OtherServer { .. } => "make another connection for that server".to_owned(),
+        StoreError::Sign(error) => error.advice().to_owned(),
+        StoreError::NeedsLogin { connections, .. } => match connections.as_slice() {
+            [] => "connect it again with `xeroctl connect`".to_owned(),
+            [only] => format!("xeroctl reauth {}", quoted(only)),
+            [first, ..] => {
+                format!("xeroctl reauth {}; it is for all of: {}", quoted(first), connections.join(", "))
+            }
+        },
+        StoreError::NotSaved { rescued: Some(path), .. } => format!(
+            "the new token is kept, sealed, in {}: make the store writable again and run the same command",
+            path.display()
+        ),
+        StoreError::NotSaved { .. } => {
+            "make the store writable again and run the same command within 30 minutes: until then Xero takes the old token \
+             once more"
+                .to_owned()
+        }
+        StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
+        StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
+        StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
+        _ => return None,
+    })
+}
+
+fn names(known: &[String]) -> String {
+    match known {
+        [] => "there are none yet: `xeroctl connect` makes one".to_owned(),
+        known => format!("there are: {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,150 @@
+//! age and SSH identities: the slot's key stands in the store as an age file for their public keys.
+
+use std::path::Path;
+
+use age::{DecryptError, Encryptor, secrecy::SecretString, ssh, x25519};
+use connection_store::KeyBytes;
+use zeroize::Zeroizing;
+
+use super::private_file::{self, Role};
+use crate::{
+    failure::{Failure, Kind, Outcome},
+    ui::Ui,
+};
+
+const ROLE: Role = Role { what: "identity", option: "--identity" };
+const KINDS: &str = "give an age identity (`age-keygen`) or an SSH key (`ssh-keygen -t ed25519`)";
+
+/// The private half, as read from a file.
+pub(super) enum Identity {
+    Age(Vec<x25519::Identity>),
+    Ssh(Box<ssh::Identity>),
+}
+
+/// A public key.
+type Recipient = Box<dyn age::Recipient + Send>;
+
+/// Reads an identity file. An SSH key with a passphrase stays closed until something is to be opened.
+pub(super) fn read(path: &Path) -> Outcome<Identity> {
+    let bytes = private_file::read(path, ROLE)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unfit(path, "is no text"))?;
+    if text.trim_start().starts_with("-----BEGIN AGE ENCRYPTED FILE") {
+        return Err(unfit(path, "is encrypted itself")
+            .hint("let age decrypt it: --key-command 'age --decrypt …' can print the store's key"));
+    }
+    if text.trim_start().starts_with("-----BEGIN") {
+        return read_ssh(path, text);
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let identities = lines.map(|line| line.parse::<x25519::Identity>()).collect::<Result<Vec<_>, _>>();
+    match identities {
+        Ok(identities) if !identities.is_empty() => Ok(Identity::Age(identities)),
+        _ => Err(unfit(path, "is neither an age identity nor an SSH private key")),
+    }
+}
+
+fn read_ssh(path: &Path, text: &str) -> Outcome<Identity> {
+    let identity = ssh::Identity::from_buffer(text.trim_start().as_bytes(), None)
+        .map_err(|_| unfit(path, "is neither an age identity nor an SSH private key"))?;
+    match ssh::Recipient::try_from(identity.clone()) {
+        Ok(ssh::Recipient::SshEd25519(..)) => Ok(Identity::Ssh(Box::new(identity))),
+        _ => Err(unfit(path, "is an SSH key of another kind than ed25519")),
+    }
+}
+
+fn unfit(path: &Path, why: &str) -> Failure {
+    Failure::new(Kind::StoreUnusable, format!("{} {why}", path.display())).hint(KINDS)
+}
+
+/// Seals a key to the public keys given and to that of the identity.
+pub(super) fn seal(key: &KeyBytes, identity: Option<&Identity>, others: &[String]) -> Outcome<Vec<u8>> {
+    let mut recipients = identity.map(own_recipients).unwrap_or_default();
+    for other in others {
+        recipients.push(recipient(other)?);
+    }
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new(Kind::Other, "the key cannot be sealed to these public keys").because(error)
+    };
+    let recipients = recipients.iter().map(|one| &**one as &dyn age::Recipient);
+    let encryptor = Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
+    let mut sealed = Vec::new();
+    let written = encryptor.wrap_output(&mut sealed).and_then(|mut writer| {
+        std::io::Write::write_all(&mut writer, key.to_key_file().as_bytes())?;
+        writer.finish()
+    });
+    written.map_err(|error| failed(&error))?;
+    Ok(sealed)
+}
+
+fn own_recipients(identity: &Identity) -> Vec<Recipient> {
+    match identity {
+        Identity::Age(all) => all.iter().map(|one| Box::new(one.to_public()) as Recipient).collect(),
+        Identity::Ssh(one) => {
+            let own =
+                ssh::Recipient::try_from((**one).clone()).expect("its kind was looked at when it was read");
+            vec![Box::new(own)]
+        }
+    }
+}
+
+fn recipient(text: &str) -> Outcome<Recipient> {
+    let text = text.trim();
+    if let Ok(age) = text.parse::<x25519::Recipient>() {
+        return Ok(Box::new(age));
+    }
+    match text.parse::<ssh::Recipient>() {
+        Ok(key @ ssh::Recipient::SshEd25519(..)) => Ok(Box::new(key)),
+        _ => Err(Failure::usage(format!("{text:?} is not a public key that a store can be opened for"))
+            .hint("give a line such as age1… or ssh-ed25519 AAAA…; for a file: \"$(cat id_ed25519.pub)\"")),
+    }
+}
+
+impl Identity {
+    /// The same, ready to open: for an SSH key with a passphrase it is asked for.
+    pub(super) fn unlocked(self, ui: &Ui, path: &Path) -> Outcome<Self> {
+        match self {
+            Self::Ssh(one) => Ok(Self::Ssh(Box::new(unlocked(ui, path, *one)?))),
+            age => Ok(age),
+        }
+    }
+
+    /// The key that was sealed to this identity; `None` where it was sealed to others.
+    pub(super) fn open(&self, sealed: &[u8]) -> Outcome<Option<KeyBytes>> {
+        let opened = match self {
+            Self::Age(all) => all.iter().find_map(|one| matching(age::decrypt(one, sealed))),
+            Self::Ssh(one) => matching(age::decrypt(&**one, sealed)),
+        };
+        let Some(opened) = opened else { return Ok(None) };
+        let text = Zeroizing::new(opened.map_err(|error| {
+            Failure::new(Kind::StoreUnusable, "the key that is kept for an identity is damaged")
+                .because(&error)
+        })?);
+        Ok(Some(KeyBytes::from_key_file(&text)?))
+    }
+}
+
+/// Nothing where the file is for other identities.
+fn matching(outcome: Result<Vec<u8>, DecryptError>) -> Option<Result<Vec<u8>, DecryptError>> {
+    match outcome {
+        Err(DecryptError::NoMatchingKeys) => None,
+        outcome => Some(outcome),
+    }
+}
+
+/// Asks for the passphrase of an SSH key that has one.
+fn unlocked(ui: &Ui, path: &Path, identity: ssh::Identity) -> Outcome<ssh::Identity> {
+    let ssh::Identity::Encrypted(key) = identity else { return Ok(identity) };
+    if !ui.interactive() {
+        let message = format!("{} has a passphrase and no one can be asked for it", path.display());
+        return Err(Failure::new(Kind::StoreUnusable, message)
+            .hint("give a key without a passphrase, or another key of the store"));
+    }
+    let typed = SecretString::from(ui.ask_hidden(&format!("Passphrase of {}:", path.display()))?);
+    match key.decrypt(typed) {
+        Ok(opened) => Ok(opened.into()),
+        Err(_) => {
+            Err(Failure::new(Kind::StoreUnusable, format!("the passphrase does not open {}", path.display()))
+                .hint("try again"))
+        }
+    }
+}
