@@ -8,7 +8,7 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 15] = [
     ("git", "git"),
     ("openssl", "openssl"),
     ("keytool", "default-jre-headless"),
@@ -17,6 +17,10 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("faketime", "faketime"),
+    ("dbus-run-session", "dbus-daemon"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
+    ("ssh-keygen", "openssh-client"),
+    ("systemd-analyze", "systemd"),
     ("ps", "procps"),
     ("node", "nodejs"),
     ("npm", "npm"),

@@ -66,7 +66,7 @@ fn report(context: &Context, path: &Path, restored: &Restored) {
     }
     if !restored.dropped.is_empty() {
         let names: Vec<_> = restored.dropped.iter().map(|name| show::quoted(name)).collect();
-        ui.warn(&format!(
+        ui.warn(format!(
             "these connections were made after the backup and are only in the store from before: {}",
             names.join(", ")
         ));

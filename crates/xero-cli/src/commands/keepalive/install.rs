@@ -173,12 +173,11 @@ impl Setup {
         json!({ "files": files, "commands": lines(steps) })
     }
 
-    /// Gives the paths of the files that are gone.
-    /// Takes the files away, also where the system cannot be told: without them it starts nothing again.
+    /// Takes the files away, also where the system cannot be told: without them it starts nothing again. Gives their paths.
     fn remove(&self, ui: &Ui) -> Outcome<Vec<String>> {
         let untold = |steps: &[Step]| {
             for (step, why) in steps.iter().filter_map(|step| Some((step, step.run().err()?))) {
-                ui.warn(&format!("{why}; what runs now ends with the session, or with: {}", step.line()));
+                ui.warn(format!("{why}; what runs now ends with the session, or with: {}", step.line()));
             }
         };
         untold(&self.stop);
