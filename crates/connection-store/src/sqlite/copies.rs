@@ -7,9 +7,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::{Connection as Db, Transaction, TransactionBehavior};
+use rusqlite::{Connection as Db, Transaction};
 
-use super::{Sqlite, opening::FORMAT, recorded::StoreRow, rekey::leased, settle};
+use super::{Sqlite, opening::FORMAT, recorded::StoreRow, rekey::leased};
 use crate::{
     Error,
     ledger::{self, Ledger},
@@ -118,28 +118,21 @@ impl Sqlite {
     }
 
     fn take_attached(&mut self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<Taken, Error> {
-        let Self { db, unlocked, path } = self;
-        let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
-        let done = (|| {
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.change_unlocked(|tx, row, unlocked| {
             tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
-            let row = StoreRow::read(&tx)?;
-            unlocked.catch_up(&tx, &row)?;
-            if leased(&tx, now, lives)? {
+            if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
-            let mut taken = Taken { newer_tokens: 0, dropped: dropped(&tx)? };
-            if same_key(&tx)? {
+            let mut taken = Taken { newer_tokens: 0, dropped: dropped(tx)? };
+            if same_key(tx)? {
                 let ledger = row.open_ledger(&unlocked.data)?;
-                taken.newer_tokens = unite(&tx, &ledger)?;
-                row.write_ledger(&tx, &unlocked.data, &Ledger::of_rows(&tx)?)?;
+                taken.newer_tokens = unite(tx, &ledger)?;
+                row.write_ledger(tx, &unlocked.data, &Ledger::of_rows(tx)?)?;
             } else {
-                replace(&tx)?;
+                replace(tx)?;
             }
-            tx.commit()?;
             Ok(taken)
-        })();
-        done.map_err(|fault| settle(fault, path))
+        })
     }
 }
 

@@ -110,22 +110,34 @@ impl Sqlite {
         values: &[&[u8]],
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
+        self.change_unlocked(|tx, row, unlocked| {
+            if values.iter().any(|value| key_of(value) != Some(row.data_key)) {
+                return Err(Error::Rekeyed.into());
+            }
+            let (before, mut ledger) = (Ledger::of_rows(tx)?, row.open_ledger(&unlocked.data)?);
+            let result = work(tx)?;
+            let after = Ledger::of_rows(tx)?;
+            if after != before {
+                ledger.follow(&before, &after);
+                row.write_ledger(tx, &unlocked.data, &ledger)?;
+            }
+            Ok(result)
+        })
+    }
+
+    /// One transaction that alone may write, with the keys as they are while it is open. Commits what `work` did, if it did not
+    /// fail.
+    pub(super) fn change_unlocked<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
         let Self { db, unlocked, path } = self;
         let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
         let done = (|| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let row = StoreRow::read(&tx)?;
             unlocked.catch_up(&tx, &row)?;
-            if values.iter().any(|value| key_of(value) != Some(row.data_key)) {
-                return Err(Error::Rekeyed.into());
-            }
-            let (before, mut ledger) = (Ledger::of_rows(&tx)?, row.open_ledger(&unlocked.data)?);
-            let result = work(&tx)?;
-            let after = Ledger::of_rows(&tx)?;
-            if after != before {
-                ledger.follow(&before, &after);
-                row.write_ledger(&tx, &unlocked.data, &ledger)?;
-            }
+            let result = work(&tx, &row, unlocked)?;
             tx.commit()?;
             Ok(result)
         })();

@@ -2,13 +2,12 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection as Db, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection as Db, Transaction, params};
 
 use super::{
     Fault, Sqlite,
     keys::{self, Sealing},
-    recorded::StoreRow,
-    sealed, settle,
+    sealed,
 };
 use crate::{
     Error,
@@ -67,20 +66,16 @@ impl Sqlite {
         lives: &dyn Fn(&str) -> bool,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<usize, Error> {
-        let Self { db, unlocked, path } = self;
-        let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
-        let done = (|| {
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let row = StoreRow::read(&tx)?;
-            unlocked.catch_up(&tx, &row)?;
-            if leased(&tx, now, lives)? {
+        let path = self.path().to_owned();
+        let total = self.change_unlocked(|tx, row, unlocked| {
+            if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
             let mut ledger = row.open_ledger(&unlocked.data)?;
-            let before = Ledger::of_rows(&tx)?;
-            let total = sealed::count(&tx, path)?;
+            let before = Ledger::of_rows(tx)?;
+            let total = sealed::count(tx, &path)?;
             let mut done = 0;
-            sealed::each(&tx, path, &mut |column, key, place, value| {
+            sealed::each(tx, &path, &mut |column, key, place, value| {
                 let clear = unlocked.data.open(place, value)?;
                 let sealed::Column { table, column, key: of } = column;
                 let sql = format!("UPDATE {table} SET {column} = ?2 WHERE {of} = ?1");
@@ -89,18 +84,18 @@ impl Sqlite {
                 progress(done, total);
                 Ok(())
             })?;
-            slots(&tx, &ledger, (&unlocked.data, &row.data_key_of()), new)?;
-            ledger.follow(&before, &Ledger::of_rows(&tx)?);
-            row.write_ledger(&tx, &new.key, &ledger)?;
+            slots(tx, &ledger, (&unlocked.data, &row.data_key_of()), new)?;
+            ledger.follow(&before, &Ledger::of_rows(tx)?);
+            row.write_ledger(tx, &new.key, &ledger)?;
             tx.execute(
                 "UPDATE store SET data_key = ?1, data_key_since = ?2",
                 params![new.of.data_key, seconds(now)],
             )?;
-            tx.commit()?;
-            unlocked.data.replace(new.of.data_key, &new.bytes)?;
             Ok(total)
-        })();
-        done.map_err(|fault| settle(fault, path))
+        })?;
+        let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;
+        unlocked.data.replace(new.of.data_key, &new.bytes)?;
+        Ok(total)
     }
 }
 
