@@ -3,6 +3,7 @@
 mod cert;
 mod connect;
 mod keepalive;
+mod manage;
 mod store;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -15,6 +16,10 @@ pub(crate) use self::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
+    manage::{
+        Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
+        CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename,
+    },
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
@@ -125,6 +130,21 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Make one connection the default
     Default(NamedConnection),
+    /// Give a connection another name
+    Rename(Rename),
+    /// Change a connection or its app: names, redirect URIs, secret, consumer key, certificate; the kind stays
+    Edit(Box<Edit>),
+    /// Connect another organisation with the app and login of a connection
+    Copy(Copy),
+    /// List, show, edit and remove apps, and replace their secrets
+    #[command(subcommand)]
+    Apps(AppsCommand),
+    /// Seal connections into a file for another store, which renews their logins from then on
+    Export(Box<Export>),
+    /// Take connections over from a file that `xeroctl export` wrote
+    Import(Box<Import>),
+    /// Renew logins here that were imported, or exported and imported nowhere
+    Adopt(Adopt),
     /// Remove connections and their secrets from the store; Xero is not told
     Remove(Remove),
     /// Make, look at, check and convert certificates and key files
@@ -219,9 +239,10 @@ pub(crate) struct Reauth {
 /// `xeroctl disconnect`.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {
-    /// The connection
-    pub(crate) name: String,
-    /// Only forget it here; Xero is not told
+    /// The connections
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// Only forget them here; Xero is not told
     #[arg(long)]
     pub(crate) local_only: bool,
     /// Do not ask

@@ -1,7 +1,7 @@
 //! The keys of a store: where they come from, and how they are made.
 
 mod command;
-mod identity;
+pub(crate) mod identity;
 mod key_file;
 mod keychain;
 mod new_key;

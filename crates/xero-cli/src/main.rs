@@ -1,6 +1,7 @@
 //! `xeroctl`, the connection manager for Xero.
 
 mod args;
+mod bundle_file;
 mod commands;
 mod failure;
 mod host;
@@ -81,6 +82,14 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::Cert(Cert::New(args)) => commands::cert_new::run(context, args),
         Command::Cert(Cert::Show(args)) => commands::cert_show::run(context, args),
         Command::Cert(Cert::Verify(args)) => commands::cert_verify::run(context, args),
+        Command::Cert(Cert::Renew(args)) => commands::cert_renew::run(context, args),
+        Command::Rename(args) => commands::rename::run(context, args),
+        Command::Edit(args) => commands::edit::run(context, args),
+        Command::Copy(args) => commands::orgs::copy(context, args),
+        Command::Apps(command) => commands::apps::run(context, command),
+        Command::Export(args) => commands::export::run(context, args),
+        Command::Import(args) => commands::import::run(context, args),
+        Command::Adopt(args) => commands::adopt::run(context, args),
         Command::Cert(Cert::Convert(args)) => commands::cert_convert::run(context, args),
         Command::Store(command) => run_store(context, command),
         Command::Help(args) => commands::help::run(context, args, Cli::command()),

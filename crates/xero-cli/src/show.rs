@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, time::SystemTime};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use connection_store::{AppKind, Authorisation, Connection, User};
+use connection_store::{App, AppKind, Authorisation, Connection, HandedWay, User};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use xero_certs::Certificate;
@@ -58,6 +58,10 @@ pub(crate) fn left(connection: &Connection, now: SystemTime) -> String {
     }
     match &connection.authorisation {
         Some(Authorisation { needs_login: Some(_), .. }) => "log in again".to_owned(),
+        Some(Authorisation { handed: Some(handed), .. }) => match handed.way {
+            HandedWay::Exported => "handed over".to_owned(),
+            HandedWay::Imported => "not adopted".to_owned(),
+        },
         Some(Authorisation { refresh_expires_at: Some(ends), .. }) => match ends.duration_since(now) {
             Ok(left) if left.as_secs() > DAY => format!("{} days left", left.as_secs().div_ceil(DAY)),
             Ok(_) => "ends within a day".to_owned(),
@@ -138,11 +142,12 @@ pub(crate) fn organisation(connection: &Connection) -> String {
 
 /// Where the app is registered.
 pub(crate) fn server(connection: &Connection) -> String {
-    connection
-        .app
-        .server
-        .address()
-        .map_or("Xero".to_owned(), |address| address.trim_end_matches('/').to_owned())
+    server_of(&connection.app)
+}
+
+/// Where an app is registered.
+pub(crate) fn server_of(app: &App) -> String {
+    app.server.address().map_or("Xero".to_owned(), |address| address.trim_end_matches('/').to_owned())
 }
 
 /// A connection as JSON.
@@ -159,6 +164,7 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
         "retired": private && connection.app.server.address().is_none(),
         (if private { "consumer_key" } else { "client_id" }): connection.app.client_id,
         "organisation": organisation,
+        "app": connection.app.name,
     });
     if let Some(certificate) = &connection.app.certificate {
         document["certificate"] = certificate_json(certificate, now);
@@ -184,6 +190,7 @@ fn login_json(login: &Authorisation) -> Value {
         "refreshed_at": timestamp(login.refreshed_at),
         "expires_at": login.refresh_expires_at.map(timestamp),
         "needs_login": again,
+        "handed": login.handed.map(|handed| json!({ "way": handed.way.as_str(), "since": timestamp(handed.since) })),
     })
 }
 

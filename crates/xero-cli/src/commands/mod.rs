@@ -1,13 +1,19 @@
 //! One file for each command.
 
+pub(crate) mod adopt;
+pub(crate) mod apps;
 pub(crate) mod cert_convert;
 pub(crate) mod cert_new;
+pub(crate) mod cert_renew;
 pub(crate) mod cert_show;
 pub(crate) mod cert_verify;
 pub(crate) mod connect;
 pub(crate) mod default;
 pub(crate) mod disconnect;
+pub(crate) mod edit;
+pub(crate) mod export;
 pub(crate) mod help;
+pub(crate) mod import;
 pub(crate) mod keepalive;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -15,6 +21,7 @@ pub(crate) mod orgs;
 pub(crate) mod reauth;
 pub(crate) mod refresh;
 pub(crate) mod remove;
+pub(crate) mod rename;
 pub(crate) mod request;
 pub(crate) mod show;
 pub(crate) mod sign;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod apps;
 mod browser;
 mod certificates;
 mod connections;
@@ -16,6 +17,7 @@ mod login_troubles;
 mod login_wizard;
 mod logins;
 mod misuse;
+mod moving;
 mod requests;
 mod sandbox;
 mod secrets;
