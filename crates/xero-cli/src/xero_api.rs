@@ -5,7 +5,7 @@ mod refusal;
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders, Server,
+    ApiRequest, AppKind, Connection, Limits, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders, Server,
     Store, sign_private,
 };
 use reqwest::{
@@ -202,16 +202,37 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
 /// Sends a call, authorised anew, and once more where a fresh signature or token may help.
 pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
     let client = client(&call.url, timeout)?;
+    let reply = send_with(&client, call, authority).await?;
+    note_limits(authority, &reply);
+    Ok(reply)
+}
+
+async fn send_with(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
     let headers = authority.authorise(&call.signable()?).await?;
-    let reply = send_once(&client, call, &headers).await?;
+    let reply = send_once(client, call, &headers).await?;
     match reply.refusal(authority.kind()) {
         Some(refusal) if authority.try_again(&refusal, &headers).await? => {
             tracing::info!("refused; once more with a fresh authorisation");
             let headers = authority.authorise(&call.signable()?).await?;
-            send_once(&client, call, &headers).await
+            send_once(client, call, &headers).await
         }
-        Some(Refusal::Signed(_)) => second_key(&client, call, authority, reply).await,
+        Some(Refusal::Signed(_)) => second_key(client, call, authority, reply).await,
         _ => Ok(reply),
+    }
+}
+
+/// Keeps what an answer says of Xero's limits. A request that was answered does not fail for that.
+fn note_limits(authority: &Authority<'_>, reply: &Reply) {
+    let Authority::Stored(store, connection) = authority else { return };
+    let left = |name: &str| reply.headers.get(name)?.to_str().ok()?.trim().parse().ok();
+    let limits = Limits {
+        seen_at: store.clock().now(),
+        day_left: left("x-daylimit-remaining"),
+        minute_left: left("x-minlimit-remaining"),
+        app_minute_left: left("x-appminlimit-remaining"),
+    };
+    if limits.day_left.is_some() || limits.minute_left.is_some() {
+        drop(store.note_limits(connection, &limits));
     }
 }
 
