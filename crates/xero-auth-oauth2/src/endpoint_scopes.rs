@@ -201,7 +201,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_free() {
         assert!(endpoint_scopes("/connections").is_some_and(|scopes| scopes.read.is_empty()));
-        for unknown in ["", "/", "/api.xro", "/api.xro/2.0/Unheard", "/api.xro/2.0/Reports", "/payroll.xro/1.0", "/x"] {
+        for unknown in
+            ["", "/", "/api.xro", "/api.xro/2.0/Unheard", "/api.xro/2.0/Reports", "/payroll.xro/1.0", "/x"]
+        {
             assert_eq!(endpoint_scopes(unknown), None, "{unknown}");
         }
     }
@@ -211,7 +213,12 @@ mod tests {
         let accounting = "Accounts BankTransactions BatchPayments Budgets Contacts Invoices Items Journals ManualJournals \
              Organisation Payments Reports/BankSummary Reports/BAS Reports/TenNinetyNine Users";
         let paths = accounting.split_whitespace().map(|name| format!("/api.xro/2.0/{name}"));
-        let others = ["/files.xro/1.0/Files", "/assets.xro/1.0/Assets", "/projects.xro/2.0/Projects", "/bankfeeds.xro/1.0/Statements"];
+        let others = [
+            "/files.xro/1.0/Files",
+            "/assets.xro/1.0/Assets",
+            "/projects.xro/2.0/Projects",
+            "/bankfeeds.xro/1.0/Statements",
+        ];
         for path in paths.chain(others.map(str::to_owned)) {
             let scopes = endpoint_scopes(&path).unwrap_or_else(|| panic!("{path}"));
             assert!(!scopes.read.is_empty(), "{path}");

@@ -44,10 +44,6 @@ pub(crate) const ALL: &[&[&str]] = &[OPENID, WRITING, &["accounting.budgets.read
 /// Of the user, not of an organisation: client credentials cannot have these.
 pub(crate) const OPENID: &[&str] = &["openid", "profile", "email", "offline_access"];
 
- -> impl Iterator<Item = &'static str> {
-    CATALOGUE.iter().map(|(name, _)| *name)
-}
-
 const READING: &[&str] = &[
     "accounting.settings.read",
     "accounting.contacts.read",

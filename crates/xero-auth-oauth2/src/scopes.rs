@@ -247,7 +247,10 @@ mod tests {
             "accounting.payments.read accounting.invoices.read accounting.banktransactions.read \
              accounting.manualjournals.read files"
         );
-        assert_eq!(scopes("accounting.reports.read accounting.transactions").without_broad().iter().count(), 12);
+        assert_eq!(
+            scopes("accounting.reports.read accounting.transactions").without_broad().iter().count(),
+            12
+        );
     }
 
     #[test]

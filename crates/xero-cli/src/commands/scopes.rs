@@ -39,9 +39,17 @@ fn list(context: &Context) -> Outcome {
     ui.document(json!({ "scopes": documents }))?;
     let row = |scope: &str| {
         let end = if ends_in_september_2027(scope) { END } else { "" };
-        vec![scope.to_owned(), of(scope).join(" "), end.to_owned(), describe(scope).unwrap_or_default().to_owned()]
+        vec![
+            scope.to_owned(),
+            of(scope).join(" "),
+            end.to_owned(),
+            describe(scope).unwrap_or_default().to_owned(),
+        ]
     };
-    ui.data(show::table(&["SCOPE", "PRESETS", "ENDS", "WHAT IT LETS AN APP DO"], known_scopes().map(row).collect()))
+    ui.data(show::table(
+        &["SCOPE", "PRESETS", "ENDS", "WHAT IT LETS AN APP DO"],
+        known_scopes().map(row).collect(),
+    ))
 }
 
 fn document(scope: &str, presets: &[&str]) -> Value {
@@ -95,5 +103,8 @@ fn missing(preset: &Scopes, granted: &Scopes) -> Vec<String> {
 /// Private apps have none.
 fn login_of(connection: &Connection) -> Outcome<&Authorisation> {
     token::has_tokens(connection)?;
-    connection.authorisation.as_ref().ok_or_else(|| Failure::usage(format!("{} has no consent", connection.name)))
+    connection
+        .authorisation
+        .as_ref()
+        .ok_or_else(|| Failure::usage(format!("{} has no consent", connection.name)))
 }

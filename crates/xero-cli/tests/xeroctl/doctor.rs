@@ -21,7 +21,8 @@ pub(super) const STORE: &str = "data/xeroctl/connections.db";
 /// Runs it with these variables besides.
 fn doctor(home: &Sandbox, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
     let mut command = home.command(BINARY);
-    let output = command.envs(variables.iter().copied()).args(["doctor", "--json"]).args(arguments).output().unwrap();
+    let output =
+        command.envs(variables.iter().copied()).args(["doctor", "--json"]).args(arguments).output().unwrap();
     home.finish(&[&["doctor", "--json"], arguments].concat().join(" "), &output)
 }
 
@@ -31,7 +32,9 @@ fn troubles(run: &Run) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let document = run.json();
     let found = document["checks"].as_array().unwrap().iter().filter(is_trouble);
-    let found: Vec<_> = found.map(|one| (format!("{} {}", text(&one["check"]), text(&one["mark"])), text(&one["next"]))).collect();
+    let found: Vec<_> = found
+        .map(|one| (format!("{} {}", text(&one["check"]), text(&one["mark"])), text(&one["next"])))
+        .collect();
     assert_eq!(document["findings"], found.len());
     found
 }
@@ -98,9 +101,12 @@ fn what_it_says_of_what_it_finds() {
     let seeded = Seeded::new();
     seeded.login("old", DAY * 55);
     let home = &seeded.home;
-    home.write("config-key", "");
     let mut command = home.command(BINARY);
-    let output = command.env("XEROCTL_KEYFILE", "x").env("HTTPS_PROXY", "ftp://user:pa55@proxy").arg("doctor").output();
+    let output = command
+        .env("XEROCTL_KEYFILE", "x")
+        .env("HTTPS_PROXY", "ftp://user:pa55@proxy")
+        .arg("doctor")
+        .output();
     let run = home.finish("doctor", &output.unwrap());
     assert!(!run.text().contains("pa55"));
     insta::assert_snapshot!(run.text());

@@ -28,6 +28,7 @@ mod store_files;
 mod store_keychain;
 mod store_keys;
 mod terminal;
+mod troubles;
 mod weather;
 mod webhook;
 mod wizard;

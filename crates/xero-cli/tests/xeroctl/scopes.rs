@@ -14,7 +14,8 @@ fn with_broad_scopes() -> Sandbox {
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let app = home.web_app();
     home.mock().created_before_march_2026(&app.client_id, true).unwrap();
-    let scopes = ["old", "--scopes", "accounting.transactions accounting.reports.read accounting.settings.read"];
+    let scopes =
+        ["old", "--scopes", "accounting.transactions accounting.reports.read accounting.settings.read"];
     let run = home.connect_web(&app, &scopes, &maple());
     assert_eq!(run.status, 0, "{}", run.text());
     home
@@ -27,8 +28,12 @@ fn all_scopes_are_listed() {
     let scopes = run.json()["scopes"].as_array().unwrap().clone();
     assert_eq!(scopes.len(), 58);
     assert!(scopes.iter().all(|one| one["what"].is_string()));
-    let ending: Vec<_> = scopes.iter().filter(|one| one["ends"] == "2027-09").map(|one| &one["scope"]).collect();
-    assert_eq!(ending, ["accounting.transactions", "accounting.transactions.read", "accounting.reports.read"]);
+    let ending: Vec<_> =
+        scopes.iter().filter(|one| one["ends"] == "2027-09").map(|one| &one["scope"]).collect();
+    assert_eq!(
+        ending,
+        ["accounting.transactions", "accounting.transactions.read", "accounting.reports.read"]
+    );
     insta::assert_snapshot!(home.ok(&["scopes", "list"]).text());
 }
 
@@ -120,7 +125,8 @@ fn a_person_is_asked_before() {
 fn a_custom_connection_is_changed_in_the_portal() {
     let home = Sandbox::with_mock();
     home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app = home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
+    let app =
+        home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
     home.mock().authorise_custom_app(&app.client_id).unwrap();
     home.write("secret", app.client_secret.as_deref().unwrap());
     let id = app.client_id.as_str();

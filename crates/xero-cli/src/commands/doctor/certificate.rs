@@ -53,13 +53,8 @@ mod tests {
 
     #[test]
     fn sixty_days_before_the_end() {
-        let cases = [
-            (-1, Mark::Problem),
-            (0, Mark::Warning),
-            (60, Mark::Warning),
-            (61, Mark::Ok),
-            (1825, Mark::Ok),
-        ];
+        let cases =
+            [(-1, Mark::Problem), (0, Mark::Warning), (60, Mark::Warning), (61, Mark::Ok), (1825, Mark::Ok)];
         for (days, mark) in cases {
             let finding = judge(days, "left", "renew it");
             assert_eq!(finding.mark, mark, "{days}");

@@ -123,9 +123,15 @@ fn of_store(path: &Path, seen: Seen, me: u32) -> Finding {
     }
     let mode = seen.mode & 0o777;
     let finding = match mode & 0o022 {
-        0 => Finding::warning(CHECK, Kind::StoreUnusable, format!("others can read {shown} (mode {mode:04o})"))
-            .because("secrets in it are sealed; names, users and organisations are not"),
-        _ => Finding::problem(CHECK, Kind::StoreUnusable, format!("others can write {shown} (mode {mode:04o})")),
+        0 => {
+            Finding::warning(CHECK, Kind::StoreUnusable, format!("others can read {shown} (mode {mode:04o})"))
+                .because("secrets in it are sealed; names, users and organisations are not")
+        }
+        _ => Finding::problem(
+            CHECK,
+            Kind::StoreUnusable,
+            format!("others can write {shown} (mode {mode:04o})"),
+        ),
     };
     finding.mend(format!("chmod 600 {}", quoted(path)))
 }
@@ -173,7 +179,9 @@ fn unwritable(folder: &Path, error: &io::Error) -> Finding {
     let full = error.kind() == io::ErrorKind::StorageFull;
     let (kind, mend) = match full {
         true => (Kind::NotSaved, "free some space".to_owned()),
-        false => (Kind::StoreUnusable, format!("make it writable for this user: chmod u+rwx {}", quoted(folder))),
+        false => {
+            (Kind::StoreUnusable, format!("make it writable for this user: chmod u+rwx {}", quoted(folder)))
+        }
     };
     Finding::problem(DISK, kind, format!("{} cannot be written", folder.display()))
         .because(error.to_string())
@@ -240,13 +248,10 @@ mod tests {
     #[test]
     fn room() {
         let mark = |bytes| of_room(Path::new("/x"), bytes).mark;
-        assert_eq!([0, MIB - 1, MIB, LITTLE - 1, LITTLE].map(mark), [
-            Mark::Problem,
-            Mark::Problem,
-            Mark::Warning,
-            Mark::Warning,
-            Mark::Ok
-        ]);
+        assert_eq!(
+            [0, MIB - 1, MIB, LITTLE - 1, LITTLE].map(mark),
+            [Mark::Problem, Mark::Problem, Mark::Warning, Mark::Warning, Mark::Ok]
+        );
         let full = unwritable(Path::new("/x"), &io::ErrorKind::StorageFull.into());
         assert_eq!(full.mend.as_deref(), Some("free some space"));
         let denied = unwritable(Path::new("/x"), &io::ErrorKind::PermissionDenied.into());

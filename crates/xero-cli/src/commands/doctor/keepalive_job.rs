@@ -6,11 +6,7 @@ use connection_store::{EventKind, Store};
 
 use super::finding::Finding;
 use crate::{
-    commands::keepalive::{
-        install::installed,
-        login::Login,
-        plan::LoginEnd,
-    },
+    commands::keepalive::{install::installed, login::Login, plan::LoginEnd},
     failure::{Kind, Outcome},
     show,
 };
@@ -33,11 +29,12 @@ struct Seen {
 }
 
 pub(super) fn check(store: &Store, logins: &[Login], now: SystemTime) -> Outcome<Finding> {
-    let mut ran = None;
+    let mut ran: Option<SystemTime> = None;
     for login in logins {
         ran = ran.max(last_run(store, login)?);
     }
-    let kept = logins.iter().map(Login::row).filter(|row| matches!(row.login, LoginEnd::At(_)) && !row.marked);
+    let kept =
+        logins.iter().map(Login::row).filter(|row| matches!(row.login, LoginEnd::At(_)) && !row.marked);
     let oldest = kept.map(|row| row.refreshed_at).min();
     Ok(judge(Seen { installed: !installed()?.is_empty(), ran, oldest }, now))
 }

@@ -65,7 +65,8 @@ mod tests {
     use crate::failure::Kind;
 
     fn slots(locks: &[Lock]) -> Vec<KeySlot> {
-        let slot = |(id, lock): (i64, &Lock)| KeySlot { id, lock: lock.clone(), created_at: SystemTime::UNIX_EPOCH };
+        let slot =
+            |(id, lock): (i64, &Lock)| KeySlot { id, lock: lock.clone(), created_at: SystemTime::UNIX_EPOCH };
         (1..).zip(locks).map(slot).collect()
     }
 
@@ -81,7 +82,10 @@ mod tests {
     fn the_less_it_is_needed_the_less_it_matters() {
         let failure = || Err(Failure::new(Kind::StoreUnusable, "it is locked"));
         let mark = |used| judge(used, failure()).mark;
-        assert_eq!([Use::OnlyKey, Use::OneOfSeveral, Use::NoStore].map(mark), [Mark::Problem, Mark::Warning, Mark::Note]);
+        assert_eq!(
+            [Use::OnlyKey, Use::OneOfSeveral, Use::NoStore].map(mark),
+            [Mark::Problem, Mark::Warning, Mark::Note]
+        );
         assert_eq!(judge(Use::OnlyKey, Ok(())).mark, Mark::Ok);
     }
 }

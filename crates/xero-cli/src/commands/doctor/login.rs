@@ -35,7 +35,9 @@ fn judge(row: &Row, reason: Option<&str>, now: SystemTime, name: &str) -> Findin
         return dead.because(reason).mend(format!("xeroctl reauth {name}"));
     }
     match row.login {
-        LoginEnd::Never => Finding::ok(CHECK, "the app itself asks for access; there is no login that could end"),
+        LoginEnd::Never => {
+            Finding::ok(CHECK, "the app itself asks for access; there is no login that could end")
+        }
         LoginEnd::At(end) => by_end(end, now, name),
         LoginEnd::WithAccess => without_refresh_token(row.access_ends, now, name),
     }

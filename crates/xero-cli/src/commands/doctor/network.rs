@@ -63,7 +63,8 @@ pub(super) fn check(
     let (mut findings, mut silent) = (Vec::new(), Silent::new());
     for server in servers {
         let of_server: Vec<_> = connections.iter().filter(|one| one.app.server == **server).collect();
-        let only_private = !of_server.is_empty() && of_server.iter().all(|one| one.app.kind == AppKind::Private);
+        let only_private =
+            !of_server.is_empty() && of_server.iter().all(|one| one.app.kind == AppKind::Private);
         let signs = of_server.iter().any(|one| one.app.kind == AppKind::Private);
         for way in ways(server, only_private) {
             let looked = context.block_on(async { Ok(look(&way, context.timeout()).await) })?;
@@ -171,8 +172,10 @@ fn unresolved(way: &Way, why: String) -> Finding {
     let host = way.next().host_str().unwrap_or_default().to_owned();
     let mend = match &way.proxy {
         Some(_) => "check the host in HTTPS_PROXY, or unset it".to_owned(),
-        None => format!("check the network and its name servers: getent hosts {host}; where all goes through a proxy: \
-                         export HTTPS_PROXY=http://HOST:PORT"),
+        None => format!(
+            "check the network and its name servers: getent hosts {host}; where all goes through a proxy: \
+                         export HTTPS_PROXY=http://HOST:PORT"
+        ),
     };
     Finding::problem("dns", Kind::Temporary, format!("{host} cannot be resolved")).because(why).mend(mend)
 }
@@ -196,32 +199,77 @@ fn unconnected(way: &Way, why: String) -> Finding {
 
 /// What broke, as far as the errors tell.
 fn broken(way: &Way, why: Vec<String>) -> Finding {
-    let (check, what, mend) = cause(&why.join(": "), way.proxy.is_some());
+    let Cause { check, what, mend, .. } = *cause(&why.join(": "), way.proxy.is_some());
     let finding = Finding::problem(check, Kind::Temporary, what).about(way.host()).mend(mend);
     why.into_iter().fold(finding, Finding::because)
 }
 
-/// The check, what is wrong, and what to do, by the words of the TLS and HTTP libraries.
-fn cause(errors: &str, through_proxy: bool) -> (&'static str, &'static str, &'static str) {
-    let has = |word: &str| errors.to_ascii_lowercase().contains(word);
-    if has("unknownissuer") {
-        let what = "its certificate is of no authority that this machine trusts: a proxy or a virus scanner may show its own";
-        ("tls", what, "have the root certificate of whoever looks in installed here (a file of them: SSL_CERT_FILE), or xero.com left alone by it")
-    } else if has("notvalidforname") {
-        ("tls", "its certificate is for another name", "check the name servers, /etc/hosts and the proxy: this is another server")
-    } else if has("expired") || has("notvalidyet") {
-        ("tls", "its certificate is not valid now, by the clock of this machine", SET_CLOCK)
-    } else if has("corrupt message") || has("invalidcontenttype") {
-        ("tls", "what answers there does not speak TLS", "check the address and the port, and HTTPS_PROXY: something else answers")
-    } else if has("tunnel") || has("proxy") {
-        ("proxy", "the proxy does not let it through", "have whoever runs the proxy let it through; where it wants a user, HTTPS_PROXY names one")
-    } else if has("handshake") || has("protocolversion") || has("incompatible") {
-        ("tls", "no TLS connection comes about", "have whoever runs the proxy or firewall allow TLS 1.2 and 1.3")
-    } else if through_proxy {
-        ("proxy", "the connection breaks off behind the proxy", "have whoever runs the proxy let it through, and try again")
-    } else {
-        ("network", "the connection breaks off", "try again: xeroctl doctor")
-    }
+/// What is wrong and what to do, and by which words of the TLS and HTTP libraries it is known.
+struct Cause {
+    words: &'static [&'static str],
+    check: &'static str,
+    what: &'static str,
+    mend: &'static str,
+}
+
+/// The first that fits counts.
+const CAUSES: [Cause; 6] = [
+    Cause {
+        words: &["unknownissuer"],
+        check: "tls",
+        what: "its certificate is of no authority that this machine trusts: a proxy or virus scanner may show its own",
+        mend: "have the root certificate of whoever looks in installed here (or in a file that SSL_CERT_FILE names), or \
+               have it leave this server alone",
+    },
+    Cause {
+        words: &["notvalidforname"],
+        check: "tls",
+        what: "its certificate is for another name",
+        mend: "check the name servers, /etc/hosts and the proxy: this is another server",
+    },
+    Cause {
+        words: &["certificate expired", "peer certificate: expired", "notvalidyet", "not valid yet"],
+        check: "tls",
+        what: "its certificate is not valid now, by the clock of this machine",
+        mend: SET_CLOCK,
+    },
+    Cause {
+        words: &["corrupt message", "invalidcontenttype"],
+        check: "tls",
+        what: "what answers there does not speak TLS",
+        mend: "check the address and the port, and HTTPS_PROXY: something else answers",
+    },
+    Cause {
+        words: &["tunnel", "proxy"],
+        check: "proxy",
+        what: "the proxy does not let it through",
+        mend: "have whoever runs the proxy let it through; where it wants a user, HTTPS_PROXY names one",
+    },
+    Cause {
+        words: &["handshake", "protocolversion", "incompatible"],
+        check: "tls",
+        what: "no TLS connection comes about",
+        mend: "have whoever runs the proxy or firewall allow TLS 1.2 and 1.3",
+    },
+];
+
+const BROKE_OFF: Cause = Cause {
+    words: &[],
+    check: "network",
+    what: "the connection breaks off",
+    mend: "try again: xeroctl doctor",
+};
+const BEHIND_PROXY: Cause = Cause {
+    words: &[],
+    check: "proxy",
+    what: "the connection breaks off behind the proxy",
+    mend: "have whoever runs the proxy let it through, and try again",
+};
+
+fn cause(errors: &str, through_proxy: bool) -> &'static Cause {
+    let errors = errors.to_ascii_lowercase();
+    let known = CAUSES.iter().find(|cause| cause.words.iter().any(|word| errors.contains(word)));
+    known.unwrap_or(if through_proxy { &BEHIND_PROXY } else { &BROKE_OFF })
 }
 
 fn answered(way: &Way, status: StatusCode) -> Vec<Finding> {
@@ -234,14 +282,18 @@ fn answered(way: &Way, status: StatusCode) -> Vec<Finding> {
     if way.is_api && (status.is_success() || status.is_redirection()) {
         let what = format!("something else answers in its place (status {})", status.as_u16());
         let finding = Finding::problem("network", Kind::Other, what).about(host);
-        return vec![finding.mend("check --xero-url and any proxy in between; open a page in a browser: a network may want a login")];
+        return vec![finding.mend(
+            "check --xero-url and any proxy in between; open a page in a browser: a network may want a login",
+        )];
     }
     let through = way.proxy.as_ref().map(|proxy| format!(" by way of the proxy {}", shown(proxy)));
     let mut findings = Vec::new();
     if host_is_name(way.next()) {
-        findings.push(Finding::ok("dns", format!("{} is resolved", way.next().host_str().unwrap_or_default())));
+        findings
+            .push(Finding::ok("dns", format!("{} is resolved", way.next().host_str().unwrap_or_default())));
     }
-    findings.push(Finding::ok("network", format!("answers{}", through.unwrap_or_default())).about(host.clone()));
+    findings
+        .push(Finding::ok("network", format!("answers{}", through.unwrap_or_default())).about(host.clone()));
     findings.push(match way.url.scheme() {
         "https" => Finding::ok("tls", "its certificate is trusted here").about(host),
         _ => Finding::ok("tls", "none is needed on this machine").about(host),
@@ -264,7 +316,9 @@ fn clock(behind: Option<i64>, answered: bool, signs: bool) -> Finding {
     }
     let what = format!("this machine is {by} seconds {way} the server");
     let finding = match signs && by > SIGNATURE_SLACK {
-        true => Finding::problem("clock", Kind::Refused, what).because("signatures of private apps are refused"),
+        true => {
+            Finding::problem("clock", Kind::Refused, what).because("signatures of private apps are refused")
+        }
         false => Finding::warning("clock", Kind::Other, what).because("it is not known when tokens end"),
     };
     finding.mend(SET_CLOCK)
@@ -310,7 +364,11 @@ mod tests {
     #[test]
     fn what_broke() {
         for (errors, check, said) in [
-            ("error sending request: client error (Connect): invalid peer certificate: UnknownIssuer", "tls", "trusts"),
+            (
+                "error sending request: client error (Connect): invalid peer certificate: UnknownIssuer",
+                "tls",
+                "trusts",
+            ),
             ("invalid peer certificate: NotValidForName", "tls", "another name"),
             ("invalid peer certificate: certificate expired: verification time 1", "tls", "clock"),
             ("received corrupt message of type InvalidContentType", "tls", "does not speak TLS"),
@@ -319,11 +377,11 @@ mod tests {
             ("received fatal alert: HandshakeFailure", "tls", "no TLS connection"),
             ("connection closed before message completed", "network", "breaks off"),
         ] {
-            let (found, what, _) = cause(errors, false);
-            assert_eq!(found, check, "{errors}");
-            assert!(what.contains(said), "{errors}: {what}");
+            let found = cause(errors, false);
+            assert_eq!(found.check, check, "{errors}");
+            assert!(found.what.contains(said), "{errors}: {}", found.what);
         }
-        assert_eq!(cause("connection reset by peer", true).0, "proxy");
+        assert_eq!(cause("connection reset by peer", true).check, "proxy");
     }
 
     #[test]
@@ -335,25 +393,37 @@ mod tests {
             findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n")
         };
         for (found, said) in [
-            (text(api(), Seen::Unresolved("no such host".into())), "problem  dns           api.example cannot"),
+            (
+                text(api(), Seen::Unresolved("no such host".into())),
+                "problem  dns           api.example cannot",
+            ),
             (text(proxied(), Seen::Unresolved("no".into())), "proxy cannot be resolved"),
-            (text(api(), Seen::Unconnected("refused".into())), "network       api.example:8443 cannot be reached"),
+            (
+                text(api(), Seen::Unconnected("refused".into())),
+                "network       api.example:8443 cannot be reached",
+            ),
             (text(proxied(), Seen::Unconnected("refused".into())), "the proxy proxy:3128 cannot be reached"),
             (text(api(), Seen::Answered(StatusCode::UNAUTHORIZED)), "trusted here"),
             (text(api(), Seen::Answered(StatusCode::OK)), "something else answers in its place (status 200)"),
             (text(api(), Seen::Answered(StatusCode::FOUND)), "something else answers"),
-            (text(api(), Seen::Answered(StatusCode::BAD_GATEWAY)), "warning  network       api.example:8443: answers with status 502"),
+            (
+                text(api(), Seen::Answered(StatusCode::BAD_GATEWAY)),
+                "warning  network       api.example:8443: answers with status 502",
+            ),
             (text(proxied(), Seen::Answered(StatusCode::UNAUTHORIZED)), "by way of the proxy proxy:3128"),
         ] {
             assert!(found.contains(said), "{found}");
             assert!(!found.contains("pa55"), "{found}");
         }
-        assert!(!text(way("http://127.0.0.1:1/", None), Seen::Answered(StatusCode::UNAUTHORIZED)).contains("dns"));
+        assert!(
+            !text(way("http://127.0.0.1:1/", None), Seen::Answered(StatusCode::UNAUTHORIZED)).contains("dns")
+        );
     }
 
     #[test]
     fn xero_has_two_hosts_and_a_stand_in_has_one() {
-        let hosts = |server: &Server, private| ways(server, private).iter().map(Way::host).collect::<Vec<_>>();
+        let hosts =
+            |server: &Server, private| ways(server, private).iter().map(Way::host).collect::<Vec<_>>();
         assert_eq!(hosts(&Server::xero(), false), ["api.xero.com", "identity.xero.com"]);
         assert_eq!(hosts(&Server::xero(), true), ["api.xero.com"]);
         assert_eq!(hosts(&Server::at("http://127.0.0.1:8790").unwrap(), false), ["127.0.0.1:8790"]);

@@ -89,8 +89,12 @@ fn judge(settings: &Settings) -> Vec<Finding> {
 fn address(name: &str, value: &str) -> Option<Finding> {
     let (kind, anywhere) = (Kind::Usage, Uri::from_static("https://api.xero.com/"));
     let Some(found) = Matcher::builder().all(value).build().intercept(&anywhere) else {
-        let what = format!("{name} is not the address of a proxy, and is passed over: requests go out without one");
-        return Some(Finding::problem(CHECK, kind, what).mend(format!("export {name}=http://HOST:PORT, or unset {name}")));
+        let what =
+            format!("{name} is not the address of a proxy, and is passed over: requests go out without one");
+        return Some(
+            Finding::problem(CHECK, kind, what)
+                .mend(format!("export {name}=http://HOST:PORT, or unset {name}")),
+        );
     };
     let is_socks = found.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks"));
     is_socks.then(|| {
@@ -103,9 +107,12 @@ fn address(name: &str, value: &str) -> Option<Finding> {
 fn exceptions(name: &str, value: &str) -> Option<Finding> {
     let odd: Vec<_> = value.split(',').map(str::trim).filter(|entry| matches_nothing(entry)).collect();
     let what = format!("{name} has entries that match no host: {}", odd.join(", "));
-    let finding = Finding::warning(CHECK, Kind::Usage, what)
-        .because("an entry is a host, a domain with all below it, an address, or a network such as 10.0.0.0/8");
-    (!odd.is_empty()).then(|| finding.mend(format!("export {name}= with `xero.example` for `*.xero.example`, and without ports")))
+    let finding = Finding::warning(CHECK, Kind::Usage, what).because(
+        "an entry is a host, a domain with all below it, an address, or a network such as 10.0.0.0/8",
+    );
+    (!odd.is_empty()).then(|| {
+        finding.mend(format!("export {name}= with `xero.example` for `*.xero.example`, and without ports"))
+    })
 }
 
 fn matches_nothing(entry: &str) -> bool {
@@ -127,7 +134,8 @@ mod tests {
     use crate::commands::doctor::finding::Mark;
 
     fn texts(set: &[(&str, &str)], is_cgi: bool) -> String {
-        let value = |name: &str| set.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+        let value =
+            |name: &str| set.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
         let findings = judge(&Settings::read(value, is_cgi));
         findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n")
     }
@@ -137,7 +145,10 @@ mod tests {
         for (set, said) in [
             (&[][..], "none is set"),
             (&[("HTTPS_PROXY", "")], "none is set"),
-            (&[("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", "localhost,.example,10.0.0.0/8,::1,*")], "can be read"),
+            (
+                &[("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", "localhost,.example,10.0.0.0/8,::1,*")],
+                "can be read",
+            ),
             (&[("https_proxy", "proxy:3128")], "can be read"),
             (&[("HTTPS_PROXY", "ftp://proxy")], "HTTPS_PROXY is not the address of a proxy"),
             (&[("all_proxy", "http//[")], "all_proxy is not the address of a proxy"),
@@ -153,8 +164,13 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        for value in ["http://user:pa55word@[", "socks5://user:pa55word@proxy:1080", "ftp://user:pa55word@proxy"] {
-            assert!(!texts(&[("HTTPS_PROXY", value), ("https_proxy", "x")], false).contains("pa55word"), "{value}");
+        for value in
+            ["http://user:pa55word@[", "socks5://user:pa55word@proxy:1080", "ftp://user:pa55word@proxy"]
+        {
+            assert!(
+                !texts(&[("HTTPS_PROXY", value), ("https_proxy", "x")], false).contains("pa55word"),
+                "{value}"
+            );
         }
     }
 

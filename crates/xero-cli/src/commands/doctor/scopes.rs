@@ -11,8 +11,7 @@ use crate::{commands::keepalive::login::Login, failure::Kind, show};
 const CHECK: &str = "scopes";
 /// 1 September 2027: Xero names the month, and several days of it.
 const BROAD_END: Duration = Duration::from_secs(1_819_756_800);
-const PORTAL: &str =
-    "tick it in the portal (Configuration) and have the app's user authorise the app again";
+const PORTAL: &str = "tick it in the portal (Configuration) and have the app's user authorise the app again";
 
 pub(super) fn check(login: &Login, now: SystemTime) -> Vec<Finding> {
     let (connection, granted) = (login.connection(), &login.authorisation().scopes);
@@ -20,7 +19,10 @@ pub(super) fn check(login: &Login, now: SystemTime) -> Vec<Finding> {
     let mut findings: Vec<_> =
         missing(granted, &name, custom).into_iter().chain(broad(granted, &name, custom, now)).collect();
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "they cover what `xeroctl test` reads, and the end of broad ones takes nothing"));
+        findings.push(Finding::ok(
+            CHECK,
+            "they cover what `xeroctl test` reads, and the end of broad ones takes nothing",
+        ));
     }
     findings.into_iter().map(|one| one.about(login.names().join(", "))).collect()
 }

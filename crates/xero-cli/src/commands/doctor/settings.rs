@@ -110,7 +110,8 @@ fn server(context: &Context, connections: &[Connection]) -> Option<Finding> {
 }
 
 fn of_other_servers(names: &[&str]) -> Option<Finding> {
-    let what = format!("--xero-url or XEROCTL_XERO_URL names another server than that of: {}", names.join(", "));
+    let what =
+        format!("--xero-url or XEROCTL_XERO_URL names another server than that of: {}", names.join(", "));
     let finding = Finding::warning(CHECK, Kind::Usage, what);
     (!names.is_empty()).then(|| finding.mend("unset XEROCTL_XERO_URL"))
 }
@@ -139,7 +140,9 @@ mod tests {
             assert!(named(&[set(name, false)]).is_empty(), "{name}");
         }
         let text = |name: &str| named(&[set(name, false)])[0].text();
-        assert!(text("XEROCTL_KEYFILE").contains("XEROCTL_KEY_FILE may be meant\n  next: unset XEROCTL_KEYFILE"));
+        assert!(
+            text("XEROCTL_KEYFILE").contains("XEROCTL_KEY_FILE may be meant\n  next: unset XEROCTL_KEYFILE")
+        );
         assert!(text("XEROCTL_EVERYTHING").contains("nothing reads it\n"));
     }
 

@@ -15,12 +15,14 @@ use crate::{
 
 pub(super) fn check(store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
     let status = store.status()?;
-    let is_rescued = |damage: &Damage| status.rescued.iter().any(|path| path.display().to_string() == damage.row);
+    let is_rescued =
+        |damage: &Damage| status.rescued.iter().any(|path| path.display().to_string() == damage.row);
     let damages: Vec<_> = store.verify()?.into_iter().filter(|damage| !is_rescued(damage)).collect();
     let mut findings: Vec<_> = damages.iter().map(damaged).collect();
     if findings.is_empty() {
         let holds = store_status::holds(&status);
-        findings.push(Finding::ok("store", format!("whole, and everything belongs where it stands: {holds}")));
+        findings
+            .push(Finding::ok("store", format!("whole, and everything belongs where it stands: {holds}")));
     }
     findings.push(owned(&status.ownership));
     let all = store.authorisations()?;
@@ -42,7 +44,9 @@ fn damaged(damage: &Damage) -> Finding {
 fn owned(ownership: &Ownership) -> Finding {
     match ownership {
         Ownership::Here => Finding::ok("ownership", "this machine's"),
-        Ownership::Nobody => Finding::ok("ownership", "nobody's yet; the first renewal makes it this machine's"),
+        Ownership::Nobody => {
+            Finding::ok("ownership", "nobody's yet; the first renewal makes it this machine's")
+        }
         Ownership::Copied { owner, since } => {
             let what = format!("a copy: {} owns the store since {}", one_line(owner), show::date(*since));
             Finding::problem("ownership", Kind::StoreUnusable, what)
@@ -87,7 +91,8 @@ fn renewing(store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
 }
 
 fn under_way(until: SystemTime) -> Finding {
-    let what = format!("a renewal is under way; where it is stopped, others go on at {}", show::clock_time(until));
+    let what =
+        format!("a renewal is under way; where it is stopped, others go on at {}", show::clock_time(until));
     Finding::note("renewals", what)
 }
 
@@ -101,7 +106,9 @@ mod tests {
         assert_eq!(owned(&Ownership::Here).mark, Mark::Ok);
         assert_eq!(owned(&Ownership::Nobody).mark, Mark::Ok);
         let copied = owned(&Ownership::Copied { owner: "x\ny".to_owned(), since: SystemTime::UNIX_EPOCH });
-        assert!(copied.text().contains("next: when the other one is out of use for good: xeroctl store adopt"));
+        assert!(
+            copied.text().contains("next: when the other one is out of use for good: xeroctl store adopt")
+        );
     }
 
     #[test]
@@ -111,7 +118,10 @@ mod tests {
         assert!(rescued(path, Some("maple"), true).mend.unwrap().starts_with("xeroctl refresh maple;"));
         assert_eq!(rescued(path, None, true).mark, Mark::Note);
         let stale = rescued(path, None, false);
-        assert_eq!((stale.mark, stale.mend.as_deref()), (Mark::Warning, Some("rm '/x/xeroctl-rescue-5-abc-7'")));
+        assert_eq!(
+            (stale.mark, stale.mend.as_deref()),
+            (Mark::Warning, Some("rm '/x/xeroctl-rescue-5-abc-7'"))
+        );
     }
 
     #[test]

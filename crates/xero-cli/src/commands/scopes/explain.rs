@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use url::Url;
-use xero_auth_oauth2::{EndpointScopes, SCOPES_PAGE, describe, ends_in_september_2027, endpoint_scopes};
+use xero_auth_oauth2::{EndpointScopes, SCOPES_PAGE, describe, endpoint_scopes, ends_in_september_2027};
 
 use super::END;
 use crate::{
@@ -19,13 +19,16 @@ const APIS: [&str; 3] = ["/api.xro/2.0/", "/payroll.xro/2.0/", "/finance.xro/1.0
 pub(super) fn run(context: &Context, args: &ScopesExplain) -> Outcome {
     let (method, target) = split(&args.endpoint.join(" "))?;
     let (path, scopes) = found(&target).ok_or_else(|| unknown(&target))?;
-    let (reads, writes) = (method.as_deref().is_none_or(is_reading), !method.as_deref().is_some_and(is_reading));
+    let (reads, writes) =
+        (method.as_deref().is_none_or(is_reading), !method.as_deref().is_some_and(is_reading));
     let sides = [("Reading", "read", scopes.read, reads), ("Writing", "write", scopes.write, writes)];
     let mut rows = vec![("Endpoint", path.clone())];
-    let mut document = json!({ "endpoint": path, "method": method, "note": scopes.note, "source": SCOPES_PAGE });
-    for (title, name, list, _) in sides.iter().filter(|(.., asked)| *asked) {
+    let mut document =
+        json!({ "endpoint": path, "method": method, "note": scopes.note, "source": SCOPES_PAGE });
+    for (title, name, list, _) in sides.into_iter().filter(|(.., asked)| *asked) {
         rows.extend(side(title, name, list));
-        let (broad, granular): (Vec<_>, Vec<_>) = list.iter().copied().partition(|one| ends_in_september_2027(one));
+        let (broad, granular): (Vec<_>, Vec<_>) =
+            list.iter().copied().partition(|one| ends_in_september_2027(one));
         document[name] = json!({ "any_of": granular, "or_broad": broad });
     }
     rows.extend(scopes.note.map(|note| ("Note", note.to_owned())));
@@ -76,11 +79,13 @@ fn unknown(target: &str) -> Failure {
 /// One line for each scope that is enough.
 fn side(title: &'static str, name: &str, list: &[&'static str]) -> Vec<(&'static str, String)> {
     if list.is_empty() {
-        let nothing = if name == "read" { "needs no scope" } else { "nothing can be changed there with a scope" };
+        let nothing =
+            if name == "read" { "needs no scope" } else { "nothing can be changed there with a scope" };
         return vec![(title, nothing.to_owned())];
     }
     let line = |(at, scope): (usize, &&'static str)| {
-        let end = if ends_in_september_2027(scope) { format!(" (broad: ends in {END})") } else { String::new() };
+        let end =
+            if ends_in_september_2027(scope) { format!(" (broad: ends in {END})") } else { String::new() };
         let or = if at == 0 { "" } else { "or " };
         let title = if at == 0 { title } else { "" };
         (title, format!("{or}{scope}: {}{end}", words(scope)))

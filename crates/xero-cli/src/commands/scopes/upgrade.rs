@@ -27,7 +27,10 @@ pub(super) fn run(context: &Context, args: &ScopesUpgrade) -> Outcome {
     let plan = Plan::of(&login_of(&connection)?.scopes);
     if plan.replaced.is_empty() {
         ui.document(plan.document(&connection, None))?;
-        ui.say(format!("Nothing to replace: the end of broad scopes takes nothing from {}.", connection.name));
+        ui.say(format!(
+            "Nothing to replace: the end of broad scopes takes nothing from {}.",
+            connection.name
+        ));
         return Ok(());
     }
     let custom = connection.app.kind == AppKind::Custom;
@@ -72,7 +75,9 @@ impl Plan {
     }
 
     fn lines(&self) -> Vec<String> {
-        let line = |(scope, by): &(String, &[&str])| format!("{scope} ends in {END}; in its place: {}", by.join(" "));
+        let line = |(scope, by): &(String, &[&str])| {
+            format!("{scope} ends in {END}; in its place: {}", by.join(" "))
+        };
         let all = format!("Asked for then: {}", self.scopes.without_openid());
         self.replaced.iter().map(line).chain([all]).collect()
     }
@@ -94,7 +99,8 @@ mod tests {
 
     #[test]
     fn broad_scopes_are_replaced_and_others_stay() {
-        let plan = Plan::of(&Scopes::granted(["openid", "accounting.settings", "accounting.transactions.read"]));
+        let plan =
+            Plan::of(&Scopes::granted(["openid", "accounting.settings", "accounting.transactions.read"]));
         assert_eq!(
             plan.lines(),
             [

@@ -24,7 +24,8 @@ fn a_certificate_that_ends_soon_and_is_replaced() {
     let certificate = fs::read_to_string(home.path("short.cer")).unwrap();
     let app = home.mock().create_private_app("Nightly", MAPLE_FLORIST.id, &certificate).unwrap();
     let key = app.consumer_key.as_str();
-    let connect = ["connect", "acme", "--kind", "private", "--consumer-key", key, "--certificate", "short.pfx"];
+    let connect =
+        ["connect", "acme", "--kind", "private", "--consumer-key", key, "--certificate", "short.pfx"];
     home.ok(&[&connect[..], &["--no-password"]].concat());
     let mend = assert_finds(&doctor(&home, &[], &[]), "certificate warning", "xeroctl cert new FILES", 11);
     let steps: Vec<_> = mend.split("; ").map(|step| step.replace("FILES", "next")).collect();

@@ -38,7 +38,8 @@ fn a_keepalive_that_does_not_run() {
     for kind in ["service", "timer"] {
         home.write(&format!("config/systemd/user/xeroctl-keepalive.{kind}"), "");
     }
-    let mend = assert_finds(&doctor(home, &[], &["--offline"]), "keepalive warning", "systemctl --user status", 11);
+    let mend =
+        assert_finds(&doctor(home, &[], &["--offline"]), "keepalive warning", "systemctl --user status", 11);
     mended(home, mend.split(';').next().unwrap());
     assert_well(&doctor(home, &[], &[]));
 }
@@ -105,7 +106,12 @@ fn a_scope_that_ends() {
 fn an_organisation_that_was_disconnected() {
     let (home, app) = Sandbox::logged_in();
     home.mock().disconnect(&app.client_id, MAPLE_FLORIST.id).unwrap();
-    assert_finds(&doctor(&home, &[], &[]), "organisation problem", "`xeroctl reauth maple` connects it again", 8);
+    assert_finds(
+        &doctor(&home, &[], &[]),
+        "organisation problem",
+        "`xeroctl reauth maple` connects it again",
+        8,
+    );
     assert_eq!(home.waiting(&["reauth", "maple", "--paste"]).paste(&maple()).status, 0);
     assert_well(&doctor(&home, &[], &[]));
 }
@@ -140,11 +146,21 @@ fn several_connections_of_one_login_are_one_finding() {
 fn scopes_of_a_custom_connection_are_ticked_in_the_portal() {
     let home = Sandbox::with_mock();
     home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app = home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.contacts.read"]).unwrap();
+    let app =
+        home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.contacts.read"]).unwrap();
     home.mock().authorise_custom_app(&app.client_id).unwrap();
     home.write("secret", app.client_secret.as_deref().unwrap());
     let id = app.client_id.as_str();
-    home.run(&["connect", "nightly", "--kind", "custom", "--client-id", id, "--client-secret-file", "secret"]);
+    home.run(&[
+        "connect",
+        "nightly",
+        "--kind",
+        "custom",
+        "--client-id",
+        id,
+        "--client-secret-file",
+        "secret",
+    ]);
     assert_finds(&doctor(&home, &[], &[]), "scopes warning", "tick it in the portal", 4);
 }
 

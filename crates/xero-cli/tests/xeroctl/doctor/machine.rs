@@ -45,7 +45,11 @@ fn variables_that_contradict() {
         let run = doctor(&home, variables, &["--offline", "--key-file", &key]);
         assert_finds(&run, "settings warning", mend, status);
     };
-    find(&[("XEROCTL_KEY_FILE", &key), ("XEROCTL_PASSPHRASE_FILE", &passphrase)], "unset XEROCTL_KEY_FILE", 2);
+    find(
+        &[("XEROCTL_KEY_FILE", &key), ("XEROCTL_PASSPHRASE_FILE", &passphrase)],
+        "unset XEROCTL_KEY_FILE",
+        2,
+    );
     find(&[("XEROCTL_KEYFILE", "x")], "unset XEROCTL_KEYFILE", 2);
     find(&[("XEROCTL_IDENTITY", "nowhere")], "unset XEROCTL_IDENTITY", 9);
     find(&[("XEROCTL_CONNECTION", "nobody")], "unset XEROCTL_CONNECTION", 3);

@@ -19,7 +19,8 @@ fn of_server(address: &str) -> Sandbox {
     home.ok(&["store", "init", "--key-file", "store.key"]);
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
     let key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
-    let options = [&["connect", "acme", "--no-test", "--xero-url", address][..], &private_options(key, &pfx)].concat();
+    let options =
+        [&["connect", "acme", "--no-test", "--xero-url", address][..], &private_options(key, &pfx)].concat();
     home.ok(&options);
     home
 }

@@ -73,8 +73,12 @@ fn a_rescue_file_of_a_login() {
     let status = home.ok(&["store", "status", "--json"]).json();
     let db = Db::open(home.path(STORE)).unwrap();
     let login: String = db.query_row("SELECT id FROM authorisations", [], |row| row.get(0)).unwrap();
-    home.write(&format!("data/xeroctl/xeroctl-rescue-{}-{login}-7", status["id"].as_str().unwrap()), "damaged");
-    let mend = assert_finds(&doctor(&home, &[], &["--offline"]), "rescue file warning", "xeroctl refresh maple", 10);
+    home.write(
+        &format!("data/xeroctl/xeroctl-rescue-{}-{login}-7", status["id"].as_str().unwrap()),
+        "damaged",
+    );
+    let mend =
+        assert_finds(&doctor(&home, &[], &["--offline"]), "rescue file warning", "xeroctl refresh maple", 10);
     // It was damaged: the renewal works, and the file stays until it is taken away.
     let (refresh, remove) = mend.split_once("; if the file is there even then it is of no use: ").unwrap();
     mended(&home, refresh);
