@@ -79,6 +79,11 @@ impl Finding {
         Self { causes, mend: hint, ..Self::problem(check, kind, message) }
     }
 
+    /// The same, better or worse.
+    pub(super) fn marked(self, mark: Mark) -> Self {
+        Self { mark, ..self }
+    }
+
     pub(super) fn about(self, about: impl Into<String>) -> Self {
         Self { about: about.into(), ..self }
     }

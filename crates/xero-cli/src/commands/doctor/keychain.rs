@@ -54,7 +54,7 @@ fn judge(used: Use, answer: Result<(), Failure>) -> Finding {
         // A key file, a passphrase or a command do as well.
         Use::NoStore | Use::None => Mark::Note,
     };
-    Finding { mark, ..Finding::of_failure(CHECK, failure) }
+    Finding::of_failure(CHECK, failure).marked(mark)
 }
 
 #[cfg(test)]

@@ -131,7 +131,13 @@ async fn ask(way: &Way, timeout: Duration) -> (Seen, Option<i64>) {
 }
 
 fn chain(error: &dyn Error) -> Vec<String> {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    texts
 }
 
 /// Whole seconds: `Date` has no others (RFC 9110 section 5.6.7).

@@ -30,7 +30,7 @@ fn judge(uri: &RedirectUri, bound: Result<(), AuthError>) -> Finding {
         Ok(()) => Finding::ok(CHECK, format!("{} is free on 127.0.0.1 and ::1", uri.port())),
         Err(error) => {
             let finding = Finding::of_failure(CHECK, Failure::from(error));
-            Finding { mark: Mark::Warning, ..finding }.about(uri.to_string())
+            finding.marked(Mark::Warning).about(uri.to_string())
         }
     }
 }
