@@ -98,7 +98,7 @@ fn a_scope_that_ends() {
     let run = home.waiting(&words).paste(&maple());
     assert_eq!(run.status, 0, "{}", run.text());
     // Xero adds scopes up: the broad one stays, and its end takes nothing any more.
-    assert!(home.ok(&["show", "maple"]).stdout.contains("accounting.transactions "));
+    assert!(home.ok(&["show", "maple"]).stdout.contains("accounting.transactions"));
     assert_well(&doctor(&home, &[], &[]));
 }
 
