@@ -110,7 +110,10 @@ fn connections_that_were_good() {
 fn what_keeps_a_login_from_beginning() {
     let home = home();
     let id = "0123456789ABCDEF0123456789ABCDEF";
-    assert_guide(16, &home.run(&["connect", "--kind", "web", "--client-id", id, "--client-secret=s3cret"]));
+    assert_guide(
+        16,
+        &home.run(&["connect", "--kind", "web", "--paste", "--client-id", id, "--client-secret=s3cret"]),
+    );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let uri = format!("http://localhost:{port}/callback");
