@@ -83,7 +83,7 @@ impl Scopes {
         let has = |name: &&str| {
             self.contains(name) || name.strip_suffix(".read").is_some_and(|writing| self.contains(writing))
         };
-        let ends = |scope: &&String| !granular(scope).iter().all(|name| has(name));
+        let ends = |scope: &&String| !granular(scope).iter().all(&has);
         Self(self.iter().filter(ends).cloned().collect())
     }
 
