@@ -2,8 +2,10 @@
 
 mod cert;
 mod connect;
+mod doctor;
 mod keepalive;
 mod manage;
+mod scopes;
 mod store;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -15,11 +17,13 @@ pub(crate) use self::{
     connect::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
+    doctor::Doctor,
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
     manage::{
         Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
         CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename,
     },
+    scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
@@ -118,6 +122,15 @@ pub(crate) enum Command {
     Keepalive(Box<Keepalive>),
     /// Show who renewed a connection's login, when and with which result
     Log(Log),
+    /// Look for what is wrong, and name the command that mends it
+    ///
+    /// This machine, the store, and for each connection its login, scopes, certificate, network and organisation. Each
+    /// line is ok, a note, a warning or a problem. The exit status is that of the worst problem, or else of the worst
+    /// warning; notes do not count. What could not be looked at is a note that says so.
+    Doctor(Doctor),
+    /// Say what scopes are for, what a connection has, what an endpoint needs; replace those that end
+    #[command(subcommand)]
+    Scopes(Scopes),
     /// List the organisations that a connection's consent reaches; connect another of them
     Orgs(Orgs),
     /// Consent again for a connection, for the same organisation

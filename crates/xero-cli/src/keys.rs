@@ -3,7 +3,7 @@
 mod command;
 pub(crate) mod identity;
 mod key_file;
-mod keychain;
+pub(crate) mod keychain;
 mod new_key;
 mod opening;
 pub(crate) mod private_file;
@@ -11,7 +11,7 @@ pub(crate) mod private_file;
 use connection_store::Lock;
 
 pub(crate) use self::{
-    key_file::default_path,
+    key_file::{default_path, noted, read as read_key_file},
     new_key::{PlannedKey, plan, plan_another, plan_by_asking},
     opening::{open, open_copy},
 };

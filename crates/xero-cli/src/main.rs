@@ -72,6 +72,8 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::Refresh(args) => commands::refresh::run(context, args),
         Command::Keepalive(args) => commands::keepalive::run(context, args),
         Command::Log(args) => commands::log::run(context, args),
+        Command::Doctor(args) => commands::doctor::run(context, args),
+        Command::Scopes(command) => commands::scopes::run(context, command),
         Command::Orgs(args) => commands::orgs::run(context, args),
         Command::Reauth(args) => commands::reauth::run(context, args),
         Command::Disconnect(args) => commands::disconnect::run(context, args),

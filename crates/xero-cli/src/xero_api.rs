@@ -5,8 +5,8 @@ mod refusal;
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Limits, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders, Server,
-    Store, sign_private,
+    ApiRequest, AppKind, Connection, Limits, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders,
+    Server, Store, sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,

@@ -23,10 +23,10 @@ Exit codes
     8  the organisation is another one than the connection is for, or is not connected any more
     9  the store cannot be used: missing, locked, damaged, or of a newer version
    10  not saved: the disk is full
-   11  a login ends soon (keepalive --warn-days)
+   11  something ends soon: a login (keepalive --warn-days), a certificate or a scope (doctor)
   130  cancelled by Ctrl-C or Esc; no connection was saved";
 
-const ENVIRONMENT: &str = "\
+pub(crate) const ENVIRONMENT: &str = "\
 Environment
 
   An option given on the command line counts before its variable. Variables hold paths, names and commands, never

@@ -29,7 +29,7 @@ const PATIENTLY: Duration = Duration::from_secs(90);
 
 /// Why a keychain is of no use.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It did not answer in time; what it was asked for last.
     Silent(Duration, &'static str),
     /// It has no such entry.
@@ -48,7 +48,7 @@ pub(super) fn new_entry() -> String {
 }
 
 /// Whether a keychain answers promptly: a probe is written, read and deleted.
-pub(super) fn probe() -> Result<(), Trouble> {
+pub(crate) fn probe() -> Result<(), Trouble> {
     within(PROMPTLY, |step| {
         let entry = entry(step, &format!("probe {}", uuid::Uuid::new_v4()))?;
         let read = write_and_read(step, &entry, b"probe");

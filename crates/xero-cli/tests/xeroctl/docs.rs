@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use xero_mock::{Consent, MAPLE_FLORIST};
 
-use crate::sandbox::{BINARY, Sandbox, mask};
+use crate::{
+    browser::ELSEWHERE,
+    sandbox::{BINARY, Sandbox, mask},
+};
 
 const CONSUMER_KEY: &str = "D2XAOWHZPQ4V7M1KTBN83RLEJCYUS5";
 const CLIENT_ID: &str = "4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A";
@@ -23,6 +26,13 @@ const MOVING: [&str; 4] =
     [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'six words that nobody guesses\\n' > passphrase"];
 
 const MANAGING: [&str; 4] = [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'not the secret\\n' > wrong"];
+/// The same with a redirect URI that needs no port of this machine.
+const LOGGED_IN_ELSEWHERE: [&str; 3] = [
+    LOGGED_IN[0],
+    "xeroctl connect begin --kind web --client-id 4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A --client-secret-file secret \
+     --redirect-uri https://zynk.com/",
+    LOGGED_IN[2],
+];
 
 /// A command of a page, and the output that stands below it.
 struct Example {
@@ -110,7 +120,7 @@ impl Portal {
             self.consumer_key = Some(app.consumer_key);
         }
         if command.contains("--client-id") && self.client_id.is_none() {
-            let app = home.mock().create_web_app("Nightly", &[REDIRECT]).unwrap();
+            let app = home.mock().create_web_app("Nightly", &[REDIRECT, ELSEWHERE]).unwrap();
             home.write("secret", app.client_secret.as_deref().unwrap());
             self.client_id = Some(app.client_id);
         }
@@ -214,6 +224,18 @@ fn managing_connections() {
 #[test]
 fn keeping_logins_alive() {
     check_after(&LOGGED_IN, "docs/keeping-logins-alive.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn when_something_fails() {
+    check_after(&LOGGED_IN_ELSEWHERE, "docs/when-something-fails.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn scopes() {
+    check_after(&LOGGED_IN, "docs/scopes.md");
 }
 
 /// The wizard's screen stands in the guide as it was recorded.

@@ -97,7 +97,8 @@ pub(crate) fn report(context: &Context, lines: &[Line], now: SystemTime) -> Outc
     }
 }
 
-fn worst(kinds: impl Iterator<Item = Kind>) -> Option<Kind> {
+/// The kind that gives the status.
+pub(crate) fn worst(kinds: impl Iterator<Item = Kind>) -> Option<Kind> {
     kinds.min_by_key(|kind| ORDER.iter().position(|one| one == kind).unwrap_or(ORDER.len()))
 }
 
