@@ -184,6 +184,12 @@ fn keeping_logins_alive() {
     check_after(&LOGGED_IN, "docs/keeping-logins-alive.md");
 }
 
+#[cfg(unix)]
+#[test]
+fn the_command_line() {
+    check("docs/command-line.md");
+}
+
 /// The wizard's screen stands in the guide as it was recorded.
 pub(crate) fn assert_stands_in_the_guide(name: &str, screen: &str) {
     let guide = mask(&page(name).replace(MOCK, "MOCK"));

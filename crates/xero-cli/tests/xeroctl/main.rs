@@ -4,17 +4,23 @@
 
 mod browser;
 mod certificates;
+mod completions;
+mod config_file;
 mod connections;
 mod docs;
 mod full_disk;
+mod json_documents;
 mod keepalive;
 mod keepalive_crowd;
 mod keepalive_daemon;
 mod keepalive_install;
+mod listing;
 mod log;
+mod log_file;
 mod login_troubles;
 mod login_wizard;
 mod logins;
+mod man_pages;
 mod misuse;
 mod requests;
 mod sandbox;
