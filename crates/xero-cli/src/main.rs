@@ -24,7 +24,7 @@ use connection_store::Store;
 use tokio::runtime::Runtime;
 
 use crate::{
-    args::{Cert, Cli, Command, Global, StoreCommand},
+    args::{Cert, Cli, Command, StoreCommand},
     config::Config,
     failure::{Failure, Kind, Outcome},
     signals::During,
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         return commands::complete::answer(args);
     }
     cli.global.take_environment();
-    let settled = settle(&cli.global, command_name).and_then(|context| {
+    let settled = settle(&cli, command_name).and_then(|context| {
         let (context, command) = context;
         trace::start(&context.global, &context.command_name)?;
         Ok((context, command))
@@ -70,8 +70,12 @@ fn main() -> ExitCode {
 }
 
 /// Reads the configuration file, and the command line once more with what it says for defaults.
-fn settle(global: &Global, command_name: String) -> Outcome<(Context, Option<Command>)> {
-    let config = Config::read(global)?;
+fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command>)> {
+    let config = match &first.command {
+        // A shell that starts must not stumble over it.
+        Some(Command::Completions(_) | Command::Man(_)) => Config::default(),
+        _ => Config::read(&first.global)?,
+    };
     let (mut cli, _) = parse(config.defaults(Cli::command())).map_err(|error| {
         Failure::usage("the configuration file and the command line do not go together").because(&error)
     })?;

@@ -82,6 +82,7 @@ fn candidates(words: &[String]) -> Vec<CompletionCandidate> {
     let arguments: Vec<_> = words.iter().map(OsString::from).collect();
     let folder = std::env::current_dir().ok();
     let mut found = complete(&mut command, arguments, words.len() - 1, folder.as_deref()).unwrap_or_default();
+    found.retain(|one| !one.is_hide_set());
     let is_option = |one: &CompletionCandidate| one.get_value().as_encoded_bytes().starts_with(b"-");
     // Options come when they are asked for, or where there is nothing else.
     if !current.starts_with('-') && found.iter().any(|one| !is_option(one)) {

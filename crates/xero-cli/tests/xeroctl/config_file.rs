@@ -19,7 +19,7 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
     let store = |more: &[&str], variable: Option<&str>| {
         let mut command = home.command(crate::sandbox::BINARY);
         command.args(["help", "files"]).args(more);
-        variable.into_iter().for_each(|value| drop(command.env("XEROCTL_STORE", value)));
+        command.envs(variable.map(|value| ("XEROCTL_STORE", value)));
         let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
         text.lines().find(|line| line.ends_with(".db")).unwrap().trim().to_owned()
     };

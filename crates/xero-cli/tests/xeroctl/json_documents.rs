@@ -187,11 +187,7 @@ fn without_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "man", &[]);
     seen.run(home, "cert new", &["acme", "--no-password"]);
     seen.run(home, "cert show", &["acme.pfx"]);
-    seen.run(
-        home,
-        "cert show",
-        &[fixture("test-key.pem").to_str().unwrap(), "--certificate", fixture("test.cer").to_str().unwrap()],
-    );
+    seen.run(home, "cert show", &[fixture("test-key.pem").to_str().unwrap()]);
     seen.run(home, "cert verify", &["acme.pfx"]);
     seen.run(home, "cert convert", &["acme.pfx", "acme-2.pfx", "--no-new-password"]);
     seen.run(home, "list", &[]);
