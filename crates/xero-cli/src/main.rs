@@ -24,7 +24,7 @@ use connection_store::Store;
 use tokio::runtime::Runtime;
 
 use crate::{
-    args::{Cert, Cli, Command, StoreCommand},
+    args::{Cert, Cli, Command, Global, StoreCommand},
     config::Config,
     failure::{Failure, Kind, Outcome},
     signals::During,

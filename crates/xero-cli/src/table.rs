@@ -10,7 +10,7 @@ use crate::ui::one_line;
 /// What each column has beside its text: a space on either side.
 const PADDING: usize = 2;
 /// A text is folded to no less than this where something else can give way.
-const READABLE: usize = 16;
+const READABLE: usize = 12;
 
 /// The width that the configuration says, for files and pipes too.
 static SET: OnceLock<usize> = OnceLock::new();

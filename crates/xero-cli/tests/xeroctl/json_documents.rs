@@ -43,7 +43,7 @@ impl Page {
                 let object = meaning
                     .split("the object ")
                     .nth(1)
-                    .map(|rest| rest.split([',', ' ', '|']).next().unwrap());
+                    .map(|rest| rest.split([',', ';', ' ', '|']).next().unwrap());
                 let object = object.map(|object| format!("{name}: {object}"));
                 assert!(fields.insert(object.unwrap_or(name.to_owned())), "twice: {line}");
             }

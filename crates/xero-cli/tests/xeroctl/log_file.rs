@@ -62,7 +62,7 @@ fn no_secret_is_in_it_at_any_level() {
             &[
                 "request",
                 "GET",
-                "Contacts?where=Name==%22marker-of-a-query%22",
+                "Organisation?where=Name==%22marker-of-a-query%22",
                 "-H",
                 "X-Note: marker-of-a-header",
             ],
