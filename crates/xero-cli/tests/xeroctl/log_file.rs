@@ -81,7 +81,7 @@ fn no_secret_is_in_it_at_any_level() {
                 "--client-secret",
                 "marker-of-an-option",
             ],
-            2,
+            4,
         ),
         (&["test", "--all"], 0),
     ] {
