@@ -1,11 +1,13 @@
 //! The command line: every command, option and default.
 
 mod cert;
+mod completion;
 mod connect;
 mod doctor;
 mod keepalive;
 mod manage;
 mod scopes;
+mod list;
 mod store;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -14,6 +16,7 @@ use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
 pub(crate) use self::{
     cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
+    completion::{Complete, Completions, Man, Shell},
     connect::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
@@ -24,6 +27,7 @@ pub(crate) use self::{
         CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename,
     },
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
+    list::{Field, Filter, List, SORTS, Sort},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
@@ -35,18 +39,13 @@ pub(crate) use self::{
 /// Keys and certificates, connections with sealed secrets, signed requests. Data goes to standard output, everything
 /// else to standard error. `xeroctl help exit-codes` says what each exit status means.
 #[derive(Debug, Parser)]
-#[command(
-    name = "xeroctl",
-    version,
-    disable_help_subcommand = true,
-    arg_required_else_help = true,
-    max_term_width = 100
-)]
+#[command(name = "xeroctl", version, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Without one, what people do most is shown.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Options of every command.
@@ -63,6 +62,9 @@ pub(crate) struct Global {
     /// What this machine is called, where it has no machine id that stays, as in containers [env: XEROCTL_MACHINE]
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Global options")]
     pub(crate) machine: Option<String>,
+    /// The configuration file; without it, config.toml in the platform's configuration directory [env: XEROCTL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
     /// How long a request may take in all, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Global options")]
     pub(crate) timeout: u64,
@@ -78,6 +80,12 @@ pub(crate) struct Global {
     /// Say more of what is done; twice or three times for more still. Never a secret
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
+    /// Write down what is done, at the end of a file, with times; as much as -v says. Never a secret [env: XEROCTL_LOG_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// How wide tables are, by the configuration file.
+    #[arg(skip)]
+    pub(crate) width: Option<u16>,
 }
 
 impl Global {
@@ -88,6 +96,8 @@ impl Global {
         self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
         self.xero_url = self.xero_url.take().or_else(|| variable("XEROCTL_XERO_URL")?.into_string().ok());
         self.machine = self.machine.take().or_else(|| variable("XEROCTL_MACHINE")?.into_string().ok());
+        self.config = self.config.take().or_else(|| path("XEROCTL_CONFIG"));
+        self.log_file = self.log_file.take().or_else(|| path("XEROCTL_LOG_FILE"));
         self.opened_by.take_environment();
     }
 }
@@ -108,8 +118,8 @@ fn variable(name: &str) -> Option<OsString> {
 pub(crate) enum Command {
     /// Connect an app and an organisation: a wizard on a terminal, or by options
     Connect(Box<Connect>),
-    /// List the connections
-    List,
+    /// List the connections: what they are for, how long they last and how they are
+    List(List),
     /// Show one connection
     Show(OneConnection),
     /// Make a real request with a connection and check the organisation
@@ -166,14 +176,21 @@ pub(crate) enum Command {
     /// Make and look after the store that keeps connections: keys, backups, copies
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Help on a command, or on: exit-codes, environment, files, security
+    /// Print the script with which a shell completes commands, options and names of connections
+    Completions(Completions),
+    /// Write the pages of the manual, one for each command
+    Man(Man),
+    /// Help on a command, or on: exit-codes, environment, config, files, security
     Help(Help),
+    /// What the scripts of `completions` ask for.
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
 }
 
 /// `xeroctl help`.
 #[derive(Debug, Args)]
 pub(crate) struct Help {
-    /// A command, or exit-codes, environment, files, security
+    /// A command, or exit-codes, environment, config, files, security
     pub(crate) topic: Vec<String>,
 }
 

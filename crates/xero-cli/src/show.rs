@@ -1,14 +1,17 @@
 //! How things look: dates, tables, connections, certificates.
 
-use std::{io::IsTerminal, time::SystemTime};
+use std::time::SystemTime;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use connection_store::{App, AppKind, Authorisation, Connection, HandedWay, User};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use xero_certs::Certificate;
 
-use crate::ui::one_line;
+use crate::{
+    health::{self, Health},
+    table::{self, Column},
+    ui::one_line,
+};
 
 /// Said wherever a private app is offered or used against Xero itself.
 pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
@@ -88,37 +91,14 @@ pub(crate) fn xero_time(text: &str) -> Option<String> {
     Some(timestamp(at.into()))
 }
 
-/// Lines of two columns, the first as wide as it must be.
+/// Lines of two columns, as wide as the terminal at the most.
 pub(crate) fn fields(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
-    let lines = rows.iter().map(|(name, value)| format!("{name:width$}{value}"));
-    lines.collect::<Vec<_>>().join("\n")
+    table::fields(rows, table::width())
 }
 
-/// A table without lines, as wide as the terminal at the most.
-pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    // A name must not begin another row.
-    table.add_rows(rows.into_iter().map(|row| row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>()));
-    if let Some(width) = width() {
-        table.set_width(width);
-    }
-    let lines = table.to_string();
-    lines
-        .lines()
-        .map(|line| line.trim_end())
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// The terminal's width where a terminal shows the table; otherwise lines are as long as they are.
-fn width() -> Option<u16> {
-    std::io::stdout().is_terminal().then(crossterm::terminal::size)?.ok().map(|(columns, _)| columns)
+/// A table in which every text may be folded; see [`table`] for others.
+pub(crate) fn table(header: &[&'static str], rows: Vec<Vec<String>>) -> String {
+    table::table(&header.iter().map(|title| Column::text(title)).collect::<Vec<_>>(), rows)
 }
 
 /// `1,204 days left`, `ended 3 days ago`, `ends today`.
@@ -172,6 +152,8 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
     if let Some(authorisation) = &connection.authorisation {
         document["login"] = login_json(authorisation);
     }
+    document["days_left"] = health::days_left(connection, now).into();
+    document["health"] = Health::of(connection, now).word().into();
     document["created_at"] = timestamp(connection.created_at).into();
     document["tested_at"] = connection.tested_at.map(timestamp).into();
     document

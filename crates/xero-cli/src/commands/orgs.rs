@@ -13,9 +13,17 @@ use crate::{
     },
     failure::{Failure, Kind, Outcome},
     show,
+    table::{self, Column},
     ui::one_line,
     xero_api,
 };
+
+const COLUMNS: [Column; 4] = [
+    Column::text("ORGANISATION"),
+    Column::text("CONNECTION"),
+    Column::whole("LINKED").worth(1),
+    Column::whole("ID").worth(2),
+];
 
 pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
     let global = &context.global;
@@ -118,7 +126,7 @@ fn list(context: &Context, store: &Store, connection: &Connection, links: &[Tena
         let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
         vec![connect::organisations::name(link), names, one_line(since), one_line(&link.tenant_id)]
     };
-    ui.data(show::table(&["ORGANISATION", "CONNECTION", "LINKED", "ID"], links.iter().map(row).collect()))?;
+    ui.data(table::table(&COLUMNS, links.iter().map(row).collect()))?;
     if links.iter().any(|link| used(link).is_empty()) {
         let name = show::quoted(&connection.name);
         ui.say(format!("`xeroctl orgs {name} --add ORGANISATION` connects one that has no connection yet."));

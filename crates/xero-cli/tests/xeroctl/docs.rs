@@ -238,6 +238,12 @@ fn scopes() {
     check_after(&LOGGED_IN, "docs/scopes.md");
 }
 
+#[cfg(unix)]
+#[test]
+fn the_command_line() {
+    check("docs/command-line.md");
+}
+
 /// The wizard's screen stands in the guide as it was recorded.
 pub(crate) fn assert_stands_in_the_guide(name: &str, screen: &str) {
     let guide = mask(&page(name).replace(MOCK, "MOCK"));

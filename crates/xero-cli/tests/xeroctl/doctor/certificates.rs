@@ -27,12 +27,12 @@ fn a_certificate_that_ends_soon_and_is_replaced() {
     let connect =
         ["connect", "acme", "--kind", "private", "--consumer-key", key, "--certificate", "short.pfx"];
     home.ok(&[&connect[..], &["--no-password"]].concat());
-    let mend = assert_finds(&doctor(&home, &[], &[]), "certificate warning", "xeroctl cert new FILES", 11);
-    let steps: Vec<_> = mend.split("; ").map(|step| step.replace("FILES", "next")).collect();
-    mended(&home, &format!("{} --no-password", steps[0]));
-    let next = fs::read_to_string(home.path("next.cer")).unwrap();
+    let mend = assert_finds(&doctor(&home, &[], &[]), "certificate warning", "xeroctl cert renew acme", 11);
+    let steps: Vec<_> = mend.split("; ").collect();
+    mended(&home, steps[0]);
+    let next = fs::read_to_string(home.path("acme-renewed.cer")).unwrap();
     home.mock().replace_certificate(key, &next).unwrap();
-    mended(&home, &format!("{} --no-password", steps[2]));
+    mended(&home, steps[2]);
     assert_well(&doctor(&home, &[], &[]));
 }
 
@@ -56,7 +56,7 @@ fn a_certificate_that_has_ended() {
     };
     store.add_private(&new).unwrap();
     let run = doctor(&home, &[], &["--offline"]);
-    assert_finds(&run, "certificate problem", "xeroctl connect old --kind private", 4);
+    assert_finds(&run, "certificate problem", "xeroctl cert renew old", 4);
     assert_well(&doctor(&home, &[], &["acme"]));
 }
 
