@@ -5,9 +5,9 @@ mod completion;
 mod connect;
 mod doctor;
 mod keepalive;
+mod list;
 mod manage;
 mod scopes;
-mod list;
 mod store;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -22,12 +22,12 @@ pub(crate) use self::{
     },
     doctor::Doctor,
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
+    list::{Field, Filter, List, SORTS, Sort},
     manage::{
         Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
-        CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename,
+        CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename, Status,
     },
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
-    list::{Field, Filter, List, SORTS, Sort},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
@@ -120,6 +120,8 @@ pub(crate) enum Command {
     Connect(Box<Connect>),
     /// List the connections: what they are for, how long they last and how they are
     List(List),
+    /// Show what needs a person, what ends soon, and what Xero's limits leave today; exit status 4 or 11 where something does
+    Status(Status),
     /// Show one connection
     Show(OneConnection),
     /// Make a real request with a connection and check the organisation

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use connection_store::{AppKind, Authorisation, Connection};
+use connection_store::{AppKind, Authorisation, Connection, HandedWay};
 
 use crate::failure::Kind;
 
@@ -19,12 +19,16 @@ pub(crate) enum Health {
     Retired,
     /// Only a new login helps.
     LogInAgain,
+    /// It was imported, and another store may be renewing its login.
+    NotAdopted,
     /// Its certificate has ended.
     Ended,
     /// A test just now has failed.
     Failed(&'static str),
     /// Its login or its certificate ends soon.
     EndsSoon,
+    /// Another store renews its login.
+    HandedOver,
     /// No request with it has ever succeeded in a test.
     NeverTested,
     Ok,
@@ -64,6 +68,8 @@ impl Health {
         match self {
             Self::Retired => "retired",
             Self::LogInAgain => "log in again",
+            Self::NotAdopted => "not adopted",
+            Self::HandedOver => "handed over",
             Self::Ended => "ended",
             Self::Failed(why) => why,
             Self::EndsSoon => "ends soon",
@@ -94,6 +100,8 @@ pub(crate) fn days_left(connection: &Connection, now: SystemTime) -> Option<i64>
 fn of_login(kind: AppKind, login: &Authorisation, now: SystemTime) -> Health {
     match (login.refresh_expires_at, login.access_expires_at) {
         _ if login.needs_login.is_some() => Health::LogInAgain,
+        _ if login.handed.is_some_and(|handed| handed.way == HandedWay::Imported) => Health::NotAdopted,
+        _ if login.handed.is_some() => Health::HandedOver,
         (Some(end), _) => of_end(end, now, LOGIN_SOON, Health::LogInAgain),
         (None, _) if kind == AppKind::Custom => Health::Ok,
         (None, Some(end)) => of_end(end, now, Duration::MAX, Health::LogInAgain),
@@ -136,12 +144,25 @@ mod tests {
             Health::EndsSoon,
             Health::Failed("refused"),
             Health::Ended,
+            Health::HandedOver,
+            Health::NotAdopted,
             Health::LogInAgain,
             Health::Retired,
         ];
         all.sort_unstable();
         let words: Vec<_> = all.iter().map(|one| one.word()).collect();
-        assert_eq!(words, ["retired", "log-in-again", "ended", "refused", "ends-soon", "never-tested", "ok"]);
+        let expected = [
+            "retired",
+            "log-in-again",
+            "not-adopted",
+            "ended",
+            "refused",
+            "ends-soon",
+            "handed-over",
+            "never-tested",
+            "ok",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]

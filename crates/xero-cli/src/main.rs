@@ -124,6 +124,7 @@ fn run(context: &Context, command: Option<&Command>) -> Outcome {
         Command::Cert(Cert::Show(args)) => commands::cert_show::run(context, args),
         Command::Cert(Cert::Verify(args)) => commands::cert_verify::run(context, args),
         Command::Cert(Cert::Renew(args)) => commands::cert_renew::run(context, args),
+        Command::Status(args) => commands::status::run(context, args),
         Command::Rename(args) => commands::rename::run(context, args),
         Command::Edit(args) => commands::edit::run(context, args),
         Command::Copy(args) => commands::orgs::copy(context, args),

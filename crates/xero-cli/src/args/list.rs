@@ -33,7 +33,7 @@ pub(crate) enum Sort {
     Name,
     /// The organisation's name
     Organisation,
-    /// The app's client id or consumer key
+    /// The app's name, or its client id or consumer key
     App,
     /// What ends first comes first
     Left,

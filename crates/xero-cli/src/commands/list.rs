@@ -23,13 +23,13 @@ const COLUMNS: [Column; 7] = [
     Column::text("NAME"),
     Column::whole("KIND").worth(3),
     Column::text("ORGANISATION"),
-    Column::whole("APP").worth(1),
+    Column::text("APP").worth(1),
     Column::whole("LEFT"),
     Column::whole("REFRESHED").worth(2),
     Column::whole("HEALTH"),
 ];
 
-/// How much of an app's id is shown: enough to tell a person's apps apart.
+/// How much is shown of the id of an app without a name: enough to tell a person's apps apart.
 const APP: usize = 8;
 
 /// A connection, as it is listed.
@@ -140,7 +140,11 @@ impl Entry {
             format!("{}{}", connection.name, if connection.is_default { " (default)" } else { "" }),
             connection.app.kind.as_str().to_owned(),
             show::organisation(connection),
-            connection.app.client_id.chars().take(APP).collect(),
+            connection
+                .app
+                .name
+                .clone()
+                .unwrap_or_else(|| connection.app.client_id.chars().take(APP).collect()),
             show::left(connection, now),
             connection.authorisation.as_ref().map_or("-".to_owned(), |login| show::date(login.refreshed_at)),
             health.words().to_owned(),

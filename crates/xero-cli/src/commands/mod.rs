@@ -31,6 +31,7 @@ pub(crate) mod scopes;
 pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod start;
+pub(crate) mod status;
 pub(crate) mod store_adopt;
 pub(crate) mod store_backup;
 pub(crate) mod store_init;

@@ -25,6 +25,7 @@ mod logins;
 mod man_pages;
 mod misuse;
 mod moving;
+mod overview;
 mod requests;
 mod sandbox;
 mod scopes;

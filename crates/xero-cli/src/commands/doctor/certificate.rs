@@ -40,7 +40,9 @@ fn judge(days: i64, left: &str, renewal: &str) -> Finding {
 
 fn renewal(connection: &Connection) -> String {
     let name = show::quoted(&connection.name);
-    format!("xeroctl cert renew {name}; upload the .cer file that it writes; xeroctl cert renew {name} --finish")
+    format!(
+        "xeroctl cert renew {name}; upload the .cer file that it writes; xeroctl cert renew {name} --finish"
+    )
 }
 
 #[cfg(test)]

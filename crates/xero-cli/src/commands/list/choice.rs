@@ -6,7 +6,10 @@ use connection_store::Connection;
 use wildmatch::WildMatch;
 
 use super::{Entry, end_of};
-use crate::args::{Field, Filter, Sort};
+use crate::{
+    args::{Field, Filter, Sort},
+    commands::apps::called,
+};
 
 /// True where a filter looks at what a test may change.
 pub(super) fn is_of_health(filter: &Filter) -> bool {
@@ -17,14 +20,15 @@ pub(super) fn is_of_health(filter: &Filter) -> bool {
 pub(super) fn fits(filter: &Filter, connection: &Connection) -> bool {
     let organisation = connection.organisation.as_ref().map_or("", |organisation| organisation.name.as_str());
     let (name, app) = (connection.name.as_str(), connection.app.client_id.as_str());
+    let app_name = connection.app.name.as_deref().unwrap_or_default();
     let kind = connection.app.kind.as_str();
     let texts: &[&str] = match filter.field {
         Some(Field::Name) => &[name],
         Some(Field::Organisation) => &[organisation],
-        Some(Field::App) => &[app],
+        Some(Field::App) => &[app, app_name],
         Some(Field::Kind) => &[kind],
         Some(Field::Health) => return true,
-        None => &[name, organisation, app, kind],
+        None => &[name, organisation, app, app_name, kind],
     };
     texts.iter().any(|text| matches(filter, text))
 }
@@ -49,7 +53,7 @@ pub(super) fn sort(entries: &mut [Entry], by: Sort, now: SystemTime) {
             let name = organisation(one);
             (name.is_none(), name)
         }),
-        Sort::App => entries.sort_by_cached_key(|one| folded(&one.connection.app.client_id)),
+        Sort::App => entries.sort_by_cached_key(|one| folded(&called(&one.connection.app))),
         Sort::Left => entries.sort_by_key(|one| end_of(&one.connection, now)),
         Sort::Refreshed => entries.sort_by_key(|one| {
             let at = one.connection.authorisation.as_ref().map(|login| login.refreshed_at);
