@@ -2,6 +2,7 @@
 
 mod cert;
 mod connect;
+mod import_from;
 mod keepalive;
 mod store;
 
@@ -14,6 +15,7 @@ pub(crate) use self::{
     connect::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
+    import_from::{ImportFrom, ImportSource, SourcePassphrase},
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
@@ -99,6 +101,8 @@ fn variable(name: &str) -> Option<OsString> {
 pub(crate) enum Command {
     /// Connect an app and an organisation: a wizard on a terminal, or by options
     Connect(Box<Connect>),
+    /// Import a login that another program kept: as JSON, .env, of Xero's own tools
+    Import(Box<ImportFrom>),
     /// List the connections
     List,
     /// Show one connection

@@ -3,7 +3,7 @@
 mod command;
 mod identity;
 mod key_file;
-mod keychain;
+pub(crate) mod keychain;
 mod new_key;
 mod opening;
 pub(crate) mod private_file;

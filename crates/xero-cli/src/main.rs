@@ -64,6 +64,7 @@ fn main() -> ExitCode {
 fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Connect(args) => commands::connect::run(context, args),
+        Command::Import(args) => commands::import_from::run(context, args),
         Command::List => commands::list::run(context),
         Command::Show(args) => commands::show::run(context, args),
         Command::Test(args) => commands::test::run(context, args),

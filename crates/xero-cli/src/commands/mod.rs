@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod default;
 pub(crate) mod disconnect;
 pub(crate) mod help;
+pub(crate) mod import_from;
 pub(crate) mod keepalive;
 pub(crate) mod list;
 pub(crate) mod log;

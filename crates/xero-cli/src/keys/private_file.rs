@@ -40,7 +40,7 @@ pub(crate) fn read(path: &Path, role: Role) -> Outcome<Zeroizing<Vec<u8>>> {
 }
 
 /// A path as a shell takes it.
-pub(super) fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 

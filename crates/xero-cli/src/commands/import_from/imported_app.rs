@@ -1,0 +1,122 @@
+//! The app that an imported login is of: one that is stored already, or a new one.
+
+use connection_store::{App, AppKind, ClientId, ClientSecret, RedirectUri, Server};
+use xero_auth_oauth2::AppIdentity;
+
+use super::foreign_login::ForeignLogin;
+use crate::{
+    Context,
+    args::ImportFrom,
+    commands::connect::app::{self, ChosenApp},
+    failure::{Failure, Outcome},
+    secrets::client_secret,
+    show,
+    store_access::StoreAccess,
+    ui::one_line,
+};
+
+pub(super) fn settle(
+    context: &Context,
+    access: &StoreAccess,
+    args: &ImportFrom,
+    login: &ForeignLogin,
+    server: &Server,
+) -> Outcome<ChosenApp> {
+    let client_id = client_id(context, args, login)?;
+    let redirect_uris = redirect_uris(context, args, login)?;
+    if let StoreAccess::Open(store) = access {
+        let same = |app: &App| app.client_id == client_id.as_str() && app.server == *server;
+        if let Some(app) = store.apps()?.into_iter().find(same) {
+            check_stored(&app, args)?;
+            context.ui.say(format!("Using the stored app {}.", app.client_id));
+            // Its secret is known to be good; the other program's may be an old one.
+            return Ok(ChosenApp { kind: app.kind, identity: store.app_identity(&app)?, redirect_uris });
+        }
+    }
+    let secret = secret(context, args, login)?;
+    let kind = if secret.is_some() { AppKind::Web } else { AppKind::Desktop };
+    Ok(ChosenApp { kind, identity: AppIdentity { client_id, secret }, redirect_uris })
+}
+
+/// The client id by the source, its tokens, the option, or asked for.
+fn client_id(context: &Context, args: &ImportFrom, login: &ForeignLogin) -> Outcome<ClientId> {
+    let given = args.client_id.as_deref().map(ClientId::parse).transpose()?;
+    let said = login
+        .app()
+        .map(|id| ClientId::parse(&id))
+        .transpose()
+        .map_err(|error| Failure::usage(format!("{}: {error}", login.place)).hint("mend it there"))?;
+    match (given, said) {
+        (Some(given), Some(said)) if given != said => {
+            Err(Failure::usage(format!("{}: the login is of another app, {said}", login.place))
+                .hint("leave --client-id out"))
+        }
+        (Some(id), _) | (None, Some(id)) => Ok(id),
+        (None, None) if context.ui.interactive() => {
+            let check = |typed: &str| ClientId::parse(typed).map(drop).map_err(|error| format!("{error}."));
+            let question = format!("Client id of the app that {} is of:", login.place);
+            Ok(ClientId::parse(&context.ui.ask(&question, "", check)?)?)
+        }
+        (None, None) => {
+            Err(Failure::usage(format!("{} does not say which app the login is of", login.place))
+                .hint("give --client-id ID, from the app's page in the developer portal"))
+        }
+    }
+}
+
+/// A stored app keeps what it has: nothing has proved the other secret yet.
+fn check_stored(app: &App, args: &ImportFrom) -> Outcome {
+    if !matches!(app.kind, AppKind::Web | AppKind::Desktop) {
+        return Err(Failure::usage(format!(
+            "that app is stored as a {} app, which has no login",
+            app.kind.as_str()
+        ))
+        .hint("check the client id"));
+    }
+    if args.secret.is_given() {
+        return Err(Failure::usage("that app is stored already, with what it proves itself with")
+            .hint("leave --client-secret-… out"));
+    }
+    Ok(())
+}
+
+/// The client secret by the options, the source, or asked for. None: a desktop app.
+fn secret(context: &Context, args: &ImportFrom, login: &ForeignLogin) -> Outcome<Option<ClientSecret>> {
+    let ui = &context.ui;
+    if let Some(secret) = client_secret(&args.secret)? {
+        if login.desktop {
+            return Err(Failure::usage(format!(
+                "{} is of a desktop app, which has no client secret",
+                login.place
+            ))
+            .hint("leave --client-secret-… out"));
+        }
+        return Ok(Some(ClientSecret::new(&secret)?));
+    }
+    if let Some(secret) = &login.client_secret {
+        return Ok(Some(ClientSecret::new(secret)?));
+    }
+    if login.desktop || !ui.interactive() {
+        return Ok(None);
+    }
+    let choices = [AppKind::Web, AppKind::Desktop].map(|kind| show::kind_line(kind).to_owned());
+    Ok(match ui.choose("What kind of app is it?", choices.to_vec())? {
+        0 => Some(ClientSecret::new(&app::ask_secret(context)?)?),
+        _ => None,
+    })
+}
+
+/// Those given must be right; those of the source are left out where they are not.
+fn redirect_uris(context: &Context, args: &ImportFrom, login: &ForeignLogin) -> Outcome<Vec<RedirectUri>> {
+    if !args.redirect_uri.is_empty() {
+        return Ok(args.redirect_uri.iter().map(|uri| RedirectUri::parse(uri)).collect::<Result<_, _>>()?);
+    }
+    let mut uris = Vec::new();
+    for uri in &login.redirect_uris {
+        match RedirectUri::parse(uri) {
+            Ok(uri) => uris.push(uri),
+            Err(error) => context.ui.warn(format!("{}: {error}; {} is left out", login.place, one_line(uri))),
+        }
+    }
+    Ok(uris)
+}
