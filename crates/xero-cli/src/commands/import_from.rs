@@ -25,9 +25,10 @@ use crate::{
 
 pub(crate) fn run(context: &Context, args: &ImportFrom) -> Outcome {
     check_options(args)?;
-    let logins = find(context, args)?;
+    let Found { logins, failure } = find(context, args)?;
     if args.dry_run {
-        return preview::show(context, args, &logins);
+        preview::show(context, args, &logins)?;
+        return failure.map_or(Ok(()), |failure| Err(Failure::silent(failure.kind)));
     }
     let making = args.making();
     if let (Some(_), [_, _, ..]) = (&making.name, logins.as_slice()) {
@@ -50,13 +51,47 @@ pub(crate) fn run(context: &Context, args: &ImportFrom) -> Outcome {
     if let Ownership::Copied { owner, since } = store.ownership()? {
         return Err(StoreError::Copied { owner, since }.into());
     }
-    import_all(context, &store, args, imports)
+    import_all(context, &store, args, imports, failure)
+}
+
+/// The logins that can be read, and why the first of the others cannot.
+struct Found {
+    logins: Vec<ForeignLogin>,
+    failure: Option<Failure>,
+}
+
+impl Found {
+    /// Of several logins those that can be read; what is wrong with the others is said.
+    fn sift(read: Vec<Outcome<ForeignLogin>>) -> Outcome<Self> {
+        let (mut logins, mut failures) = (Vec::new(), Vec::new());
+        for login in read {
+            match login {
+                Ok(login) => logins.push(login),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        // The last one is told by whoever gets it.
+        if logins.is_empty()
+            && let Some(last) = failures.pop()
+        {
+            failures.iter().for_each(Ui::explain);
+            return Err(last);
+        }
+        failures.iter().for_each(Ui::explain);
+        Ok(Self { logins, failure: failures.into_iter().next() })
+    }
 }
 
 /// One after the other: what cannot be imported does not keep the others back.
-fn import_all(context: &Context, store: &Store, args: &ImportFrom, imports: Vec<Import<'_>>) -> Outcome {
-    let alone = imports.len() == 1;
-    let (mut names, mut first_failure) = (Vec::new(), None::<Failure>);
+fn import_all(
+    context: &Context,
+    store: &Store,
+    args: &ImportFrom,
+    imports: Vec<Import<'_>>,
+    mut first_failure: Option<Failure>,
+) -> Outcome {
+    let alone = imports.len() == 1 && first_failure.is_none();
+    let mut names = Vec::new();
     for import in imports {
         match take_over::import(context, store, args, import) {
             Ok(new) => names.extend(new),
@@ -88,10 +123,10 @@ fn check_options(args: &ImportFrom) -> Outcome {
     Err(Failure::usage(format!("{stray}: {} has none of that", args.from.word())).hint("leave it out"))
 }
 
-fn find(context: &Context, args: &ImportFrom) -> Outcome<Vec<ForeignLogin>> {
-    Ok(match args.from {
-        ImportSource::TokenJson => vec![token_json::read(context, args)?],
-        ImportSource::Env => vec![env_file::read(context, args)?],
+fn find(context: &Context, args: &ImportFrom) -> Outcome<Found> {
+    Found::sift(match args.from {
+        ImportSource::TokenJson => vec![token_json::read(context, args)],
+        ImportSource::Env => vec![env_file::read(context, args)],
         ImportSource::XeroCli => {
             let cli = xero_cli::open(context, args)?;
             let refused = args.profiles.named.iter().find(|name| !cli.profiles().contains(name));
@@ -104,7 +139,7 @@ fn find(context: &Context, args: &ImportFrom) -> Outcome<Vec<ForeignLogin>> {
         ImportSource::Xoauth => {
             let xoauth = xoauth::open(args)?;
             let names = choose(context, args, xoauth.profiles(), &xoauth.place())?;
-            names.iter().map(|name| xoauth.login(context, name)).collect::<Outcome<_>>()?
+            names.iter().map(|name| xoauth.login(context, name)).collect()
         }
     })
 }

@@ -61,6 +61,7 @@ fn xoauth_keeps_secrets_and_tokens_in_the_keychain() {
         x import --from xoauth --profile e-empty
         x import --from xoauth --profile a-web --dry-run
         x import --from xoauth --profile a-web --as web
+        x import --from xoauth .xoauth --all-profiles --dry-run --json
         x import --from xoauth .xoauth --profile b-desk --as desk
         x test --all"#,
     );

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use crate::sandbox::{Sandbox, transcript};
@@ -25,7 +26,9 @@ fn options_and_files_that_cannot_be() {
     home.write("custom.env", &format!("XERO_CLIENT_ID={ID}\nXERO_CLIENT_SECRET=x\n"));
     home.write("quote.env", "XERO_CLIENT_ID='x\nXERO_REFRESH_TOKEN=planted\n");
     fs::write(home.path("latin.env"), b"A=\xe9\n").unwrap();
-    home.write("good", &json!({ "refresh_token": "x", "client_id": ID }).to_string());
+    let claims = URL_SAFE_NO_PAD.encode(json!({ "client_id": ID }).to_string());
+    let good = json!({ "refresh_token": "x", "access_token": format!("e30.{claims}.x") });
+    home.write("good", &good.to_string());
     let commands: [&[&str]; 28] = [
         &["import"],
         &["import", "good"],

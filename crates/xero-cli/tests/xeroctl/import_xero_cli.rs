@@ -1,6 +1,11 @@
 //! The files of Xero's own command line, sealed by Node.js as it does: key file, passphrase, profiles.
 
-use std::{fs, io::Write, process::Stdio};
+use std::{
+    fs,
+    io::Write,
+    process::Stdio,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::{Value, json};
 use xero_mock::{ClientApp, Consent, DEMO_COMPANY, MAPLE_FLORIST};
@@ -39,7 +44,9 @@ else write('.encryption-key', key.toString('base64'));
 impl Sandbox {
     /// A desktop app as Xero's own command line wants it.
     pub(crate) fn cli_app(&self) -> ClientApp {
-        self.mock().create_desktop_app("Official", &["http://localhost:8742/callback"]).unwrap()
+        static APPS: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("Official {}", APPS.fetch_add(1, Ordering::Relaxed));
+        self.mock().create_desktop_app(&name, &["http://localhost:8742/callback"]).unwrap()
     }
 
     /// What it keeps of a login to an organisation.

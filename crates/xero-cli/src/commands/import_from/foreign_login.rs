@@ -46,7 +46,12 @@ impl ForeignLogin {
 
     /// The app that the login is of, as far as the source says.
     pub(super) fn app(&self) -> Option<String> {
-        self.client_id.clone().or_else(|| self.claims()?.client_id)
+        self.client_id.clone().or_else(|| self.app_of_tokens())
+    }
+
+    /// The app that the access token is of.
+    pub(super) fn app_of_tokens(&self) -> Option<String> {
+        self.claims()?.client_id
     }
 
     /// What was granted, as far as is known before the first renewal.

@@ -38,29 +38,30 @@ pub(super) fn settle(
     Ok(ChosenApp { kind, identity: AppIdentity { client_id, secret }, redirect_uris })
 }
 
-/// The client id by the source, its tokens, the option, or asked for.
+/// The client id by the option, the source, its tokens, or asked for. The tokens know best.
 fn client_id(context: &Context, args: &ImportFrom, login: &ForeignLogin) -> Outcome<ClientId> {
-    let given = args.client_id.as_deref().map(ClientId::parse).transpose()?;
-    let said = login
-        .app()
-        .map(|id| ClientId::parse(&id))
-        .transpose()
-        .map_err(|error| Failure::usage(format!("{}: {error}", login.place)).hint("mend it there"))?;
-    match (given, said) {
-        (Some(given), Some(said)) if given != said => {
-            Err(Failure::usage(format!("{}: the login is of another app, {said}", login.place))
-                .hint("leave --client-id out"))
-        }
-        (Some(id), _) | (None, Some(id)) => Ok(id),
-        (None, None) if context.ui.interactive() => {
+    let place = &login.place;
+    if let Some(given) = &args.client_id {
+        let given = ClientId::parse(given)?;
+        return match login.app_of_tokens().filter(|own| !own.eq_ignore_ascii_case(given.as_str())) {
+            None => Ok(given),
+            Some(own) => {
+                Err(Failure::usage(format!("{place}: the tokens are of another app, {}", one_line(&own)))
+                    .hint("leave --client-id out"))
+            }
+        };
+    }
+    match login.app() {
+        Some(said) => ClientId::parse(&said).map_err(|error| {
+            Failure::usage(format!("{place}: {error}")).hint("give the right one with --client-id ID")
+        }),
+        None if context.ui.interactive() => {
             let check = |typed: &str| ClientId::parse(typed).map(drop).map_err(|error| format!("{error}."));
-            let question = format!("Client id of the app that {} is of:", login.place);
+            let question = format!("Client id of the app that {place} is of:");
             Ok(ClientId::parse(&context.ui.ask(&question, "", check)?)?)
         }
-        (None, None) => {
-            Err(Failure::usage(format!("{} does not say which app the login is of", login.place))
-                .hint("give --client-id ID, from the app's page in the developer portal"))
-        }
+        None => Err(Failure::usage(format!("{place} does not say which app the login is of"))
+            .hint("give --client-id ID, from the app's page in the developer portal")),
     }
 }
 

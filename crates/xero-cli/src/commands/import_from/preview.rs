@@ -56,7 +56,7 @@ fn rows(args: &ImportFrom, login: &ForeignLogin) -> Vec<(&'static str, String)> 
     vec![
         ("Login", one_line(&login.place)),
         ("Client id", or(client_id(args, login), "not said: give --client-id")),
-        ("Secret", there(has_secret(args, login), "none: a desktop app, unless --client-secret-… gives one")),
+        ("Secret", there(has_secret(args, login), without_secret(login))),
         ("Refresh token", there(login.refresh_token.is_some(), "none: it cannot be imported")),
         ("Access token", access(login)),
         ("User", or(user(args, login), "not said")),
@@ -64,6 +64,14 @@ fn rows(args: &ImportFrom, login: &ForeignLogin) -> Vec<(&'static str, String)> 
         ("Scopes", or(Some(scopes.join(" ")).filter(|text| !text.is_empty()), "not said")),
         ("Redirect URI", or(Some(login.redirect_uris.join(" ")).filter(|text| !text.is_empty()), "not said")),
     ]
+}
+
+fn without_secret(login: &ForeignLogin) -> &'static str {
+    if login.desktop {
+        "none: a desktop app"
+    } else {
+        "none: a desktop app, unless --client-secret-… gives one"
+    }
 }
 
 fn access(login: &ForeignLogin) -> String {

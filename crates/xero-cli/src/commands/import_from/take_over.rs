@@ -36,7 +36,7 @@ pub(super) fn import(
     let ui = &context.ui;
     let id = two_steps::short_id(&authorisation);
     ui.say(format!(
-        "Took over the login of {}. If this breaks off: xeroctl connect finish {id}",
+        "Taking over the login of {}. If this breaks off: xeroctl connect finish {id}",
         login.place
     ));
     let connect = format!("xeroctl connect --kind {} --client-id {client_id}", kind.as_str());

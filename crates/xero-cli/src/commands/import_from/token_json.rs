@@ -114,9 +114,8 @@ fn wipe(value: &mut Value) {
 }
 
 fn no_tokens(place: &str) -> Failure {
-    Failure::usage(format!("{place} holds no token set")).hint(
-        "it must be a JSON object with refresh_token; `xeroctl help import` says what else is understood",
-    )
+    Failure::usage(format!("{place} holds no token set"))
+        .hint("it must be a JSON object with refresh_token in it")
 }
 
 fn find<'a>(layers: &[&'a Map<String, Value>], names: &[&str]) -> Option<&'a Value> {

@@ -120,11 +120,12 @@ impl XeroCli {
         context: &Context,
         args: &ImportFrom,
         names: &[String],
-    ) -> Outcome<Vec<ForeignLogin>> {
+    ) -> Outcome<Vec<Outcome<ForeignLogin>>> {
         let chosen: Vec<_> = names.iter().filter_map(|name| Some((name, self.tokens.get(name)?))).collect();
-        let Some((_, first)) = chosen.first() else { return Ok(Vec::new()) };
-        let key = self.key(context, &args.passphrase, first)?;
-        chosen.iter().map(|(name, sealed)| self.login(&key, name, sealed)).collect()
+        let fits =
+            |key: &Key| chosen.iter().any(|(_, sealed)| open_sealed(key, &sealed.refresh_token).is_some());
+        let key = self.key(context, &args.passphrase, fits)?;
+        Ok(chosen.iter().map(|(name, sealed)| self.login(&key, name, sealed)).collect())
     }
 
     fn login(&self, key: &Key, name: &str, sealed: &Sealed) -> Outcome<ForeignLogin> {
@@ -154,8 +155,12 @@ impl XeroCli {
     }
 
     /// The key that opens a login: by the passphrase that is given, from the file, from the keychain, by one asked for.
-    fn key(&self, context: &Context, given: &SourcePassphrase, sealed: &Sealed) -> Outcome<Key> {
-        let fits = |key: &Key| open_sealed(key, &sealed.refresh_token).is_some();
+    fn key(
+        &self,
+        context: &Context,
+        given: &SourcePassphrase,
+        fits: impl Fn(&Key) -> bool + Copy,
+    ) -> Outcome<Key> {
         if given.is_given() {
             let passphrase = match &given.source_passphrase_file {
                 Some(path) => file_line(path)?,

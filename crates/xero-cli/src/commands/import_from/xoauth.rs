@@ -79,8 +79,8 @@ impl Xoauth {
         };
         client.check(name)?;
         let (ui, desktop) = (&context.ui, client.grant_type == "PKCE");
-        let tokens = entry(ui, &format!("{name}{TOKENS}"), (name, "no login"))?;
-        let secret = if desktop { None } else { Some(entry(ui, name, (name, "no client secret"))?) };
+        let tokens = client.entry(ui, name, &format!("{name}{TOKENS}"), "no login")?;
+        let secret = if desktop { None } else { Some(client.entry(ui, name, name, "no client secret")?) };
         let place = format!("xoauth's {name}");
         let tokens = from_json(tokens.as_bytes(), &place)?;
         Ok(ForeignLogin {
@@ -116,20 +116,22 @@ impl Client {
     }
 }
 
-fn entry(ui: &Ui, user: &str, (name, lacking): (&str, &str)) -> Outcome<Zeroizing<String>> {
-    other_keychain::read(ui, SERVICE, user).map_err(|trouble| {
-        let name = one_line(name);
-        let (kind, message) = match &trouble {
-            Trouble::NoEntry => {
-                (Kind::NeedsPerson, format!("xoauth keeps {lacking} for {name} in this system's keychain"))
+impl Client {
+    /// An entry of the keychain; `lacking` is what is not there where there is none.
+    fn entry(&self, ui: &Ui, name: &str, user: &str, lacking: &str) -> Outcome<Zeroizing<String>> {
+        other_keychain::read(ui, SERVICE, user).map_err(|trouble| {
+            let (name, id) = (one_line(name), show::quoted(&one_line(&self.client_id)));
+            if matches!(trouble, Trouble::NoEntry) {
+                let kind = if self.grant_type == "PKCE" { "desktop" } else { "web" };
+                let message = format!("xoauth keeps {lacking} for {name} in this system's keychain");
+                return Failure::new(Kind::NeedsPerson, message)
+                    .hint(format!("xeroctl connect --kind {kind} --client-id {id}"));
             }
-            trouble => {
-                (Kind::Other, format!("xoauth's {name} cannot be read: {}", trouble.with_entry_of("xoauth")))
-            }
-        };
-        Failure::new(kind, message).hint(format!(
-            "where xoauth works: xoauth token {} | xeroctl import --from token-json - --client-id ID",
-            show::quoted(&name)
-        ))
-    })
+            let why = trouble.with_entry_of("xoauth");
+            Failure::new(Kind::Other, format!("xoauth's {name} cannot be read: {why}")).hint(format!(
+                "where xoauth works: xoauth token {} | xeroctl import --from token-json - --client-id {id}",
+                show::quoted(&name)
+            ))
+        })
+    }
 }
