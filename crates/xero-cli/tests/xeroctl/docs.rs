@@ -122,7 +122,7 @@ impl Portal {
             _ => return,
         };
         let organisation = if page == ".env" { DEMO_COMPANY } else { MAPLE_FLORIST };
-        let app = home.mock().create_web_app("Another tool", &[REDIRECT]).unwrap();
+        let app = home.mock().create_web_app(page, &[REDIRECT]).unwrap();
         let consent = Consent::allow(&[organisation.id]);
         let scopes = "openid accounting.settings.read offline_access";
         let tokens = home.mock().mint_tokens(&app.client_id, scopes, &consent).unwrap();

@@ -87,8 +87,9 @@ fn a_token_set_becomes_a_connection() {
 
 #[test]
 fn every_shape_of_json() {
+    type Shape = fn(&MintedTokens) -> Value;
     let (home, app) = Sandbox::with_store();
-    let shapes: [(&str, fn(&MintedTokens) -> Value); 9] = [
+    let shapes: [(&str, Shape); 9] = [
         ("flat", token_set),
         ("token", |tokens| json!({ "token": token_set(tokens) })),
         ("token-set", |tokens| json!({ "user": "ada", "tokenSet": token_set(tokens) })),

@@ -193,7 +193,25 @@ fn damaged_and_missing_files() {
     }
     assert!(!text.replace("\"planted", "").replace("planted\\\"", "").contains("planted"), "{text}");
     insta::assert_snapshot!(text);
-    // One profile's tokens in another's place are of that login: nothing binds them to a name there.
+    // One that is damaged does not keep the others back.
+    home.four_profiles(None);
+    let path = folder.join("tokens.json");
+    let mut tokens: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokens["maple"]["refreshToken"] = "bm90IHNlYWxlZCB3aXRoIHRoaXMga2V5IGF0IGFsbA==".into();
+    fs::write(path, tokens.to_string()).unwrap();
+    let others = home.import("xero-cli", &["--all-profiles", "--dry-run", "--json"]);
+    assert_eq!(
+        (others.status, others.json()["logins"].as_array().unwrap().len()),
+        (1, 2),
+        "{}",
+        others.text()
+    );
+    assert!(
+        others.stderr.contains("profile maple: the tokens were sealed with another key"),
+        "{}",
+        others.text()
+    );
+    // Without a key nothing is had.
     home.four_profiles(None);
     fs::remove_file(folder.join(".encryption-key")).unwrap();
     assert_eq!(home.import("xero-cli", &["--profile", "maple"]).status, 1);

@@ -40,7 +40,7 @@ pub(super) fn import(
         login.place
     ));
     let connect = format!("xeroctl connect --kind {} --client-id {client_id}", kind.as_str());
-    renew(context, store, &authorisation).map_err(|stop| stop.into_failure(login, kind, &connect))?;
+    renew(context, store, &authorisation, |error| refusal(error, login, kind, &connect))?;
     if let Some(who) = show::user(&authorisation.user) {
         ui.say(format!("It is the login of {who}."));
     }
@@ -71,26 +71,25 @@ fn new_authorisation(import: Import<'_>, server: connection_store::Server) -> Ne
     }
 }
 
-/// Why the login was not renewed.
-enum Stop {
-    /// The token was certainly not taken; nothing of it is stored any more.
-    Refused(StoreError),
-    /// It may have been spent; the login is kept, and this goes on with it.
-    Unsure(Failure, Authorisation),
-    /// A signal, or the store failed.
-    Failed(Failure),
-}
-
-fn renew(context: &Context, store: &Store, authorisation: &Authorisation) -> Result<(), Stop> {
+/// Renews the login, which proves it. One that Xero refuses is forgotten: its token was not taken. Otherwise it is kept:
+/// the token may have been spent.
+fn renew(
+    context: &Context,
+    store: &Store,
+    authorisation: &Authorisation,
+    refused: impl FnOnce(StoreError) -> Failure,
+) -> Outcome {
     let need = Need::fresh(authorisation.generation());
-    let renewed = context.ask_xero(async { Ok(store.access_of(authorisation, need).await) });
-    match renewed.map_err(Stop::Failed)? {
+    match context.ask_xero(async { Ok(store.access_of(authorisation, need).await) })? {
         Ok(_) => Ok(()),
         Err(error) if is_refused(&error) => {
-            store.forget_authorisation(&authorisation.id).map_err(|error| Stop::Failed(error.into()))?;
-            Err(Stop::Refused(error))
+            store.forget_authorisation(&authorisation.id)?;
+            Err(refused(error))
         }
-        Err(error) => Err(Stop::Unsure(error.into(), authorisation.clone())),
+        Err(error) => {
+            let kept = Kept { authorisation: authorisation.clone(), login: None };
+            Err(two_steps::keep_for_later(&kept, error.into()))
+        }
     }
 }
 
@@ -109,37 +108,23 @@ fn is_refused(error: &StoreError) -> bool {
     }
 }
 
-impl Stop {
-    fn into_failure(self, login: &ForeignLogin, kind: AppKind, connect: &str) -> Failure {
-        let place = &login.place;
-        match self {
-            Self::Refused(StoreError::NeedsLogin { .. } | StoreError::Auth(AuthError::InvalidGrant)) => {
-                let message =
-                    format!("Xero does not take the refresh token of {place} any more; nothing was saved");
-                let failure = Failure::new(Kind::NeedsPerson, message);
-                let why = "it was used elsewhere more than 30 minutes ago, lay idle for 60 days, was revoked, or is of another app";
-                Failure { causes: vec![why.to_owned()], ..failure }.hint(connect)
-            }
-            Self::Refused(error) => {
-                let failure = Failure::from(error);
-                let message = format!(
-                    "{}; nothing was saved, and the token of {place} is as good as before",
-                    failure.message
-                );
-                let failure = Failure { message, ..failure };
-                match kind {
-                    AppKind::Desktop if !login.desktop => {
-                        failure.hint("if it is a web app, give its client secret: --client-secret-file FILE")
-                    }
-                    _ => failure,
-                }
-            }
-            Self::Unsure(failure, authorisation) => {
-                two_steps::keep_for_later(&Kept { authorisation, login: None }, failure)
-            }
-            Self::Failed(failure) => failure,
-        }
+/// What Xero's refusal means here. `connect` is the command that logs in anew.
+fn refusal(error: StoreError, login: &ForeignLogin, kind: AppKind, connect: &str) -> Failure {
+    let place = &login.place;
+    if matches!(error, StoreError::NeedsLogin { .. } | StoreError::Auth(AuthError::InvalidGrant)) {
+        let message = format!("Xero does not take the refresh token of {place} any more; nothing was saved");
+        let why = "it was used elsewhere more than 30 minutes ago, lay idle for 60 days, was revoked, or is of another app";
+        let failure = Failure::new(Kind::NeedsPerson, message).hint(connect);
+        return Failure { causes: vec![why.to_owned()], ..failure };
     }
+    let failure = Failure::from(error);
+    let message =
+        format!("{}; nothing was saved, and the token of {place} is as good as before", failure.message);
+    let failure = Failure { message, ..failure };
+    if kind == AppKind::Desktop && !login.desktop {
+        return failure.hint("if it is a web app, give its client secret: --client-secret-file FILE");
+    }
+    failure
 }
 
 /// The organisations by the options, or the one that the source was used for.
