@@ -161,7 +161,10 @@ fn a_passphrase_is_asked_for_hidden() {
         .expect("Passphrase of xero-cli")
         .line("planted wrong")
         .expect("The passphrase is wrong. Try again.");
-    terminal.line(PASSPHRASE).expect("It works: Maple Florist Ltd.");
+    terminal
+        .expect_times("Passphrase of xero-cli", 2)
+        .line(PASSPHRASE)
+        .expect("It works: Maple Florist Ltd.");
     let (status, screen) = terminal.finish();
     assert_eq!((status, screen.contains("planted")), (0, false), "{screen}");
     home.ok(&["test", "maple"]);

@@ -1,6 +1,6 @@
 //! The app that an imported login is of: one that is stored already, or a new one.
 
-use connection_store::{App, AppKind, ClientId, ClientSecret, RedirectUri, Server};
+use connection_store::{App, AppKind, ClientId, ClientSecret, RedirectUri, Server, Store};
 use xero_auth_oauth2::AppIdentity;
 
 use super::foreign_login::ForeignLogin;
@@ -24,18 +24,29 @@ pub(super) fn settle(
 ) -> Outcome<ChosenApp> {
     let client_id = client_id(context, args, login)?;
     let redirect_uris = redirect_uris(context, args, login)?;
-    if let StoreAccess::Open(store) = access {
-        let same = |app: &App| app.client_id == client_id.as_str() && app.server == *server;
-        if let Some(app) = store.apps()?.into_iter().find(same) {
-            check_stored(&app, args)?;
-            context.ui.say(format!("Using the stored app {}.", app.client_id));
-            // Its secret is known to be good; the other program's may be an old one.
-            return Ok(ChosenApp { kind: app.kind, identity: store.app_identity(&app)?, redirect_uris });
-        }
+    if let StoreAccess::Open(store) = access
+        && let Some(app) = stored(store, &client_id, server)?
+    {
+        check_stored(&app, args)?;
+        context.ui.say(format!("Using the stored app {}.", app.client_id));
+        return Ok(ChosenApp { kind: app.kind, identity: store.app_identity(&app)?, redirect_uris });
     }
     let secret = secret(context, args, login)?;
     let kind = if secret.is_some() { AppKind::Web } else { AppKind::Desktop };
     Ok(ChosenApp { kind, identity: AppIdentity { client_id, secret }, redirect_uris })
+}
+
+/// The app as it is stored by now: its secret is known to be good, that of another program may be an old one.
+pub(super) fn as_stored(store: &Store, app: ChosenApp, server: &Server) -> Outcome<ChosenApp> {
+    Ok(match stored(store, &app.identity.client_id, server)? {
+        Some(there) => ChosenApp { kind: there.kind, identity: store.app_identity(&there)?, ..app },
+        None => app,
+    })
+}
+
+fn stored(store: &Store, client_id: &ClientId, server: &Server) -> Outcome<Option<App>> {
+    let same = |app: &App| app.client_id == client_id.as_str() && app.server == *server;
+    Ok(store.apps()?.into_iter().find(same))
 }
 
 /// The client id by the option, the source, its tokens, or asked for. The tokens know best.

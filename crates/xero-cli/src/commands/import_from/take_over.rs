@@ -5,7 +5,7 @@ use connection_store::{
 };
 use xero_auth_oauth2::Error as AuthError;
 
-use super::foreign_login::ForeignLogin;
+use super::{foreign_login::ForeignLogin, imported_app};
 use crate::{
     Context,
     args::{Choosing, ImportFrom, Making},
@@ -30,9 +30,11 @@ pub(super) fn import(
     args: &ImportFrom,
     import: Import<'_>,
 ) -> Outcome<Vec<String>> {
-    let login = import.login;
-    let (kind, client_id) = (import.app.kind, import.app.identity.client_id.clone());
-    let authorisation = store.add_authorisation(&new_authorisation(import, connect::server(context)?))?;
+    let (login, server) = (import.login, connect::server(context)?);
+    // The one before in the same run may have brought the app.
+    let app = imported_app::as_stored(store, import.app, &server)?;
+    let (kind, client_id) = (app.kind, app.identity.client_id.clone());
+    let authorisation = store.add_authorisation(&new_authorisation(Import { app, ..import }, server))?;
     let ui = &context.ui;
     let id = two_steps::short_id(&authorisation);
     ui.say(format!(

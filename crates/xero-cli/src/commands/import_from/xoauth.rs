@@ -81,7 +81,7 @@ impl Xoauth {
         let (ui, desktop) = (&context.ui, client.grant_type == "PKCE");
         let tokens = client.entry(ui, name, &format!("{name}{TOKENS}"), "no login")?;
         let secret = if desktop { None } else { Some(client.entry(ui, name, name, "no client secret")?) };
-        let place = format!("xoauth's {name}");
+        let place = format!("xoauth's {}", one_line(name));
         let tokens = from_json(tokens.as_bytes(), &place)?;
         Ok(ForeignLogin {
             profile: Some(name.to_owned()),
