@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use serde_json::json;
-use xero_mock::MAPLE_FLORIST;
+use xero_mock::{Consent, DEMO_COMPANY, MAPLE_FLORIST};
 
 use crate::{
     sandbox::{Run, Sandbox},
@@ -66,6 +66,34 @@ fn xoauth_keeps_secrets_and_tokens_in_the_keychain() {
         x test --all"#,
     );
     insta::assert_snapshot!(run.stdout);
+}
+
+#[test]
+fn an_old_secret_of_the_second_does_not_replace_that_of_the_first() {
+    let (home, web) = Sandbox::with_store();
+    let client = json!({ "Authority": "https://identity.xero.com", "GrantType": "authorization_code",
+        "ClientId": web.client_id });
+    std::fs::create_dir(home.path(".xoauth")).unwrap();
+    home.write(".xoauth/xoauth.json", &json!({ "a": client, "b": client }).to_string());
+    for (name, organisation) in [("a", MAPLE_FLORIST), ("b", DEMO_COMPANY)] {
+        let consent = Consent::allow(&[organisation.id]);
+        let scopes = "openid accounting.settings.read offline_access";
+        let tokens = home.mock().mint_tokens(&web.client_id, scopes, &consent).unwrap();
+        let set = json!({ "access_token": tokens.access_token, "refresh_token": tokens.refresh_token });
+        home.write(&format!("{name}.set"), &set.to_string());
+    }
+    home.write("client.secret", web.client_secret.as_deref().unwrap());
+    let run = home.session(
+        r#"put secret com.xero.xoauth a < client.secret
+        printf old | put secret com.xero.xoauth b
+        put tokens com.xero.xoauth a:token_set < a.set
+        put tokens com.xero.xoauth b:token_set < b.set
+        x import --from xoauth --all-profiles"#,
+    );
+    assert!(run.stdout.ends_with("[0]\n"), "{}", run.text());
+    for name in ["maple-florist-ltd", "demo-company-nz"] {
+        home.ok(&["refresh", name]);
+    }
 }
 
 #[test]
