@@ -15,6 +15,38 @@ pub struct NeedsLogin {
     pub since: SystemTime,
 }
 
+/// That another store renews the login, or may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handed {
+    /// Which of the two stores this is.
+    pub way: HandedWay,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// Which side of a hand-over a store is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandedWay {
+    /// The login was exported from here: the store that imported it renews it.
+    Exported,
+    /// The login was imported here and not adopted: another store may be renewing it.
+    Imported,
+}
+
+impl HandedWay {
+    /// The word for it, as stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::Imported => "imported",
+        }
+    }
+
+    pub(crate) fn read(word: &str) -> Option<Self> {
+        [Self::Exported, Self::Imported].into_iter().find(|way| way.as_str() == word)
+    }
+}
+
 /// One consent, used by one or more connections. Its tokens stay in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorisation {
@@ -36,6 +68,8 @@ pub struct Authorisation {
     pub refresh_expires_at: Option<SystemTime>,
     /// Set where Xero takes the refresh token no more.
     pub needs_login: Option<NeedsLogin>,
+    /// Set where this store does not renew it, since another one does or may.
+    pub handed: Option<Handed>,
     /// When it was stored.
     pub created_at: SystemTime,
     /// Counts the changes of its tokens.

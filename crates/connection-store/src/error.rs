@@ -169,6 +169,47 @@ pub enum Error {
         /// Since when.
         since: SystemTime,
     },
+    /// The login was exported: the store that imported it renews it, so this one does not before
+    /// [`Store::adopt_logins`](crate::Store::adopt_logins) takes it back.
+    #[error("this login was handed over to another store")]
+    HandedOver {
+        /// The connections that use it, by name.
+        connections: Vec<String>,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// The login was imported and not adopted: another store may be renewing it, so this one does not before
+    /// [`Store::adopt_logins`](crate::Store::adopt_logins).
+    #[error("this login was imported and not adopted yet")]
+    NotAdopted {
+        /// The connections that use it, by name.
+        connections: Vec<String>,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// A login goes with all of its connections: these others use it too.
+    #[error("other connections use the same login")]
+    SharedLogin {
+        /// The connections that would have to go too, by name.
+        others: Vec<String>,
+    },
+    /// The bytes are not a bundle of connections.
+    #[error("not a bundle of connections")]
+    NotABundle,
+    /// The bundle was written by a newer version of this program.
+    #[error("the bundle has format {found}; this version knows format {known}")]
+    NewerBundle {
+        /// The format found.
+        found: u32,
+        /// The newest format that this version knows.
+        known: u32,
+    },
+    /// There is an app of that name.
+    #[error("there is an app named {0:?} already")]
+    AppNameTaken(String),
+    /// The app has one secret only.
+    #[error("the app has no second secret")]
+    NoSecondSecret,
     /// The key is the only one that opens the store.
     #[error("this is the last key that opens the store")]
     LastKey,

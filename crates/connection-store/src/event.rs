@@ -18,8 +18,10 @@ pub enum EventKind {
     NeedsLogin,
     /// The right to refresh was taken over from a process that had died.
     TakenOver,
-    /// The store changed its owner.
+    /// The store changed its owner, or this store renews the login from now on.
     Adopted,
+    /// The login was exported to another store, or imported from one.
+    HandedOver,
 }
 
 /// One entry of the history. Holds no secret.
@@ -45,7 +47,7 @@ pub(crate) struct NewEvent<'a> {
 }
 
 impl EventKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Consented,
         Self::Refreshed,
         Self::Recovered,
@@ -53,6 +55,7 @@ impl EventKind {
         Self::NeedsLogin,
         Self::TakenOver,
         Self::Adopted,
+        Self::HandedOver,
     ];
 
     /// The kind of that word; `None` where this version knows no such word.
@@ -70,6 +73,7 @@ impl EventKind {
             Self::NeedsLogin => "needs-login",
             Self::TakenOver => "taken-over",
             Self::Adopted => "adopted",
+            Self::HandedOver => "handed-over",
         }
     }
 }

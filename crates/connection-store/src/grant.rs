@@ -129,7 +129,7 @@ impl Grant {
         Some(Access { token, expires_at, generation: self.generation })
     }
 
-    fn holder(&self) -> Holder<'_> {
+    pub(crate) fn holder(&self) -> Holder<'_> {
         Holder {
             id: &self.id,
             app: &self.app,

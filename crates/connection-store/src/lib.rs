@@ -2,6 +2,7 @@
 
 mod app;
 mod authorisation;
+mod bundle;
 mod clock;
 mod connection;
 mod error;
@@ -10,6 +11,7 @@ mod finding;
 mod grant;
 mod host;
 mod ledger;
+mod limits;
 mod place;
 mod record;
 mod refresh;
@@ -20,18 +22,20 @@ mod sqlite;
 mod store;
 mod store_key;
 
-pub use app::{App, AppKind, NewApp};
-pub use authorisation::{Access, Authorisation, NeedsLogin, NewAuthorisation};
+pub use app::{App, AppChanges, AppKind, NewApp, NewSecret, Rank, SecondSecret};
+pub use authorisation::{Access, Authorisation, Handed, HandedWay, NeedsLogin, NewAuthorisation};
+pub use bundle::{Bundle, Packed};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisation, check_name};
 pub use error::{DatabaseError, Error};
 pub use event::{Event, EventKind};
 pub use finding::Finding;
 pub use host::{Host, Ownership};
+pub use limits::Limits;
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
-pub use store::{Replace, Restored, Restoring, Status, Store};
+pub use store::{Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store};
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 /// What the public names above are made of, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{

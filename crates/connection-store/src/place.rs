@@ -1,5 +1,7 @@
 //! Where each sealed value stands, and what stands in clear beside it that must not change without it.
 
+use xero_certs::Certificate;
+
 use crate::{
     App, AppKind, Organisation,
     seal::{Place, bound},
@@ -7,16 +9,31 @@ use crate::{
 
 /// The secret of an app: a private key, a client secret, or nothing.
 pub(crate) fn app_secret(app: &App, generation: i64) -> Place<'_> {
+    secret_of(app, "secret", app.certificate.as_ref(), generation)
+}
+
+/// The secret that is kept beside it.
+pub(crate) fn second_secret(app: &App, generation: i64) -> Place<'_> {
+    let certificate = app.second.as_ref().and_then(|second| second.certificate.as_ref());
+    secret_of(app, "second_secret", certificate, generation)
+}
+
+fn secret_of<'a>(
+    app: &'a App,
+    column: &'static str,
+    certificate: Option<&Certificate>,
+    generation: i64,
+) -> Place<'a> {
     let address = app.server.address().unwrap_or_default();
     let fixed = [app.kind.as_str(), &app.client_id, address];
-    let bound = match (app.kind, &app.certificate) {
+    let bound = match (app.kind, certificate) {
         (AppKind::Private, Some(certificate)) => {
             let [kind, client_id, address] = fixed;
             bound(&[kind, client_id, address, &certificate.sha256().to_string()])
         }
         _ => bound(&fixed),
     };
-    Place { table: "apps", column: "secret", row: &app.id, generation, bound }
+    Place { table: "apps", column, row: &app.id, generation, bound }
 }
 
 /// The seal on a connection: that this name stands for this app, authorisation and organisation.

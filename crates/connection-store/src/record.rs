@@ -10,7 +10,7 @@ use xero_auth_oauth2::{RedirectUri, Scopes, User};
 use xero_certs::Certificate;
 
 use crate::{
-    App, Authorisation, Connection, Error, NeedsLogin, Organisation, Server,
+    App, Authorisation, Connection, Error, Handed, HandedWay, NeedsLogin, Organisation, SecondSecret, Server,
     grant::StoredAuthorisation,
     ledger::{DEFAULT, Ledger, NOTED},
     refresh::REFRESH_LIFETIME,
@@ -21,15 +21,15 @@ use crate::{
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The columns that [`AppRecord::read`] reads, of the table named `a`.
-pub(crate) const APP: &str =
-    "a.id, a.kind, a.client_id, a.server, a.certificate, a.redirect_uris, a.created_at";
-const APP_COLUMNS: usize = 7;
+pub(crate) const APP: &str = "a.id, a.kind, a.client_id, a.server, a.certificate, a.redirect_uris, a.created_at, \
+     a.name, a.second_certificate, a.second_since";
+pub(crate) const APP_COLUMNS: usize = 10;
 
 /// The columns that [`AuthorisationRecord::read`] reads, of the table named `u`.
 pub(crate) const AUTHORISATION: &str = "u.id, u.app, u.generation, u.user_id, u.user_name, u.user_email, u.scopes, \
      u.access_expires_at, u.refresh IS NOT NULL, u.refreshed_at, u.needs_login, u.needs_login_since, u.created_at, \
-     u.consent";
-const AUTHORISATION_COLUMNS: usize = 14;
+     u.consent, u.handed, u.handed_at";
+const AUTHORISATION_COLUMNS: usize = 16;
 
 /// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
 pub(crate) const TOKENS: &str =
@@ -48,6 +48,8 @@ pub(crate) struct AppRecord {
     certificate: Vec<u8>,
     redirect_uris: String,
     created_at: i64,
+    name: Option<String>,
+    second: Option<(Vec<u8>, i64)>,
 }
 
 /// What may be shown of an authorisation, not yet understood.
@@ -63,6 +65,7 @@ pub(crate) struct AuthorisationRecord {
     needs_login: Option<(String, i64)>,
     created_at: i64,
     consent: Option<String>,
+    handed: Option<(String, i64)>,
 }
 
 /// A whole authorisation, not yet understood.
@@ -100,6 +103,8 @@ impl AppRecord {
             certificate: row.get(4)?,
             redirect_uris: row.get(5)?,
             created_at: row.get(6)?,
+            name: row.get(7)?,
+            second: second(row.get(8)?, row.get(9)?),
         })
     }
 
@@ -110,20 +115,33 @@ impl AppRecord {
     /// The app, unless the row holds what no version of this program writes.
     pub(crate) fn finish(self, path: &Path) -> Result<App, Error> {
         let kind = self.kind.parse()?;
-        let (certificate, private) = (&self.certificate, kind == crate::AppKind::Private);
+        let private = kind == crate::AppKind::Private;
         let parts = || {
             let server = self.server.as_deref().map_or(Ok(Server::xero()), Server::at).ok()?;
-            let certificate = match private {
-                true => Some(Certificate::read(certificate).ok()?),
-                false => None,
+            let read = |der: &[u8]| match private {
+                true => Certificate::read(der).ok().map(Some),
+                false => Some(None),
+            };
+            let certificate = read(&self.certificate)?;
+            let second = match &self.second {
+                Some((der, since)) => {
+                    Some(SecondSecret { certificate: read(der)?, since: system_time(*since)? })
+                }
+                None => None,
             };
             let uris: Result<_, _> = self.redirect_uris.lines().map(RedirectUri::parse).collect();
-            Some((server, certificate, uris.ok()?, system_time(self.created_at)?))
+            Some((server, certificate, second, uris.ok()?, system_time(self.created_at)?))
         };
-        let (server, certificate, redirect_uris, created_at) = parts().ok_or_else(|| corrupt(path))?;
-        let (id, client_id) = (self.id, self.client_id);
-        Ok(App { id, kind, client_id, server, certificate, redirect_uris, created_at })
+        let (server, certificate, second, redirect_uris, created_at) =
+            parts().ok_or_else(|| corrupt(path))?;
+        let Self { id, client_id, name, .. } = self;
+        Ok(App { id, name, kind, client_id, server, certificate, redirect_uris, second, created_at })
     }
+}
+
+/// An app without a certificate has an empty one here too.
+fn second(certificate: Option<Vec<u8>>, since: Option<i64>) -> Option<(Vec<u8>, i64)> {
+    since.map(|since| (certificate.unwrap_or_default(), since))
 }
 
 impl AuthorisationRecord {
@@ -141,6 +159,7 @@ impl AuthorisationRecord {
             needs_login: row.get::<_, Option<_>>(at + 10)?.zip(row.get(at + 11)?),
             created_at: row.get(at + 12)?,
             consent: row.get(at + 13)?,
+            handed: row.get::<_, Option<_>>(at + 14)?.zip(row.get(at + 15)?),
         })
     }
 
@@ -164,6 +183,12 @@ impl AuthorisationRecord {
             refreshed_at,
             refresh_expires_at: self.has_refresh.then_some(refreshed_at + REFRESH_LIFETIME),
             needs_login,
+            handed: match self.handed {
+                Some((word, since)) => {
+                    Some(Handed { way: HandedWay::read(&word)?, since: system_time(since)? })
+                }
+                None => None,
+            },
             created_at: system_time(self.created_at)?,
             generation: self.generation,
         })

@@ -48,6 +48,8 @@ pub(crate) enum Step {
     Wait,
     /// There is no way to a new one without a person.
     LogIn,
+    /// Another store gets new ones.
+    Elsewhere,
 }
 
 /// What is known of whoever has the lease.
@@ -71,6 +73,8 @@ pub(crate) struct Situation {
     pub(crate) needs_login: bool,
     /// False where there is neither a refresh token nor another way to ask.
     pub(crate) refreshable: bool,
+    /// True where another store refreshes, or may.
+    pub(crate) elsewhere: bool,
 }
 
 impl Situation {
@@ -85,6 +89,9 @@ impl Situation {
         }
         if self.needs_login || !self.refreshable {
             return Step::LogIn;
+        }
+        if self.elsewhere {
+            return Step::Elsewhere;
         }
         let waits = match self.owner {
             Owner::Died => false,
@@ -154,6 +161,7 @@ mod tests {
         owner: Owner::Unknown,
         needs_login: false,
         refreshable: true,
+        elsewhere: false,
     };
 
     fn now() -> SystemTime {

@@ -5,7 +5,9 @@ mod authorisations;
 mod connections;
 mod copies;
 mod events;
+mod handing;
 mod keys;
+mod limits;
 mod opening;
 mod owner;
 mod pending;
@@ -24,6 +26,7 @@ pub(crate) use self::{
     authorisations::{Kept, Lease, OVERDUE},
     connections::{ConnectionRow, TestedRow},
     copies::{BEGUN, Taken, folder_of, sweep_leftovers, sync_folder, unwritable},
+    handing::{Handing, ImportRows, ImportedApp, LoginRow},
     opening::make_folder,
     owner::OwnerRow,
     recorded::Unlocked,

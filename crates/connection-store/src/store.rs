@@ -1,15 +1,19 @@
 //! The facade: what a program does with a store.
 
 mod access;
+mod apps;
 mod at_xero;
 mod authorisations;
 mod ballast;
 mod commit;
 mod connections;
 mod events;
+mod export;
 mod file;
+mod import;
 mod keys;
 mod leader;
+mod limits;
 mod owner;
 mod pending;
 mod rescue;
@@ -27,7 +31,11 @@ use tokio::sync::watch;
 use xero_auth_oauth2::Identity;
 
 pub(crate) use self::file::beside;
-pub use self::file::{Replace, Restored, Restoring, Status};
+pub use self::{
+    export::{Export, Logins},
+    file::{Replace, Restored, Restoring, Status},
+    import::{Existing, Imported, Importing},
+};
 use crate::{
     Clock, Error, Host, KeySlot, NewKey, Server, StoreKey, SystemClock,
     refresh::LONGEST_LEASE,

@@ -5,7 +5,7 @@ use std::{fmt, slice};
 use crate::{
     Error,
     said::said,
-    scope_catalogue::{ALL, OPENID, READ, SYNC, describe, granular, names},
+    scope_catalogue::{ALL, OPENID, READ, SYNC, describe, granular, known_scopes},
 };
 
 /// Scopes in order, each once. `Display` separates them by spaces, as they are sent (RFC 6749 section 3.3).
@@ -62,6 +62,29 @@ impl Scopes {
         let mut scopes = Self::default();
         names.into_iter().filter(|name| is_name(name)).for_each(|name| scopes.add(name));
         scopes
+    }
+
+    /// The same in the scopes of 2026: each broad one gives way to the granular ones that replace it, all others stay.
+    pub fn without_broad(&self) -> Scopes {
+        let mut scopes = Self::default();
+        for name in &self.0 {
+            match granular(name) {
+                [] => scopes.add(name),
+                replacements => replacements.iter().for_each(|name| scopes.add(name)),
+            }
+        }
+        scopes
+    }
+
+    /// The broad scopes among them whose replacements are not all there as well: what goes in September 2027 unless somebody
+    /// consents again. Xero adds scopes up, so a broad one that was replaced stays until the consent is revoked, and its
+    /// end changes nothing.
+    pub fn not_replaced(&self) -> Scopes {
+        let has = |name: &&str| {
+            self.contains(name) || name.strip_suffix(".read").is_some_and(|writing| self.contains(writing))
+        };
+        let ends = |scope: &&String| !granular(scope).iter().all(&has);
+        Self(self.iter().filter(ends).cloned().collect())
     }
 
     fn read(text: &str, is_known: impl Fn(&str) -> bool) -> Result<Self, Error> {
@@ -122,7 +145,7 @@ fn is_usual(b: u8) -> bool {
 /// The known name that was meant: one that the text is a part of, else the one with the fewest changes.
 fn closest(name: &str) -> Option<&'static str> {
     let name: String = name.chars().take(LONGEST).collect::<String>().to_ascii_lowercase();
-    let known = || names().chain(PRESETS.map(|(preset, _)| preset));
+    let known = || known_scopes().chain(PRESETS.map(|(preset, _)| preset));
     let begins = format!("{name}.");
     let ends = format!(".{name}");
     let parts = known().filter(|known| known.starts_with(&begins) || known.ends_with(&ends));
@@ -213,6 +236,33 @@ mod tests {
         assert_eq!(missing("accounting.invoices accounting.payments.read", "accounting.transactions"), "");
         assert_eq!(missing("accounting.invoices", "accounting.transactions.read"), "accounting.invoices");
         assert_eq!(missing("accounting.reports.aged.read", "accounting.reports.read"), "");
+    }
+
+    #[test]
+    fn broad_scopes_give_way_to_granular_ones() {
+        let upgraded = |text: &str| scopes(text).without_broad().to_string();
+        assert_eq!(upgraded("openid accounting.contacts"), "openid accounting.contacts");
+        assert_eq!(
+            upgraded("accounting.payments.read accounting.transactions.read files"),
+            "accounting.payments.read accounting.invoices.read accounting.banktransactions.read \
+             accounting.manualjournals.read files"
+        );
+        assert_eq!(
+            scopes("accounting.reports.read accounting.transactions").without_broad().iter().count(),
+            12
+        );
+    }
+
+    #[test]
+    fn what_was_replaced_may_end() {
+        let left = |text: &str| scopes(text).not_replaced().to_string();
+        let invoices = "accounting.payments.read accounting.banktransactions accounting.manualjournals.read";
+        assert_eq!(left("openid accounting.transactions files"), "accounting.transactions");
+        assert_eq!(left(&format!("accounting.transactions.read {invoices}")), "accounting.transactions.read");
+        assert_eq!(left(&format!("accounting.transactions.read accounting.invoices {invoices}")), "");
+        let all = scopes("accounting.reports.read accounting.transactions.read");
+        let both = Scopes(all.iter().chain(&all.without_broad()).cloned().collect());
+        assert!(both.not_replaced().is_empty());
     }
 
     proptest! {

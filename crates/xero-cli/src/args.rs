@@ -1,9 +1,14 @@
 //! The command line: every command, option and default.
 
 mod cert;
+mod completion;
 mod connect;
+mod doctor;
 mod import_from;
 mod keepalive;
+mod list;
+mod manage;
+mod scopes;
 mod store;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -12,11 +17,19 @@ use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
 pub(crate) use self::{
     cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
+    completion::{Complete, Completions, Man, Shell},
     connect::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
+    doctor::Doctor,
     import_from::{ImportFrom, ImportSource, SourcePassphrase},
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
+    list::{Field, Filter, List, SORTS, Sort},
+    manage::{
+        Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
+        CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,
+    },
+    scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
@@ -28,18 +41,13 @@ pub(crate) use self::{
 /// Keys and certificates, connections with sealed secrets, signed requests. Data goes to standard output, everything
 /// else to standard error. `xeroctl help exit-codes` says what each exit status means.
 #[derive(Debug, Parser)]
-#[command(
-    name = "xeroctl",
-    version,
-    disable_help_subcommand = true,
-    arg_required_else_help = true,
-    max_term_width = 100
-)]
+#[command(name = "xeroctl", version, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Without one, what people do most is shown.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Options of every command.
@@ -56,6 +64,9 @@ pub(crate) struct Global {
     /// What this machine is called, where it has no machine id that stays, as in containers [env: XEROCTL_MACHINE]
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Global options")]
     pub(crate) machine: Option<String>,
+    /// The configuration file; without it, config.toml in the platform's configuration directory [env: XEROCTL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
     /// How long a request may take in all, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Global options")]
     pub(crate) timeout: u64,
@@ -71,6 +82,12 @@ pub(crate) struct Global {
     /// Say more of what is done; twice or three times for more still. Never a secret
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
+    /// Write down what is done, at the end of a file, with times; as much as -v says. Never a secret [env: XEROCTL_LOG_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// How wide tables are, by the configuration file.
+    #[arg(skip)]
+    pub(crate) width: Option<u16>,
 }
 
 impl Global {
@@ -81,6 +98,8 @@ impl Global {
         self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
         self.xero_url = self.xero_url.take().or_else(|| variable("XEROCTL_XERO_URL")?.into_string().ok());
         self.machine = self.machine.take().or_else(|| variable("XEROCTL_MACHINE")?.into_string().ok());
+        self.config = self.config.take().or_else(|| path("XEROCTL_CONFIG"));
+        self.log_file = self.log_file.take().or_else(|| path("XEROCTL_LOG_FILE"));
         self.opened_by.take_environment();
     }
 }
@@ -101,10 +120,10 @@ fn variable(name: &str) -> Option<OsString> {
 pub(crate) enum Command {
     /// Connect an app and an organisation: a wizard on a terminal, or by options
     Connect(Box<Connect>),
-    /// Import a login that another program kept: as JSON, .env, of Xero's own tools
-    Import(Box<ImportFrom>),
-    /// List the connections
-    List,
+    /// List the connections: what they are for, how long they last and how they are
+    List(List),
+    /// Show what needs a person, what ends soon, and what Xero's limits leave today; exit status 4 or 11 where something does
+    Status(Status),
     /// Show one connection
     Show(OneConnection),
     /// Make a real request with a connection and check the organisation
@@ -117,6 +136,15 @@ pub(crate) enum Command {
     Keepalive(Box<Keepalive>),
     /// Show who renewed a connection's login, when and with which result
     Log(Log),
+    /// Look for what is wrong, and name the command that mends it
+    ///
+    /// This machine, the store, and for each connection its login, scopes, certificate, network and organisation. Each
+    /// line is ok, a note, a warning or a problem. The exit status is that of the worst problem, or else of the worst
+    /// warning; notes do not count. What could not be looked at is a note that says so.
+    Doctor(Doctor),
+    /// Say what scopes are for, what a connection has, what an endpoint needs; replace those that end
+    #[command(subcommand)]
+    Scopes(Scopes),
     /// List the organisations that a connection's consent reaches; connect another of them
     Orgs(Orgs),
     /// Consent again for a connection, for the same organisation
@@ -129,6 +157,21 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Make one connection the default
     Default(NamedConnection),
+    /// Give a connection another name
+    Rename(Rename),
+    /// Change a connection or its app: names, redirect URIs, secret, consumer key, certificate; the kind stays
+    Edit(Box<Edit>),
+    /// Connect another organisation with the app and login of a connection
+    Copy(Copy),
+    /// List, show, edit and remove apps, and replace their secrets
+    #[command(subcommand)]
+    Apps(AppsCommand),
+    /// Seal connections into a file for another store, which renews their logins from then on
+    Export(Box<Export>),
+    /// Take over connections from a file that `xeroctl export` wrote, or logins that another program kept (--from)
+    Import(Box<ImportFrom>),
+    /// Renew logins here that were imported, or exported and imported nowhere
+    Adopt(Adopt),
     /// Remove connections and their secrets from the store; Xero is not told
     Remove(Remove),
     /// Make, look at, check and convert certificates and key files
@@ -137,14 +180,21 @@ pub(crate) enum Command {
     /// Make and look after the store that keeps connections: keys, backups, copies
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Help on a command, or on: exit-codes, environment, files, security
+    /// Print the script with which a shell completes commands, options and names of connections
+    Completions(Completions),
+    /// Write the pages of the manual, one for each command
+    Man(Man),
+    /// Help on a command, or on: exit-codes, environment, config, files, security
     Help(Help),
+    /// What the scripts of `completions` ask for.
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
 }
 
 /// `xeroctl help`.
 #[derive(Debug, Args)]
 pub(crate) struct Help {
-    /// A command, or exit-codes, environment, files, security
+    /// A command, or exit-codes, environment, config, files, security
     pub(crate) topic: Vec<String>,
 }
 
@@ -223,9 +273,10 @@ pub(crate) struct Reauth {
 /// `xeroctl disconnect`.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {
-    /// The connection
-    pub(crate) name: String,
-    /// Only forget it here; Xero is not told
+    /// The connections
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// Only forget them here; Xero is not told
     #[arg(long)]
     pub(crate) local_only: bool,
     /// Do not ask

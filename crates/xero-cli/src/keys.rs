@@ -1,7 +1,7 @@
 //! The keys of a store: where they come from, and how they are made.
 
 mod command;
-mod identity;
+pub(crate) mod identity;
 mod key_file;
 pub(crate) mod keychain;
 mod new_key;
@@ -11,7 +11,7 @@ pub(crate) mod private_file;
 use connection_store::Lock;
 
 pub(crate) use self::{
-    key_file::default_path,
+    key_file::{default_path, noted, read as read_key_file},
     new_key::{PlannedKey, plan, plan_another, plan_by_asking},
     opening::{open, open_copy},
 };

@@ -1,8 +1,11 @@
 //! `xeroctl`, the connection manager for Xero.
 
 mod args;
+mod bundle_file;
 mod commands;
+mod config;
 mod failure;
+mod health;
 mod host;
 mod keys;
 mod path_completer;
@@ -10,6 +13,8 @@ mod secrets;
 mod show;
 mod signals;
 mod store_access;
+mod table;
+mod trace;
 mod ui;
 mod xero_api;
 
@@ -18,10 +23,10 @@ use std::{cell::OnceCell, process::ExitCode, time::Duration};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use connection_store::Store;
 use tokio::runtime::Runtime;
-use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
     args::{Cert, Cli, Command, Global, StoreCommand},
+    config::Config,
     failure::{Failure, Kind, Outcome},
     signals::During,
     ui::Ui,
@@ -43,16 +48,50 @@ pub(crate) struct Context {
 }
 
 fn main() -> ExitCode {
-    let (mut cli, command_name) = match parse() {
+    let (mut cli, command_name) = match parse(Cli::command()) {
         Ok(parsed) => parsed,
         Err(error) => return misused(&error),
     };
+    if let Some(Command::Complete(args)) = &cli.command {
+        return commands::complete::answer(args);
+    }
     cli.global.take_environment();
-    start_log(cli.global.verbose);
-    let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.no_input);
-    let context =
-        Context { ui, global: cli.global, command_name, runtime: OnceCell::new(), store: OnceCell::new() };
-    match run(&context, &cli.command) {
+    let settled = settle(&cli, command_name).and_then(|context| {
+        let (context, command) = context;
+        trace::start(&context.global, &context.command_name)?;
+        Ok((context, command))
+    });
+    match settled {
+        Ok((context, command)) => end(&context, run(&context, command.as_ref())),
+        Err(failure) => {
+            Ui::of(&cli.global).fail(&failure);
+            ExitCode::from(failure.kind.status())
+        }
+    }
+}
+
+/// Reads the configuration file, and the command line once more with what it says for defaults.
+fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command>)> {
+    let config = match &first.command {
+        // A shell that starts must not stumble over it.
+        Some(Command::Completions(_) | Command::Man(_)) => Config::default(),
+        _ => Config::read(&first.global)?,
+    };
+    let (mut cli, _) = parse(config.defaults(Cli::command())).map_err(|error| {
+        Failure::usage("the configuration file and the command line do not go together").because(&error)
+    })?;
+    cli.global.take_environment();
+    config.settle(&mut cli.global);
+    cli.global.width.into_iter().for_each(table::set_width);
+    let ui = Ui::of(&cli.global);
+    let (runtime, store) = (OnceCell::new(), OnceCell::new());
+    Ok((Context { ui, global: cli.global, command_name, runtime, store }, cli.command))
+}
+
+/// Says what failed, and gives the status.
+fn end(context: &Context, outcome: Outcome) -> ExitCode {
+    trace::end(&outcome);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             context.ui.fail(&failure);
@@ -61,17 +100,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(context: &Context, command: &Command) -> Outcome {
+fn run(context: &Context, command: Option<&Command>) -> Outcome {
+    let Some(command) = command else { return commands::start::run(context) };
     match command {
         Command::Connect(args) => commands::connect::run(context, args),
         Command::Import(args) => commands::import_from::run(context, args),
-        Command::List => commands::list::run(context),
+        Command::List(args) => commands::list::run(context, args),
         Command::Show(args) => commands::show::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
         Command::Token(args) => commands::token::run(context, args),
         Command::Refresh(args) => commands::refresh::run(context, args),
         Command::Keepalive(args) => commands::keepalive::run(context, args),
         Command::Log(args) => commands::log::run(context, args),
+        Command::Doctor(args) => commands::doctor::run(context, args),
+        Command::Scopes(command) => commands::scopes::run(context, command),
         Command::Orgs(args) => commands::orgs::run(context, args),
         Command::Reauth(args) => commands::reauth::run(context, args),
         Command::Disconnect(args) => commands::disconnect::run(context, args),
@@ -82,9 +124,20 @@ fn run(context: &Context, command: &Command) -> Outcome {
         Command::Cert(Cert::New(args)) => commands::cert_new::run(context, args),
         Command::Cert(Cert::Show(args)) => commands::cert_show::run(context, args),
         Command::Cert(Cert::Verify(args)) => commands::cert_verify::run(context, args),
+        Command::Cert(Cert::Renew(args)) => commands::cert_renew::run(context, args),
+        Command::Status(args) => commands::status::run(context, args),
+        Command::Rename(args) => commands::rename::run(context, args),
+        Command::Edit(args) => commands::edit::run(context, args),
+        Command::Copy(args) => commands::orgs::copy(context, args),
+        Command::Apps(command) => commands::apps::run(context, command),
+        Command::Export(args) => commands::export::run(context, args),
+        Command::Adopt(args) => commands::adopt::run(context, args),
         Command::Cert(Cert::Convert(args)) => commands::cert_convert::run(context, args),
         Command::Store(command) => run_store(context, command),
+        Command::Completions(args) => commands::completions::run(context, args),
+        Command::Man(args) => commands::man::run(context, args),
         Command::Help(args) => commands::help::run(context, args, Cli::command()),
+        Command::Complete(_) => Ok(()), // answered before anything that could fail
     }
 }
 
@@ -102,8 +155,8 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
 }
 
 /// The command line, and the command's name without what was given to it.
-fn parse() -> Result<(Cli, String), clap::Error> {
-    let mut matches = Cli::command().try_get_matches()?;
+fn parse(command: clap::Command) -> Result<(Cli, String), clap::Error> {
+    let mut matches = command.try_get_matches()?;
     let name = name_of(&matches);
     let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))?;
     Ok((cli, name))
@@ -215,21 +268,4 @@ fn misused(error: &clap::Error) -> ExitCode {
         drop(Ui::new(true, false, true).document(failure.document()));
     }
     ExitCode::from(status)
-}
-
-/// Our own events only: those of HTTP libraries hold headers.
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => return,
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    let filter = format!("off,xeroctl={level}");
-    fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .without_time()
-        .init();
 }

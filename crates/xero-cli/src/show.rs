@@ -1,14 +1,17 @@
 //! How things look: dates, tables, connections, certificates.
 
-use std::{io::IsTerminal, time::SystemTime};
+use std::time::SystemTime;
 
-use comfy_table::{ContentArrangement, Table, presets};
-use connection_store::{AppKind, Authorisation, Connection, User};
+use connection_store::{App, AppKind, Authorisation, Connection, HandedWay, User};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use xero_certs::Certificate;
 
-use crate::ui::one_line;
+use crate::{
+    health::{self, Health},
+    table::{self, Column},
+    ui::one_line,
+};
 
 /// Said wherever a private app is offered or used against Xero itself.
 pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 30 September 2021: Xero itself refuses them. \
@@ -58,6 +61,10 @@ pub(crate) fn left(connection: &Connection, now: SystemTime) -> String {
     }
     match &connection.authorisation {
         Some(Authorisation { needs_login: Some(_), .. }) => "log in again".to_owned(),
+        Some(Authorisation { handed: Some(handed), .. }) => match handed.way {
+            HandedWay::Exported => "handed over".to_owned(),
+            HandedWay::Imported => "not adopted".to_owned(),
+        },
         Some(Authorisation { refresh_expires_at: Some(ends), .. }) => match ends.duration_since(now) {
             Ok(left) if left.as_secs() > DAY => format!("{} days left", left.as_secs().div_ceil(DAY)),
             Ok(_) => "ends within a day".to_owned(),
@@ -84,37 +91,14 @@ pub(crate) fn xero_time(text: &str) -> Option<String> {
     Some(timestamp(at.into()))
 }
 
-/// Lines of two columns, the first as wide as it must be.
+/// Lines of two columns, as wide as the terminal at the most.
 pub(crate) fn fields(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
-    let lines = rows.iter().map(|(name, value)| format!("{name:width$}{value}"));
-    lines.collect::<Vec<_>>().join("\n")
+    table::fields(rows, table::width())
 }
 
-/// A table without lines, as wide as the terminal at the most.
-pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    // A name must not begin another row.
-    table.add_rows(rows.into_iter().map(|row| row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>()));
-    if let Some(width) = width() {
-        table.set_width(width);
-    }
-    let lines = table.to_string();
-    lines
-        .lines()
-        .map(|line| line.trim_end())
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// The terminal's width where a terminal shows the table; otherwise lines are as long as they are.
-fn width() -> Option<u16> {
-    std::io::stdout().is_terminal().then(crossterm::terminal::size)?.ok().map(|(columns, _)| columns)
+/// A table in which every text may be folded; see [`table`] for others.
+pub(crate) fn table(header: &[&'static str], rows: Vec<Vec<String>>) -> String {
+    table::table(&header.iter().map(|title| Column::text(title)).collect::<Vec<_>>(), rows)
 }
 
 /// `1,204 days left`, `ended 3 days ago`, `ends today`.
@@ -138,11 +122,12 @@ pub(crate) fn organisation(connection: &Connection) -> String {
 
 /// Where the app is registered.
 pub(crate) fn server(connection: &Connection) -> String {
-    connection
-        .app
-        .server
-        .address()
-        .map_or("Xero".to_owned(), |address| address.trim_end_matches('/').to_owned())
+    server_of(&connection.app)
+}
+
+/// Where an app is registered.
+pub(crate) fn server_of(app: &App) -> String {
+    app.server.address().map_or("Xero".to_owned(), |address| address.trim_end_matches('/').to_owned())
 }
 
 /// A connection as JSON.
@@ -159,6 +144,7 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
         "retired": private && connection.app.server.address().is_none(),
         (if private { "consumer_key" } else { "client_id" }): connection.app.client_id,
         "organisation": organisation,
+        "app": connection.app.name,
     });
     if let Some(certificate) = &connection.app.certificate {
         document["certificate"] = certificate_json(certificate, now);
@@ -166,6 +152,8 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
     if let Some(authorisation) = &connection.authorisation {
         document["login"] = login_json(authorisation);
     }
+    document["days_left"] = health::days_left(connection, now).into();
+    document["health"] = Health::of(connection, now).word().into();
     document["created_at"] = timestamp(connection.created_at).into();
     document["tested_at"] = connection.tested_at.map(timestamp).into();
     document
@@ -184,6 +172,7 @@ fn login_json(login: &Authorisation) -> Value {
         "refreshed_at": timestamp(login.refreshed_at),
         "expires_at": login.refresh_expires_at.map(timestamp),
         "needs_login": again,
+        "handed": login.handed.map(|handed| json!({ "way": handed.way.as_str(), "since": timestamp(handed.since) })),
     })
 }
 

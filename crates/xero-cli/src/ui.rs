@@ -1,6 +1,7 @@
 //! Talking with people: data on standard output, talk on standard error, questions only on a terminal.
 
 use std::{
+    env,
     io::{self, IsTerminal, Write},
     time::Duration,
 };
@@ -8,12 +9,13 @@ use std::{
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use inquire::{
     InquireError, MultiSelect, Password as PasswordPrompt, PasswordDisplayMode, Select, Text,
-    list_option::ListOption, validator::Validation,
+    list_option::ListOption, ui::RenderConfig, validator::Validation,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    args::Global,
     failure::{Failure, Kind, Outcome},
     signals,
 };
@@ -32,8 +34,16 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
+    /// As the options of every command say.
+    pub(crate) fn of(global: &Global) -> Self {
+        Self::new(global.json, global.quiet, global.no_input)
+    }
+
     pub(crate) fn new(json: bool, quiet: bool, no_input: bool) -> Self {
         let interactive = !no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
+        if interactive && is_plain(|name| env::var(name).ok()) {
+            inquire::set_global_render_config(RenderConfig::empty());
+        }
         Self { json, quiet, interactive }
     }
 
@@ -87,7 +97,7 @@ impl Ui {
 
     /// Shows on a terminal that something is waited for and how long still, until it is dropped.
     pub(crate) fn spinner(&self, what: &'static str, limit: Duration) -> Spinner {
-        if self.quiet || !self.interactive {
+        if self.quiet || !self.moves() {
             return Spinner(ProgressBar::hidden());
         }
         let left = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -105,12 +115,17 @@ impl Ui {
 
     /// Shows on a terminal how much of something is done, until it is dropped.
     pub(crate) fn progress(&self, what: &'static str) -> Progress {
-        if self.quiet || !self.interactive {
+        if self.quiet || !self.moves() {
             return Progress(ProgressBar::hidden());
         }
         let style =
             ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}").expect("a constant template");
         Progress(ProgressBar::new(0).with_style(style).with_message(what))
+    }
+
+    /// True where a line can be written over.
+    fn moves(self) -> bool {
+        self.interactive && env::var_os("TERM").is_none_or(|name| name != "dumb")
     }
 
     /// A warning, on standard error, also with `--quiet`.
@@ -254,6 +269,12 @@ impl Drop for Progress {
     }
 }
 
+/// True where nothing is to be coloured: <https://no-color.org>, <https://bixense.com/clicolors>, or a terminal that cannot.
+fn is_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is = |name, value: &str| variable(name).is_some_and(|found| found == value);
+    variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || is("CLICOLOR", "0") || is("TERM", "dumb")
+}
+
 fn hidden(question: &str) -> PasswordPrompt<'_> {
     PasswordPrompt::new(question).with_display_mode(PasswordDisplayMode::Hidden)
 }
@@ -313,6 +334,23 @@ fn steers(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_left_out_where_somebody_says_so() {
+        for (set, plain) in [
+            (&[][..], false),
+            (&[("NO_COLOR", "1")], true),
+            (&[("NO_COLOR", "")], false),
+            (&[("CLICOLOR", "0")], true),
+            (&[("CLICOLOR", "1")], false),
+            (&[("TERM", "dumb")], true),
+            (&[("TERM", "xterm-256color")], false),
+        ] {
+            let variable =
+                |name: &str| set.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(is_plain(variable), plain, "{set:?}");
+        }
+    }
 
     #[test]
     fn nothing_steers_the_terminal() {

@@ -5,8 +5,8 @@ mod refusal;
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
-    sign_private,
+    ApiRequest, AppKind, Connection, Limits, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders,
+    Server, Store, sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,
@@ -55,6 +55,18 @@ pub(crate) enum Authority<'a> {
     Stored(&'a Store, &'a Connection),
     /// A connection that is being made.
     New(&'a NewPrivateConnection),
+    /// A private app's connection as it would be.
+    Trial(Trial<'a>),
+}
+
+/// What a private app's connection is tried with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trial<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) connection: &'a Connection,
+    /// `None`: the one that it has.
+    pub(crate) consumer_key: Option<&'a str>,
+    pub(crate) rank: Rank,
 }
 
 impl Authority<'_> {
@@ -64,6 +76,9 @@ impl Authority<'_> {
                 store.authorise(connection, request).await.map_err(|error| no_token(error, connection))?
             }
             Self::New(new) => sign_private(new, request, SystemTime::now())?,
+            Self::Trial(Trial { store, connection, consumer_key, rank }) => {
+                store.sign_with(connection, request, *consumer_key, *rank)?
+            }
         })
     }
 
@@ -71,13 +86,14 @@ impl Authority<'_> {
         match self {
             Self::Stored(_, connection) => &connection.app.server,
             Self::New(new) => &new.server,
+            Self::Trial(trial) => &trial.connection.app.server,
         }
     }
 
     fn kind(&self) -> AppKind {
         match self {
             Self::Stored(_, connection) => connection.app.kind,
-            Self::New(_) => AppKind::Private,
+            Self::New(_) | Self::Trial(_) => AppKind::Private,
         }
     }
 
@@ -186,16 +202,61 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
 /// Sends a call, authorised anew, and once more where a fresh signature or token may help.
 pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
     let client = client(&call.url, timeout)?;
+    let reply = send_with(&client, call, authority).await?;
+    note_limits(authority, &reply);
+    Ok(reply)
+}
+
+async fn send_with(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
     let headers = authority.authorise(&call.signable()?).await?;
-    let reply = send_once(&client, call, &headers).await?;
+    let reply = send_once(client, call, &headers).await?;
     match reply.refusal(authority.kind()) {
         Some(refusal) if authority.try_again(&refusal, &headers).await? => {
             tracing::info!("refused; once more with a fresh authorisation");
             let headers = authority.authorise(&call.signable()?).await?;
-            send_once(&client, call, &headers).await
+            send_once(client, call, &headers).await
         }
+        Some(Refusal::Signed(_)) => second_key(client, call, authority, reply).await,
         _ => Ok(reply),
     }
+}
+
+/// Keeps what an answer says of Xero's limits. A request that was answered does not fail for that.
+fn note_limits(authority: &Authority<'_>, reply: &Reply) {
+    let Authority::Stored(store, connection) = authority else { return };
+    let left = |name: &str| reply.headers.get(name)?.to_str().ok()?.trim().parse().ok();
+    let limits = Limits {
+        seen_at: store.clock().now(),
+        day_left: left("x-daylimit-remaining"),
+        minute_left: left("x-minlimit-remaining"),
+        app_minute_left: left("x-appminlimit-remaining"),
+    };
+    if limits.day_left.is_some() || limits.minute_left.is_some() {
+        drop(store.note_limits(connection, &limits));
+    }
+}
+
+/// While the portal changes over to another certificate there are two keys, and it takes one of them. The one that it takes is
+/// the first from then on.
+async fn second_key(
+    client: &Client,
+    call: &Call,
+    authority: &Authority<'_>,
+    refused: Reply,
+) -> Outcome<Reply> {
+    let Authority::Stored(store, connection) = authority else { return Ok(refused) };
+    if connection.app.second.is_none() {
+        return Ok(refused);
+    }
+    let trial = Trial { store, connection, consumer_key: None, rank: Rank::Second };
+    let headers = Authority::Trial(trial).authorise(&call.signable()?).await?;
+    let reply = send_once(client, call, &headers).await?;
+    if reply.refusal(AppKind::Private).is_some() {
+        return Ok(refused);
+    }
+    tracing::info!("the server takes the app's second key: it is the first from now on");
+    store.swap_secrets(&connection.app.id)?;
+    Ok(reply)
 }
 
 async fn send_once(client: &Client, call: &Call, authorisation: &RequestHeaders) -> Outcome<Reply> {
@@ -262,7 +323,7 @@ impl Reply {
         match (self.refusal(authority.kind()), authority) {
             (None, _) => Ok(self),
             (Some(refusal), Authority::Stored(_, connection)) => Err(refused(refusal, connection)),
-            (Some(refusal), Authority::New(new)) => Err(refused_at(refusal, &new.server)),
+            (Some(refusal), _) => Err(refused_at(refusal, authority.server())),
         }
     }
 }

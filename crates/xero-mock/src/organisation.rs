@@ -1,5 +1,7 @@
 //! The organisations that every mock has. All are invented.
 
+use std::sync::LazyLock;
+
 use uuid::Uuid;
 
 /// An organisation of the mock. Its id is fixed, so that tests can name it.
@@ -35,6 +37,11 @@ impl Organisation {
     /// Whether it is one of Xero's demonstration companies.
     pub fn is_demo(&self) -> bool {
         self.class == "DEMO"
+    }
+
+    /// Whether it is one of those that are added by number.
+    pub(crate) fn is_client(&self) -> bool {
+        self.short_code.starts_with("!c")
     }
 
     /// The country's name.
@@ -120,6 +127,26 @@ pub const NIHON_SHOJI: Organisation = Organisation {
 /// All of them, in the order of the portal's list.
 pub const ORGANISATIONS: [Organisation; 4] = [DEMO_COMPANY, MAPLE_FLORIST, HEXAGON_TOOLS, NIHON_SHOJI];
 
+/// How many more there are for whoever looks after many clients.
+const CLIENTS: usize = 200;
+
+/// Organisations that a mock has only once it was asked for them: `Client 001 Ltd` and so on.
+static MORE: LazyLock<Vec<Organisation>> = LazyLock::new(|| (1..=CLIENTS).map(client).collect());
+
+/// Made once in a program's life, so that it lives as long.
+fn client(number: usize) -> Organisation {
+    let text = |text: String| -> &'static str { text.leak() };
+    let name = text(format!("Client {number:03} Ltd"));
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string();
+    Organisation {
+        id: text(id),
+        name,
+        legal_name: name,
+        short_code: text(format!("!c{number:03}")),
+        ..MAPLE_FLORIST
+    }
+}
+
 /// An organisation as one mock has it. Its id is the organisation's own until the demo company is reset.
 #[derive(Clone, Debug)]
 pub(crate) struct Tenant {
@@ -163,6 +190,20 @@ impl Tenants {
     /// The name of the organisation with this id, also when it has ended; empty for an unknown id.
     pub(crate) fn name_of(&self, id: &str) -> &'static str {
         self.0.iter().find(|tenant| tenant.id == id).map_or("", |tenant| tenant.organisation.name)
+    }
+
+    /// Adds the first clients that are not there yet, until there are `count`; gives these.
+    ///
+    /// # Panics
+    /// Where `count` is more than 200.
+    pub(crate) fn add_clients(&mut self, count: usize) -> &'static [Organisation] {
+        let clients = &MORE[..count];
+        for one in clients {
+            if !self.0.iter().any(|tenant| tenant.id == one.id) {
+                self.0.push(Tenant::new(one.id.to_owned(), one));
+            }
+        }
+        clients
     }
 
     /// Ends the demo company and begins it anew; gives the ids of both.

@@ -12,6 +12,8 @@ pub(crate) struct User {
     pub(crate) email: &'static str,
     /// Names of organisations.
     organisations: &'static [&'static str],
+    /// Whether they look after the clients as well.
+    has_clients: bool,
 }
 
 pub(crate) static USERS: [User; 3] = [
@@ -20,14 +22,22 @@ pub(crate) static USERS: [User; 3] = [
         family_name: "Byron",
         email: "ada@example.com",
         organisations: &[DEMO_COMPANY.name, MAPLE_FLORIST.name, HEXAGON_TOOLS.name, NIHON_SHOJI.name],
+        has_clients: true,
     },
     User {
         given_name: "Ben",
         family_name: "Okafor",
         email: "ben@example.com",
         organisations: &[MAPLE_FLORIST.name, HEXAGON_TOOLS.name],
+        has_clients: false,
     },
-    User { given_name: "Cleo", family_name: "None", email: "cleo@example.com", organisations: &[] },
+    User {
+        given_name: "Cleo",
+        family_name: "None",
+        email: "cleo@example.com",
+        organisations: &[],
+        has_clients: false,
+    },
 ];
 
 /// The user with this address, in any case.
@@ -52,6 +62,7 @@ impl User {
 
     pub(crate) fn may_connect(&self, tenant: &Tenant) -> bool {
         self.organisations.contains(&tenant.organisation.name)
+            || self.has_clients && tenant.organisation.is_client()
     }
 
     /// The claim `xero_userid`, the same in every mock.

@@ -4,6 +4,7 @@ mod clocks;
 mod consents;
 mod crowds;
 mod disks;
+mod handing;
 mod logs;
 mod replies;
 mod signals;
@@ -38,7 +39,7 @@ const fn own(fault: Fault) -> Fault {
     Fault { own: true, ..fault }
 }
 
-pub(crate) const FAULTS: [Fault; 32] = [
+pub(crate) const FAULTS: [Fault; 34] = [
     fault("kill-refresh", "SIGKILL before each system call of a renewal", signals::kill_refresh),
     fault(
         "kill-token",
@@ -95,6 +96,8 @@ pub(crate) const FAULTS: [Fault; 32] = [
         stores::migration,
     )),
     own(fault("kill-backup", "SIGKILL before each system call of `store backup`", stores::backup)),
+    own(fault("kill-export", "SIGKILL before each system call of `export`", handing::export)),
+    own(fault("kill-import", "SIGKILL before each system call of `import`", handing::import)),
 ];
 
 /// The faults with these names, in the order of the table; all of them where none is named.

@@ -1,26 +1,57 @@
 //! Apps in the database.
 
-use std::time::SystemTime;
+use std::{path::Path, time::SystemTime};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use xero_certs::Certificate;
 
 use super::Sqlite;
 use crate::{
     App, AppKind, Error,
-    record::{APP, AppRecord, seconds},
+    record::{APP, APP_COLUMNS, AppRecord, seconds},
 };
 
-/// An app with its sealed secret.
+/// The columns that [`StoredAppRecord::read`] reads after those of [`APP`].
+pub(super) const APP_SECRETS: &str = "a.secret, a.generation, a.second_secret";
+
+/// An app with its sealed secrets.
 pub(crate) struct StoredApp {
     pub(crate) app: App,
     pub(crate) secret: Vec<u8>,
+    pub(crate) second: Option<Vec<u8>>,
     pub(crate) generation: i64,
+}
+
+/// The same, not yet understood.
+pub(super) struct StoredAppRecord {
+    app: AppRecord,
+    secret: Vec<u8>,
+    second: Option<Vec<u8>>,
+    generation: i64,
+}
+
+impl StoredAppRecord {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let at = APP_COLUMNS;
+        Ok(Self {
+            app: AppRecord::read(row)?,
+            secret: row.get(at)?,
+            generation: row.get(at + 1)?,
+            second: row.get(at + 2)?,
+        })
+    }
+
+    pub(super) fn finish(self, path: &Path) -> Result<StoredApp, Error> {
+        let Self { app, secret, second, generation } = self;
+        Ok(StoredApp { app: app.finish(path)?, secret, second, generation })
+    }
 }
 
 /// A row for the `apps` table.
 pub(crate) struct AppRow<'a> {
     pub(crate) app: &'a App,
     pub(crate) secret: &'a [u8],
+    pub(crate) second: Option<&'a [u8]>,
     /// One for a new app; one more than was read for an app that is there.
     pub(crate) generation: i64,
 }
@@ -54,58 +85,91 @@ impl Sqlite {
 
     fn one_app(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Option<StoredApp>, Error> {
         let sql = format!(
-            "SELECT {APP}, a.secret, a.generation FROM apps a WHERE {condition} ORDER BY a.created_at LIMIT 1"
+            "SELECT {APP}, {APP_SECRETS} FROM apps a WHERE {condition} ORDER BY a.created_at LIMIT 1"
         );
-        let read = |row: &Row<'_>| Ok((AppRecord::read(row)?, row.get(7)?, row.get(8)?));
         let found = self.read_recorded(|db, ledger| {
-            let found = db.query_row(&sql, values, read).optional()?;
-            Ok(found.map(|(record, secret, generation): (AppRecord, _, i64)| {
-                let recorded = ledger.vouches_for("apps", record.id(), generation);
-                (record, secret, generation, recorded)
-            }))
+            let found = db.query_row(&sql, values, StoredAppRecord::read).optional()?;
+            Ok(found.map(|record| (ledger.vouches_for("apps", record.app.id(), record.generation), record)))
         })?;
-        let Some((record, secret, generation, recorded)) = found else { return Ok(None) };
-        if !recorded {
-            return Err(Error::Tampered { table: "apps", column: "generation", row: record.id().to_owned() });
+        match found {
+            Some((true, record)) => record.finish(self.path()).map(Some),
+            Some((false, record)) => {
+                let row = record.app.id().to_owned();
+                Err(Error::Tampered { table: "apps", column: "generation", row })
+            }
+            None => Ok(None),
         }
-        Ok(Some(StoredApp { app: record.finish(self.path())?, secret, generation }))
+    }
+
+    /// Writes an app that is there anew. False: it was changed since it was read.
+    pub(crate) fn rewrite_app(&mut self, row: &AppRow<'_>) -> Result<bool, Error> {
+        self.change_sealed(&row.values(), |tx| Ok(update(tx, row)?))
+    }
+
+    /// Gives an app a name, or takes it away. False: there is no such app.
+    ///
+    /// # Errors
+    /// [`Error::AppNameTaken`].
+    pub(crate) fn name_app(&mut self, id: &str, name: Option<&str>) -> Result<bool, Error> {
+        self.change(|tx| {
+            let mut taken = tx.prepare("SELECT 1 FROM apps WHERE name = ?1 AND id <> ?2")?;
+            match name {
+                Some(name) if taken.exists([name, id])? => Err(Error::AppNameTaken(name.to_owned()).into()),
+                _ => Ok(tx.execute("UPDATE apps SET name = ?2 WHERE id = ?1", params![id, name])? == 1),
+            }
+        })
+    }
+}
+
+impl AppRow<'_> {
+    /// What is sealed in it.
+    pub(crate) fn values(&self) -> Vec<&[u8]> {
+        [self.secret].into_iter().chain(self.second).collect()
     }
 }
 
 pub(super) fn insert(tx: &Transaction<'_>, row: &AppRow<'_>, now: SystemTime) -> rusqlite::Result<()> {
-    let App { id, kind, client_id, server, certificate, .. } = row.app;
+    let App { id, kind, server, .. } = row.app;
     tx.execute(
-        "INSERT INTO apps (id, kind, client_id, server, certificate, secret, redirect_uris, generation, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO apps (id, kind, client_id, server, certificate, secret, generation, created_at) \
+         VALUES (?1, ?2, '', ?3, x'', x'', ?4, ?5)",
+        params![id, kind.as_str(), server.address(), row.generation - 1, seconds(now)],
+    )?;
+    update(tx, row).map(drop)
+}
+
+/// Stores the app, or what is new of it where it is there. False: it was changed since it was read.
+pub(super) fn put(tx: &Transaction<'_>, row: &AppRow<'_>, now: SystemTime) -> rusqlite::Result<bool> {
+    if row.generation > 1 {
+        return update(tx, row);
+    }
+    let App { kind, client_id, server, .. } = row.app;
+    let mut same = tx.prepare("SELECT 1 FROM apps WHERE kind = ?1 AND client_id = ?2 AND server IS ?3")?;
+    if same.exists(params![kind.as_str(), client_id, server.address()])? {
+        return Ok(false);
+    }
+    insert(tx, row, now).map(|()| true)
+}
+
+/// Writes a generation over the one before it, and over no other.
+pub(super) fn update(tx: &Transaction<'_>, row: &AppRow<'_>) -> rusqlite::Result<bool> {
+    let App { id, client_id, certificate, second, .. } = row.app;
+    let der = |certificate: &Certificate| certificate.der().to_vec();
+    let beside = second.as_ref().and_then(|second| second.certificate.as_ref());
+    let changed = tx.execute(
+        "UPDATE apps SET client_id = ?2, certificate = ?3, secret = ?4, redirect_uris = ?5, generation = ?6, \
+         second_secret = ?7, second_certificate = ?8, second_since = ?9 WHERE id = ?1 AND generation = ?6 - 1",
         params![
             id,
-            kind.as_str(),
             client_id,
-            server.address(),
-            certificate.as_ref().map_or(&[][..], |certificate| certificate.der()),
+            certificate.as_ref().map(der).unwrap_or_default(),
             row.secret,
             lines(row.app),
             row.generation,
-            seconds(now)
+            row.second,
+            beside.map(der),
+            second.as_ref().map(|second| seconds(second.since)),
         ],
-    )?;
-    Ok(())
-}
-
-/// Stores the app, or its new secret and redirect URIs where it is there. False: it was changed since it was read.
-pub(super) fn put(tx: &Transaction<'_>, row: &AppRow<'_>, now: SystemTime) -> rusqlite::Result<bool> {
-    if row.generation == 1 {
-        let App { kind, client_id, server, .. } = row.app;
-        let mut same =
-            tx.prepare("SELECT 1 FROM apps WHERE kind = ?1 AND client_id = ?2 AND server IS ?3")?;
-        if same.exists(params![kind.as_str(), client_id, server.address()])? {
-            return Ok(false);
-        }
-        return insert(tx, row, now).map(|()| true);
-    }
-    let changed = tx.execute(
-        "UPDATE apps SET secret = ?2, redirect_uris = ?3, generation = ?4 WHERE id = ?1 AND generation = ?4 - 1",
-        params![row.app.id, row.secret, lines(row.app), row.generation],
     )?;
     Ok(changed == 1)
 }

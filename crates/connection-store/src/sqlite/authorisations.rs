@@ -97,7 +97,7 @@ impl Sqlite {
         by: &str,
     ) -> Result<bool, Error> {
         let now = row.grant.at;
-        self.change_sealed(&[&[app.secret], row.values().as_slice()].concat(), |tx| {
+        self.change_sealed(&[app.values(), row.values()].concat(), |tx| {
             if !apps::put(tx, app, now)? {
                 return Ok(false);
             }
@@ -118,7 +118,7 @@ impl Sqlite {
         row: &SealedGrant<'_>,
         by: &str,
     ) -> Result<bool, Error> {
-        self.change_sealed(&[&[app.secret], row.values().as_slice()].concat(), |tx| {
+        self.change_sealed(&[app.values(), row.values()].concat(), |tx| {
             // The app is written last: where nothing was written nothing needs to be undone.
             let written = unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?;
             if written {
@@ -151,7 +151,7 @@ impl Sqlite {
             let before = before(tx, &lease)?;
             let taken = tx.execute(
                 "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7, lease_ends = ?9 \
-                 WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL \
+                 WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL AND (handed IS NULL OR refresh IS NULL) \
                  AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner = ?8)",
                 params![
                     lease.id,
@@ -315,7 +315,7 @@ fn consented(tx: &Transaction<'_>, row: &SealedGrant<'_>, by: &str) -> rusqlite:
 }
 
 /// Writes a generation over the one before it, and over no other; mark, lease and intent end with it.
-fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
+pub(super) fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
     let SealedGrant { grant, scopes, asked, access, refresh, previous, spare: _ } = row;
     let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, end)).unzip();
     let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, at)).unzip();
@@ -323,7 +323,7 @@ fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> 
         "UPDATE authorisations SET generation = ?2, user_id = ?3, user_name = ?4, user_email = ?5, consent = ?6, \
          scopes = ?7, access = ?8, access_expires_at = ?9, refresh = ?10, refreshed_at = ?11, previous = ?12, \
          spent_at = ?13, needs_login = NULL, needs_login_since = NULL, lease_owner = NULL, lease_until = NULL, \
-         intent_generation = NULL, intent_at = NULL, asked = ?15 \
+         intent_generation = NULL, intent_at = NULL, asked = ?15, handed = NULL, handed_at = NULL \
          WHERE id = ?1 AND generation = ?2 - 1 AND app = ?14",
         params![
             grant.id,

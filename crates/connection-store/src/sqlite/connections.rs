@@ -85,7 +85,8 @@ impl Sqlite {
         now: SystemTime,
     ) -> Result<Option<String>, Error> {
         let pins = rows.iter().map(|row| row.pin.as_slice());
-        let values: Vec<&[u8]> = app.map(|app| app.secret).into_iter().chain(pins).collect();
+        let values: Vec<&[u8]> =
+            app.map(AppRow::values).unwrap_or_default().into_iter().chain(pins).collect();
         self.change_sealed(&values, |tx| {
             let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             for row in rows.iter().filter(|row| !row.replace) {
@@ -128,6 +129,21 @@ impl Sqlite {
         })
     }
 
+    /// Gives a connection another name. False: there is none of that name.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`].
+    pub(crate) fn rename(&mut self, from: &str, to: &str, pin: &[u8]) -> Result<bool, Error> {
+        self.change_sealed(&[pin], |tx| {
+            let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1 AND name <> ?2")?;
+            if taken.exists([to, from])? {
+                return Err(Error::NameTaken(to.to_owned()).into());
+            }
+            let sql = "UPDATE connections SET name = ?2, pin = ?3 WHERE name = ?1";
+            Ok(tx.execute(sql, params![from, to, pin])? == 1)
+        })
+    }
+
     /// Makes one connection the default. False: there is none of that name.
     pub(crate) fn set_default(&mut self, name: &str) -> Result<bool, Error> {
         if self.connection(None)?.is_some_and(|one| !one.recorded) {
@@ -161,7 +177,11 @@ impl Sqlite {
 }
 
 /// Stores one connection, in place of the one of its name.
-fn put(tx: &Transaction<'_>, row: &ConnectionRow<'_>, now: SystemTime) -> rusqlite::Result<Option<Used>> {
+pub(super) fn put(
+    tx: &Transaction<'_>,
+    row: &ConnectionRow<'_>,
+    now: SystemTime,
+) -> rusqlite::Result<Option<Used>> {
     let was_default = tx
         .query_row("SELECT is_default FROM connections WHERE name = ?1", [row.name], |row| row.get(0))
         .optional()?
@@ -209,7 +229,7 @@ fn delete(tx: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Used>> {
 }
 
 /// Takes away what nothing uses any more.
-fn sweep(tx: &Transaction<'_>, used: &[Used]) -> rusqlite::Result<()> {
+pub(super) fn sweep(tx: &Transaction<'_>, used: &[Used]) -> rusqlite::Result<()> {
     for (app, authorisation) in used {
         if let Some(authorisation) = authorisation {
             authorisations::sweep(tx, authorisation)?;

@@ -25,10 +25,11 @@ const MIGRATION_STEPS: &[M<'static>] = &[
     M::up(include_str!("../schema-1.sql")),
     M::up(include_str!("../schema-2.sql")),
     M::up(include_str!("../schema-3.sql")),
+    M::up(include_str!("../schema-4.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The format that the migrations above lead to.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// Before this format there was one key, in another table.
 const FIRST_WITH_SLOTS: i64 = 3;

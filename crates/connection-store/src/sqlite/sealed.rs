@@ -4,10 +4,13 @@ use std::path::Path;
 
 use rusqlite::{Connection as Db, Row};
 
-use super::Fault;
+use super::{
+    Fault,
+    apps::{APP_SECRETS, StoredApp, StoredAppRecord},
+};
 use crate::{
     Organisation, place,
-    record::{APP, AUTHORISATION, AppRecord, TOKENS, TokensRecord},
+    record::{APP, AUTHORISATION, TOKENS, TokensRecord},
     seal::Place,
 };
 
@@ -41,12 +44,15 @@ pub(super) fn count(db: &Db, path: &Path) -> Result<usize, Fault> {
 }
 
 fn apps(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
-    let column = Column { table: "apps", column: "secret", key: "id" };
-    let sql = format!("SELECT {APP}, a.secret, a.generation FROM apps a");
-    let read = |row: &Row<'_>| Ok((AppRecord::read(row)?, row.get::<_, Vec<u8>>(7)?, row.get(8)?));
-    for (record, secret, generation) in rows(db, &sql, read)? {
-        let app = record.finish(path)?;
-        look(column, &app.id, &place::app_secret(&app, generation), &secret)?;
+    let [first, second] =
+        ["secret", "second_secret"].map(|column| Column { table: "apps", column, key: "id" });
+    let sql = format!("SELECT {APP}, {APP_SECRETS} FROM apps a");
+    for record in rows(db, &sql, StoredAppRecord::read)? {
+        let StoredApp { app, secret, second: beside, generation } = record.finish(path)?;
+        look(first, &app.id, &place::app_secret(&app, generation), &secret)?;
+        if let Some(beside) = beside {
+            look(second, &app.id, &place::second_secret(&app, generation), &beside)?;
+        }
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use super::{
     owner::{Sign, look_for},
 };
 use crate::{
-    Access, ApiRequest, AppKind, Authorisation, Connection, Error, Need, RequestHeaders,
+    Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, Rank,
+    RequestHeaders,
     grant::StoredAuthorisation,
     refresh::{Owner, Situation, Step, runs},
     sqlite::Kept,
@@ -67,7 +68,7 @@ impl Store {
 
     /// As [`access`](Self::access), for an authorisation that may have no connection yet.
     pub async fn access_of(&self, authorisation: &Authorisation, need: Need) -> Result<Access, Error> {
-        let (app, _) = self.app_with_identity(authorisation)?;
+        let (app, ..) = self.app_with_identities(authorisation)?;
         self.access_for(&authorisation.id, app.kind, need).await
     }
 
@@ -84,11 +85,31 @@ impl Store {
     ) -> Result<RequestHeaders, Error> {
         connection.app.server.admit(request.url)?;
         if connection.app.kind == AppKind::Private {
-            return self.sign(connection, request);
+            return self.sign(connection, request, None, Rank::First);
         }
         let access = self.access(connection, Need::default()).await?;
         let tenant_id = connection.organisation.as_ref().map(|organisation| organisation.id.as_str());
         Ok(RequestHeaders::bearer(&access, tenant_id))
+    }
+
+    /// Signs for a private app with its first or its second key, and with another consumer key than the stored one if that is
+    /// given: to try what is to be stored, or a second key at a server that refuses the first. Where it takes that one,
+    /// [`swap_secrets`](Self::swap_secrets) comes next.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`] for other apps, [`Error::NoSecondSecret`], [`Error::OtherServer`], [`Error::Tampered`].
+    pub fn sign_with(
+        &self,
+        connection: &Connection,
+        request: &ApiRequest<'_>,
+        consumer_key: Option<&str>,
+        rank: Rank,
+    ) -> Result<RequestHeaders, Error> {
+        connection.app.server.admit(request.url)?;
+        if connection.app.kind != AppKind::Private {
+            return Err(Error::WrongKind { kind: connection.app.kind, wanted: "consumer key" });
+        }
+        self.sign(connection, request, consumer_key, rank)
     }
 
     /// Until when somebody has the right to refresh the authorisation, in this process or another one; `None`: nobody has.
@@ -157,6 +178,7 @@ impl Store {
             // What was rescued may be good where what is stored is not.
             Step::LogIn if self.take_up(&stored)?.iter().any(|kept| *kept != Kept::Superseded) => Ok(None),
             Step::LogIn => Err(self.needs_login(&stored)?),
+            Step::Elsewhere => Err(self.handed(&stored.authorisation)?),
         }
     }
 
@@ -169,6 +191,16 @@ impl Store {
             Sign::Alive if in_time => (Owner::InTime, None),
             Sign::Alive | Sign::Unknown => (Owner::Unknown, None),
         }
+    }
+
+    /// The error for an authorisation that another store renews, or may.
+    pub(super) fn handed(&self, authorisation: &Authorisation) -> Result<Error, Error> {
+        let Some(Handed { way, since }) = authorisation.handed else { return Ok(Error::RefreshBusy) };
+        let connections = self.sharing(&authorisation.id)?.into_iter().map(|one| one.name).collect();
+        Ok(match way {
+            HandedWay::Exported => Error::HandedOver { connections, since },
+            HandedWay::Imported => Error::NotAdopted { connections, since },
+        })
     }
 
     /// The error for an authorisation that only a person can renew.
@@ -190,6 +222,7 @@ impl StoredAuthorisation {
             owner,
             needs_login: needs_login.is_some(),
             refreshable: kind == AppKind::Custom || self.refresh.is_some(),
+            elsewhere: self.authorisation.handed.is_some(),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Store {
     ) -> Result<Vec<TenantLink>, Error> {
         let stored = self.stored(&authorisation.id)?.authorisation;
         let consent = stored.consent.as_deref().filter(|_| only_this_consent);
-        let (app, _) = self.app_with_identity(&stored)?;
+        let (app, ..) = self.app_with_identities(&stored)?;
         let server = &self.identity(&app.server);
         let list = |token: AccessToken| async move { server.tenant_links(&token, consent).await };
         self.call_with_token(&stored, "list the organisations", list).await
@@ -47,6 +47,10 @@ impl Store {
     /// Those of [`access`](Self::access), and [`Error::Xero`].
     pub async fn remove_tenant_link(&self, connection: &Connection) -> Result<bool, Error> {
         let authorisation = self.own_authorisation(connection, LINK)?;
+        // The store that renews the login needs the link.
+        if authorisation.handed.is_some() {
+            return Err(self.handed(authorisation)?);
+        }
         let Some(organisation) = &connection.organisation else {
             return Err(Error::WrongKind { kind: connection.app.kind, wanted: LINK });
         };
@@ -63,9 +67,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::WrongKind`] for a custom connection, which has no refresh token, [`Error::NeedsLogin`] where there is
-    /// nothing left to revoke, [`Error::RefreshBusy`], [`Error::Xero`].
+    /// nothing left to revoke, [`Error::HandedOver`], [`Error::NotAdopted`], [`Error::RefreshBusy`], [`Error::Xero`].
     pub async fn revoke(&self, authorisation: &Authorisation) -> Result<(), Error> {
-        let (app, _) = self.app_with_identity(authorisation)?;
+        let (app, ..) = self.app_with_identities(authorisation)?;
         if app.kind == AppKind::Custom {
             return Err(Error::WrongKind { kind: app.kind, wanted: "refresh token" });
         }
@@ -86,6 +90,7 @@ impl Store {
         let situation = stored.situation(kind, owner);
         match situation.step(self.now(), &Need::fresh(generation), generation) {
             Step::LogIn => Err(self.needs_login(&stored)?),
+            Step::Elsewhere => Err(self.handed(&stored.authorisation)?),
             Step::Refresh => self.revoke_generation(Looked::at(&stored, dead)).await,
             Step::Wait | Step::Use => Ok(false),
         }
@@ -114,7 +119,10 @@ impl Store {
         let Some(token) = turn.stored.open_refresh(self.data_key())? else {
             return Err(self.needs_login(&turn.stored)?);
         };
-        let revoked = turn.server.revoke(&turn.identity, &token).await;
+        let mut revoked = turn.server.revoke(&turn.identity, &token).await;
+        if let (Err(AuthError::InvalidClient), Some(second)) = (&revoked, &turn.second) {
+            revoked = turn.server.revoke(second, &token).await;
+        }
         revoked.map(|()| true).map_err(|source| Error::Xero { asked: "revoke the consent", source })
     }
 

@@ -48,6 +48,10 @@ impl Store {
         if self.save(&outcome, turn.sign).await? != Kept::Committed {
             return Ok(None);
         }
+        if turn.swapped {
+            // Where this fails the next refresh finds the same.
+            drop(self.swap_secrets(&turn.app.id));
+        }
         failure.map_or_else(|| Ok(outcome.grant.access()), |error| Err(Error::Auth(error)))
     }
 

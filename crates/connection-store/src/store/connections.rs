@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use xero_certs::PrivateKey;
+use zeroize::Zeroizing;
 
-use super::{Store, new_id, sealed_anew};
+use super::{Store, apps::OpenApp, new_id, sealed_anew};
 use crate::{
-    ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation,
+    ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation, Rank,
     RequestHeaders,
     connection::check_name,
     place,
@@ -47,9 +48,10 @@ impl Store {
     }
 
     fn keep_private(&self, new: &NewPrivateConnection) -> Result<(), Error> {
-        let app = private_app(new, self)?;
-        let clear = new.key.to_pkcs8_der().map_err(Error::Key)?;
-        let secret = self.data_key().seal(&place::app_secret(&app, 1), &clear)?;
+        let secret = Zeroizing::new(new.key.to_pkcs8_der().map_err(Error::Key)?.to_vec());
+        let sealed =
+            OpenApp { app: private_app(new, self)?, secret, second: None }.seal(self.data_key(), 1)?;
+        let app = &sealed.app;
         let row = ConnectionRow {
             name: &new.name,
             app: &app.id,
@@ -60,7 +62,7 @@ impl Store {
             replace: new.replace,
             tested: new.organisation.is_some(),
         };
-        self.keep(Some(&AppRow { app: &app, secret: &secret, generation: 1 }), &[row])
+        self.keep(Some(&sealed.row()), &[row])
     }
 
     /// Stores connections that act under stored authorisations, all or none; durable when this returns. Each is pinned to
@@ -108,6 +110,22 @@ impl Store {
         }
     }
 
+    /// Gives a connection another name; all else of it stays. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::NameTaken`], [`Error::NoSuchConnection`], [`Error::Tampered`].
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        check_name(to)?;
+        let renamed = sealed_anew(|| {
+            let connection = self.connection(Some(from))?;
+            self.check(&connection)?;
+            let organisation = connection.organisation.as_ref();
+            let pin = self.pin(to, &connection.app.id, consent(&connection), organisation)?;
+            self.db().rename(&connection.name, to, &pin)
+        });
+        if renamed? { Ok(()) } else { Err(self.no_such(from)?) }
+    }
+
     /// Makes one connection the default one.
     pub fn set_default(&self, name: &str) -> Result<(), Error> {
         let done = self.db().set_default(name)?;
@@ -143,14 +161,19 @@ impl Store {
         &self,
         connection: &Connection,
         request: &ApiRequest<'_>,
+        consumer_key: Option<&str>,
+        rank: Rank,
     ) -> Result<RequestHeaders, Error> {
         self.check(connection)?;
-        let app = &connection.app;
-        let stored = self.db().app(&app.id)?;
+        let stored = self.db().app(&connection.app.id)?;
         let Some(stored) = stored else { return Err(self.no_such(&connection.name)?) };
-        let der = self.data_key().open(&place::app_secret(app, stored.generation), &stored.secret)?;
+        let OpenApp { app, secret, second } = self.open_app(&stored)?;
+        if app.server != connection.app.server {
+            return Err(place::app_secret(&app, stored.generation).tampered());
+        }
+        let der = if rank == Rank::Second { second.ok_or(Error::NoSecondSecret)? } else { secret };
         let key = PrivateKey::read(&der, None).map_err(Error::Key)?;
-        sign(&app.client_id, Arc::new(key), request, self.now())
+        sign(consumer_key.unwrap_or(&app.client_id), Arc::new(key), request, self.now())
     }
 
     /// Refuses a connection whose name, app, authorisation or organisation was changed in the store. All that makes a request
@@ -178,7 +201,7 @@ impl Store {
     }
 
     /// Seals that this name stands for this app, authorisation and organisation.
-    fn pin(
+    pub(super) fn pin(
         &self,
         name: &str,
         app: &str,
@@ -212,11 +235,13 @@ fn consent(connection: &Connection) -> Option<&str> {
 fn private_app(new: &NewPrivateConnection, store: &Store) -> Result<App, Error> {
     Ok(App {
         id: new_id()?,
+        name: None,
         kind: AppKind::Private,
         client_id: new.consumer_key.clone(),
         server: new.server.clone(),
         certificate: Some(new.certificate.clone()),
         redirect_uris: Vec::new(),
+        second: None,
         created_at: store.now(),
     })
 }

@@ -40,7 +40,25 @@ pub(super) struct Turn<'a> {
     pub(super) stored: StoredAuthorisation,
     pub(super) app: App,
     pub(super) identity: AppIdentity,
+    /// The app's second secret, for where the first is refused.
+    pub(super) second: Option<AppIdentity>,
+    /// True where it was refused, and the second one is in its place.
+    pub(super) swapped: bool,
     pub(super) server: Identity,
+}
+
+impl Turn<'_> {
+    /// After a refusal of the client: true where there is another secret to try, which is in its place now.
+    fn take_second(&mut self, refusal: &AuthError) -> bool {
+        match (refusal, self.second.take()) {
+            (AuthError::InvalidClient, Some(second)) => {
+                self.identity = second;
+                self.swapped = true;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Counts one call as under way.
@@ -137,21 +155,24 @@ impl Store {
 
     async fn refresh_with(&self, held: &Held) -> Result<Option<Access>, Error> {
         let room = Ballast::take(self.db().path())?;
-        let Some(turn) = self.turn(held)? else { return Ok(None) };
+        let Some(mut turn) = self.turn(held)? else { return Ok(None) };
         if self.take_up(&turn.stored)?.contains(&Kept::Committed) {
             return Ok(None);
         }
         if turn.app.kind == AppKind::Custom {
-            return self.refresh_custom(&turn, room).await;
+            return self.refresh_custom(&mut turn, room).await;
         }
         self.spend(turn, room).await
     }
 
     /// Client credentials: there is nothing to spend.
-    async fn refresh_custom(&self, turn: &Turn<'_>, room: Ballast) -> Result<Option<Access>, Error> {
+    async fn refresh_custom(&self, turn: &mut Turn<'_>, room: Ballast) -> Result<Option<Access>, Error> {
         let asked = turn.stored.open_asked(self.data_key())?.map(|scopes| scopes.without_openid());
         let asked = asked.filter(|scopes| !scopes.is_empty());
-        let answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
+        let mut answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
+        if answer.as_ref().is_err_and(|refusal| turn.take_second(refusal)) {
+            answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
+        }
         drop(room);
         self.commit(turn, None, answer.map_err(Error::Auth)?).await
     }
@@ -162,9 +183,9 @@ impl Store {
         if stored.authorisation.generation != lease.generation {
             return Ok(None);
         }
-        let (app, identity) = self.app_with_identity(&stored.authorisation)?;
+        let (app, identity, second) = self.app_with_identities(&stored.authorisation)?;
         let server = self.identity(&app.server);
-        Ok(Some(Turn { lease, sign: &held.sign, stored, app, identity, server }))
+        Ok(Some(Turn { lease, sign: &held.sign, stored, app, identity, second, swapped: false, server }))
     }
 
     /// Sends the stored token, and after `invalid_grant` whatever else there is that Xero may take; then the mark.
@@ -178,6 +199,7 @@ impl Store {
                     return self.commit(&turn, Some(spent), answer).await;
                 }
                 Err(AuthError::InvalidGrant) => refused.push(source),
+                Err(refusal) if turn.take_second(&refusal) => {}
                 Err(error) => return Err(Error::Auth(error)),
             }
             if !self.look_again(&mut turn)? {

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod apps;
 mod authorisations;
 mod copies;
 mod custom;
 mod faults;
 mod flows;
+mod handing;
 mod history;
 mod home;
 mod keys;

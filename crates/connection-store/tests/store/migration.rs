@@ -37,7 +37,7 @@ fn many_open_an_old_store() {
                 .spawn(|| assert_eq!(Store::open(&home.path, &key).unwrap().connections().unwrap().len(), 2));
         }
     });
-    assert_eq!(format(&home), 3);
+    assert_eq!(format(&home), 4);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn connections_of_format_1_still_sign() {
             assert!(signed.expose_authorization().contains(&encoded), "{name}");
         }
     }
-    assert_eq!(format(&home), 3);
+    assert_eq!(format(&home), 4);
     let store = Store::open(&home.path, &key).unwrap();
     let acme = store.connection(Some("acme")).unwrap();
     assert_eq!(

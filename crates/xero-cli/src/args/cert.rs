@@ -45,6 +45,8 @@ pub(crate) enum Cert {
     Verify(CertVerify),
     /// Rewrite a .pfx or key file in another form
     Convert(CertConvert),
+    /// Make another key pair for a private app, kept beside the one in use until the portal has its certificate
+    Renew(super::CertRenew),
 }
 
 /// `xeroctl cert new`.

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Choosing, Making, SecretSource};
+use super::{Choosing, ImportBundle, Making, SecretSource};
 
 /// Which other program kept a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportSource {
+    /// A file that `xeroctl export` wrote
+    Bundle,
     /// Tokens as JSON, as OAuth libraries write them: a file, or `-` for standard input
     TokenJson,
     /// An environment file (.env) with the names that samples for Xero use, or `-` for standard input
@@ -22,11 +24,13 @@ pub(crate) enum ImportSource {
 /// `xeroctl import --from`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportFrom {
-    /// Which program's
-    #[arg(long, value_enum, value_name = "SOURCE")]
+    /// What kind of file it is, or which other program's
+    #[arg(long, value_enum, value_name = "SOURCE", default_value = "bundle")]
     pub(crate) from: ImportSource,
-    /// What to read; without it, where that program keeps its files
+    /// What to read; of another program, without it, where that keeps its files
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: ImportBundle,
     /// Only show what would be imported; nothing is sent, spent or saved
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -86,6 +90,7 @@ impl ImportSource {
     /// The word for it on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Bundle => "bundle",
             Self::TokenJson => "token-json",
             Self::Env => "env",
             Self::XeroCli => "xero-cli",
@@ -95,6 +100,14 @@ impl ImportSource {
 }
 
 impl ImportFrom {
+    /// True where something was said that only another program's login has.
+    pub(crate) fn is_of_another_program(&self) -> bool {
+        let app = self.client_id.is_some() || self.secret.is_given() || !self.redirect_uri.is_empty();
+        let chosen = !self.choosing.organisations.is_empty() || self.profiles.all_profiles;
+        let made = self.name.is_some() || self.default || self.replace || self.no_test;
+        app || chosen || made || self.dry_run || self.passphrase.is_given() || !self.profiles.named.is_empty()
+    }
+
     /// How the connections are made.
     pub(crate) fn making(&self) -> Making {
         Making {

@@ -7,7 +7,9 @@ use crate::{
     Context,
     args::Disconnect,
     failure::{Failure, Kind, Outcome},
-    show, xero_api,
+    show,
+    ui::Ui,
+    xero_api,
 };
 
 /// What is done at Xero.
@@ -26,22 +28,58 @@ enum Plan {
 pub(crate) fn run(context: &Context, args: &Disconnect) -> Outcome {
     let Context { ui, global, .. } = context;
     let store = context.open_store()?;
-    let connection = store.connection(Some(&args.name))?;
-    xero_api::check_server(global, &connection)?;
-    let plan = if args.local_only { Plan::Nothing } else { plan(&store, &connection)? };
-    confirm(context, args, &connection, plan)?;
-    let unlinked = end_at_xero(context, &store, &connection, plan)?;
+    let mut plans: Vec<(Connection, Plan)> = Vec::new();
+    for name in &args.names {
+        let connection = store.connection(Some(name))?;
+        if plans.iter().any(|(other, _)| other.name == connection.name) {
+            continue;
+        }
+        xero_api::check_server(global, &connection)?;
+        let gone: Vec<_> = plans.iter().map(|(other, _)| other.name.as_str()).collect();
+        let plan = if args.local_only { Plan::Nothing } else { plan(&store, &connection, &gone)? };
+        plans.push((connection, plan));
+    }
+    confirm(context, args, &plans)?;
+    let (mut documents, mut first_failure) = (Vec::new(), None);
+    for (connection, plan) in &plans {
+        match disconnect(context, &store, connection, *plan) {
+            Ok(unlinked) => {
+                ui.say(done(connection, *plan, unlinked));
+                let revoked = *plan == Plan::UnlinkAndRevoke;
+                documents.push(json!({ "name": connection.name, "unlinked": unlinked, "revoked": revoked }));
+            }
+            Err(failure) if plans.len() == 1 => return Err(failure),
+            Err(failure) => {
+                ui.say(format!("{} was not disconnected:", connection.name));
+                Ui::explain(&failure);
+                first_failure = first_failure.or(Some(failure));
+            }
+        }
+    }
+    match first_failure {
+        None => ui.document(json!({ "disconnected": documents })),
+        Some(failure) => {
+            let mut document = failure.document();
+            document["disconnected"] = documents.into();
+            ui.document(document)?;
+            Err(Failure::silent(failure.kind))
+        }
+    }
+}
+
+fn disconnect(context: &Context, store: &Store, connection: &Connection, plan: Plan) -> Outcome<bool> {
+    let unlinked = end_at_xero(context, store, connection, plan)?;
     store.remove(std::slice::from_ref(&connection.name))?;
-    let revoked = plan == Plan::UnlinkAndRevoke;
-    ui.say(done(&connection, plan, unlinked));
-    ui.document(json!({ "disconnected": connection.name, "unlinked": unlinked, "revoked": revoked }))
+    Ok(unlinked)
 }
 
 /// A revocation at Xero takes all organisations of the app and user away, those of other connections too: it is done
 /// only where there are none.
-fn plan(store: &Store, connection: &Connection) -> Outcome<Plan> {
+fn plan(store: &Store, connection: &Connection, gone: &[&str]) -> Outcome<Plan> {
     let Some(own) = &connection.authorisation else { return Ok(Plan::Nothing) };
-    let of_app = |one: &Connection| one.name != connection.name && one.app.id == connection.app.id;
+    let of_app = |one: &Connection| {
+        one.name != connection.name && one.app.id == connection.app.id && !gone.contains(&one.name.as_str())
+    };
     let others: Vec<_> = store.connections()?.into_iter().filter(of_app).collect();
     let organisation = |one: &Connection| one.organisation.as_ref().map(|own| own.id.to_lowercase());
     if others.iter().any(|one| organisation(one) == organisation(connection)) {
@@ -60,7 +98,7 @@ fn plan(store: &Store, connection: &Connection) -> Outcome<Plan> {
     Ok(if keep_login { Plan::Unlink } else { Plan::UnlinkAndRevoke })
 }
 
-fn confirm(context: &Context, args: &Disconnect, connection: &Connection, plan: Plan) -> Outcome {
+fn confirm(context: &Context, args: &Disconnect, plans: &[(Connection, Plan)]) -> Outcome {
     let ui = &context.ui;
     if args.yes {
         return Ok(());
@@ -68,22 +106,28 @@ fn confirm(context: &Context, args: &Disconnect, connection: &Connection, plan: 
     if !ui.interactive() {
         return Err(Failure::usage("no one can be asked whether to disconnect").hint("give --yes"));
     }
-    let organisation = show::organisation(connection);
-    ui.say(match plan {
-        Plan::Nothing => format!("{} ({organisation}) is removed here; Xero is not told.", connection.name),
-        Plan::Shared => format!(
-            "{} ({organisation}) is removed here; another connection needs the same link at Xero, which stays.",
-            connection.name
-        ),
-        Plan::Unlink => format!("{} ({organisation}) is ended at Xero and removed here.", connection.name),
-        Plan::UnlinkAndRevoke => {
-            format!("{} ({organisation}) and its login are ended at Xero and removed here.", connection.name)
-        }
-    });
-    if !ui.confirm(&format!("Disconnect {}?", connection.name))? {
+    plans.iter().for_each(|(connection, plan)| ui.say(intent(connection, *plan)));
+    let names: Vec<_> = plans.iter().map(|(connection, _)| connection.name.as_str()).collect();
+    if !ui.confirm(&format!("Disconnect {}?", names.join(", ")))? {
         return Err(Failure::new(Kind::Interrupted, "nothing was disconnected"));
     }
     Ok(())
+}
+
+fn intent(connection: &Connection, plan: Plan) -> String {
+    let (name, organisation) = (&connection.name, show::organisation(connection));
+    match plan {
+        Plan::Nothing => format!("{name} ({organisation}) is removed here; Xero is not told."),
+        Plan::Shared => {
+            format!(
+                "{name} ({organisation}) is removed here; another connection needs the same link at Xero, which stays."
+            )
+        }
+        Plan::Unlink => format!("{name} ({organisation}) is ended at Xero and removed here."),
+        Plan::UnlinkAndRevoke => {
+            format!("{name} ({organisation}) and its login are ended at Xero and removed here.")
+        }
+    }
 }
 
 /// True: there was a link to the organisation, and it is gone.

@@ -1,13 +1,18 @@
 //! `xeroctl help`: on a command, or on what all commands share.
 
 use clap::Command;
+use serde_json::json;
 
 use crate::{
     Context,
     args::Help,
+    config,
     failure::{Failure, Outcome},
     keys, store_access,
 };
+
+/// What there is help on besides commands.
+const TOPICS: [&str; 5] = ["exit-codes", "environment", "config", "files", "security"];
 
 const EXIT_CODES: &str = "\
 Exit codes
@@ -23,15 +28,20 @@ Exit codes
     8  the organisation is another one than the connection is for, or is not connected any more
     9  the store cannot be used: missing, locked, damaged, or of a newer version
    10  not saved: the disk is full
-   11  a login ends soon (keepalive --warn-days)
-  130  cancelled by Ctrl-C or Esc; no connection was saved";
+   11  something ends soon: a login (keepalive --warn-days), a certificate or a scope (doctor)
+  130  cancelled by Ctrl-C or Esc; no connection was saved
 
-const ENVIRONMENT: &str = "\
+  Of several connections, `test --all` and `list --check` give the status of the first that failed, and `keepalive` that
+  of the worst. These numbers stay as they are. With --json an error has them as `exit_code`, beside the word `kind`.";
+
+pub(crate) const ENVIRONMENT: &str = "\
 Environment
 
-  An option given on the command line counts before its variable. Variables hold paths, names and commands, never
-  secrets.
+  An option given on the command line counts before its variable, a variable before the configuration file (`xeroctl help
+  config`), and the file before what is built in. An empty variable is one that is not set. Variables hold paths, names
+  and commands, never secrets.
 
+  XEROCTL_CONFIG           the configuration file (--config); /dev/null for none
   XEROCTL_STORE            the store's file (--store)
   XEROCTL_KEY_FILE         the key file that opens it (--key-file)
   XEROCTL_PASSPHRASE_FILE  a file whose first line is the passphrase that opens it (--passphrase-file)
@@ -40,9 +50,15 @@ Environment
   XEROCTL_MACHINE          what this machine is called when a store asks whose it is, in place of the operating system's
                            machine id: for containers, whose id changes at each start
   XEROCTL_XERO_URL         a server that stands in for Xero (--xero-url)
+  XEROCTL_LOG_FILE         the file in which is written down what is done (--log-file)
   XEROCTL_CONNECTION       the connection of `request` and `sign` (--connection)
   BROWSER                  the browser that `connect` and `reauth` open, where the system's opener obeys it
-  NO_COLOR                 no colours in prompts
+  HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR
+                           where files are, if nothing else says so; macOS and Windows have places of their own
+  NO_COLOR                 no colours: only questions, help and errors about options have any, and only on a terminal.
+                           CLICOLOR=0 and TERM=dumb say the same; with TERM=dumb nothing moves either
+  COLUMNS                  how wide help is. Tables are as wide as the terminal; in files and pipes lines are as long as
+                           they are, unless the configuration file has a `width`
   HTTPS_PROXY, NO_PROXY    the proxy for requests, and the hosts that need none";
 
 const SECURITY: &str = "\
@@ -55,7 +71,8 @@ Security
   users, scopes, client ids, consumer keys and certificates, and no secret.
   Passwords and client secrets come from a hidden prompt, standard input, a file or a command. There is no option that
   takes a secret.
-  Nothing secret is printed at any log level. Two commands print what gives access for half an hour, for other
+  The configuration file holds no secret either, and is refused where other users can change it.
+  Nothing secret is printed or logged at any level. Two commands print what gives access for half an hour, for other
   programs: `xeroctl token` an access token, `xeroctl sign` the signature of one request. A refresh token is never
   printed.
   The browser comes back to 127.0.0.1 and ::1 alone, to the one path registered, with a state that only this login
@@ -65,42 +82,66 @@ Security
   A connection sends to its own server only, and redirects are not followed.";
 
 pub(crate) fn run(context: &Context, args: &Help, mut command: Command) -> Outcome {
-    let ui = &context.ui;
-    match args.topic.first().map(String::as_str) {
-        None => ui.data(command.render_long_help().to_string().trim_end()),
-        Some("exit-codes") => ui.data(EXIT_CODES),
-        Some("environment") => ui.data(ENVIRONMENT),
-        Some("files") => ui.data(files(context)?),
-        Some("security") => ui.data(SECURITY),
-        Some(_) => help_on(context, &args.topic, command),
-    }
+    let text = match args.topic.first().map(String::as_str) {
+        None => command.render_long_help().to_string(),
+        Some("exit-codes") => EXIT_CODES.to_owned(),
+        Some("environment") => ENVIRONMENT.to_owned(),
+        Some("config") => config_file(context)?,
+        Some("files") => files(context)?,
+        Some("security") => SECURITY.to_owned(),
+        Some(_) => help_on(&args.topic, command)?,
+    };
+    context.ui.document(json!({ "topic": args.topic.join(" "), "text": text.trim_end() }))?;
+    context.ui.data(text.trim_end())
+}
+
+/// Commands and topics, for whoever completes them.
+pub(crate) fn topics(command: &Command) -> Vec<String> {
+    let commands = command.get_subcommands().filter(|one| !one.is_hide_set()).map(Command::get_name);
+    commands.chain(TOPICS).map(str::to_owned).collect()
+}
+
+fn config_file(context: &Context) -> Outcome<String> {
+    Ok(format!(
+        "The configuration file\n\n  {}\n\n  \
+         A file of TOML with values for options that are not given: the command line counts first, then the\n  \
+         environment, then this file. It need not be there. --config or XEROCTL_CONFIG name another. Whoever can\n  \
+         change it can change what the program does: it must be writable for you alone, and belong to you or root.\n  \
+         An unknown key is an error, and secrets have no place in it. What programs read (--json) and what cannot be\n  \
+         taken back (--yes, --force) is said on the command line only.\n\n{}",
+        config::path(&context.global)?.display(),
+        config::listed(),
+    ))
 }
 
 fn files(context: &Context) -> Outcome<String> {
     Ok(format!(
         "Files\n\n  The store: one SQLite file (mode 0600), and two beside it while it is in use (-wal, -shm)\n    {}\n  \
-         The key file that `xeroctl store init` suggests (mode 0600)\n    {}\n\n  \
-         --store and --key-file name others. Keep a copy of the key file apart from copies of the store.\n\n  \
+         The key file that `xeroctl store init` suggests (mode 0600)\n    {}\n  \
+         The configuration file, if you write one (writable for you alone; `xeroctl help config`)\n    {}\n\n  \
+         --store, --key-file and --config name others. Keep a copy of the key file apart from copies of the store.\n\n  \
          Beside the store there may be, all sealed or empty:\n    \
          …-lease-…               while a login is being renewed\n    \
          xeroctl-rescue-…        a token that could not be saved; the next renewal takes it up. Where the store's\n    \
          {:24}directory cannot be written: in the state, runtime or temporary directory\n    \
-         ….before-restore-…      what `xeroctl store restore` replaced",
+         ….before-restore-…      what `xeroctl store restore` replaced\n\n  \
+         The file of --log-file (mode 0600 where it is made): what was done, with times; no secret",
         store_access::store_path(&context.global)?.display(),
         keys::default_path()?.display(),
+        config::path(&context.global)?.display(),
         "",
     ))
 }
 
-fn help_on(context: &Context, topic: &[String], mut command: Command) -> Outcome {
+fn help_on(topic: &[String], mut command: Command) -> Outcome<String> {
     command.build();
     let mut found = &mut command;
     for word in topic {
         found = found.find_subcommand_mut(word).ok_or_else(|| {
             Failure::usage(format!("there is no help on {:?}", topic.join(" "))).hint(
-                "`xeroctl help` lists the commands; topics are exit-codes, environment, files and security",
+                "`xeroctl help` lists the commands; topics are exit-codes, environment, config, files and security",
             )
         })?;
     }
-    context.ui.data(found.render_long_help().to_string().trim_end())
+    Ok(found.render_long_help().to_string())
 }

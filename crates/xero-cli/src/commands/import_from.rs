@@ -17,7 +17,10 @@ use self::{foreign_login::ForeignLogin, take_over::Import};
 use crate::{
     Context,
     args::{ImportFrom, ImportSource},
-    commands::connect::{self, name::Taken},
+    commands::{
+        connect::{self, name::Taken},
+        import,
+    },
     failure::{Failure, Kind, Outcome},
     show, store_access,
     ui::{Ui, one_line},
@@ -25,6 +28,9 @@ use crate::{
 
 pub(crate) fn run(context: &Context, args: &ImportFrom) -> Outcome {
     check_options(args)?;
+    if args.from == ImportSource::Bundle {
+        return import::run(context, args.file.as_deref(), &args.bundle);
+    }
     let Found { logins, failure } = find(context, args)?;
     if args.dry_run {
         preview::show(context, args, &logins)?;
@@ -113,7 +119,11 @@ fn import_all(
 /// Options of another source are a mistake, not something to pass over.
 fn check_options(args: &ImportFrom) -> Outcome {
     let has_profiles = matches!(args.from, ImportSource::XeroCli | ImportSource::Xoauth);
-    let stray = if !has_profiles && (args.profiles.all_profiles || !args.profiles.named.is_empty()) {
+    let stray = if args.from == ImportSource::Bundle && args.is_of_another_program() {
+        "an option for another program's logins"
+    } else if args.from != ImportSource::Bundle && args.bundle.is_given() {
+        "names of connections, or an option for bundles"
+    } else if !has_profiles && (args.profiles.all_profiles || !args.profiles.named.is_empty()) {
         "--profile or --all-profiles"
     } else if args.passphrase.is_given() && args.from != ImportSource::XeroCli {
         "--source-passphrase-…"
@@ -125,6 +135,7 @@ fn check_options(args: &ImportFrom) -> Outcome {
 
 fn find(context: &Context, args: &ImportFrom) -> Outcome<Found> {
     Found::sift(match args.from {
+        ImportSource::Bundle => Vec::new(),
         ImportSource::TokenJson => vec![token_json::read(context, args)],
         ImportSource::Env => vec![env_file::read(context, args)],
         ImportSource::XeroCli => {

@@ -1,12 +1,12 @@
 //! `xeroctl keepalive`: renews what nears its end, once or for as long as it runs.
 
 mod daemon;
-mod install;
-mod login;
+pub(crate) mod install;
+pub(crate) mod login;
 mod notice;
-mod plan;
+pub(crate) mod plan;
 mod renewal;
-mod report;
+pub(crate) mod report;
 mod server_health;
 mod watch;
 

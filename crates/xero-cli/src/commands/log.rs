@@ -3,7 +3,18 @@
 use connection_store::Event;
 use serde_json::{Value, json};
 
-use crate::{Context, args::Log, commands::token, failure::Outcome, show, ui::one_line};
+use crate::{
+    Context,
+    args::Log,
+    commands::token,
+    failure::Outcome,
+    show,
+    table::{self, Column},
+    ui::one_line,
+};
+
+const COLUMNS: [Column; 4] =
+    [Column::whole("AT"), Column::whole("WHAT"), Column::text("RESULT"), Column::text("BY").worth(1)];
 
 pub(crate) fn run(context: &Context, args: &Log) -> Outcome {
     let ui = &context.ui;
@@ -22,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &Log) -> Outcome {
         ui.say("Nothing has happened yet.");
         return Ok(());
     }
-    ui.data(show::table(&["AT", "WHAT", "RESULT", "BY"], events.iter().map(row).collect()))
+    ui.data(table::table(&COLUMNS, events.iter().map(row).collect()))
 }
 
 fn row(event: &Event) -> Vec<String> {
@@ -30,7 +41,8 @@ fn row(event: &Event) -> Vec<String> {
     vec![at, event.what.as_str().to_owned(), one_line(&event.detail), one_line(&event.by)]
 }
 
-fn document(event: &Event) -> Value {
+/// An entry as JSON.
+pub(super) fn document(event: &Event) -> Value {
     json!({
         "at": show::timestamp(event.at),
         "event": event.what.as_str(),

@@ -6,63 +6,98 @@ use xero_auth_oauth2::TenantLink;
 
 use crate::{
     Context,
-    args::{Making, Orgs},
+    args::{Copy, Making, Orgs},
     commands::{
         connect::{self, organisations::Reach},
         token,
     },
     failure::{Failure, Kind, Outcome},
     show,
+    table::{self, Column},
     ui::one_line,
     xero_api,
 };
 
+const COLUMNS: [Column; 4] = [
+    Column::text("ORGANISATION"),
+    Column::text("CONNECTION"),
+    Column::whole("LINKED").worth(1),
+    Column::whole("ID").worth(2),
+];
+
 pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
-    let Context { ui, global, .. } = context;
+    let global = &context.global;
     let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
-    let Some(authorisation) = &connection.authorisation else {
-        return Err(Failure::usage(format!("{} has no consent", connection.name)));
-    };
     let links = context.ask_xero(async {
         store.tenant_links_of(&connection).await.map_err(|error| xero_api::no_token(error, &connection))
     })?;
     if args.add.is_empty() {
         return list(context, &store, &connection, &links);
     }
+    add(context, (&store, &connection), links, (&args.add, args.r#as.clone()))
+}
+
+/// `xeroctl copy`: the same app and login for another organisation.
+pub(crate) fn copy(context: &Context, args: &Copy) -> Outcome {
+    let store = context.open_store()?;
+    let connection = store.connection(Some(&args.name))?;
+    token::has_tokens(&connection)?;
+    xero_api::check_server(&context.global, &connection)?;
+    if args.organisations.is_empty() && !context.ui.interactive() {
+        return Err(Failure::usage("nothing was said of the organisation").hint(format!(
+            "give --organisation; `xeroctl orgs {}` lists them",
+            show::quoted(&connection.name)
+        )));
+    }
+    let links = context.ask_xero(async {
+        store.tenant_links_of(&connection).await.map_err(|error| xero_api::no_token(error, &connection))
+    })?;
+    add(context, (&store, &connection), links, (&args.organisations, args.r#as.clone()))
+}
+
+/// Connects organisations that the consent reaches.
+fn add(
+    context: &Context,
+    (store, connection): (&Store, &Connection),
+    links: Vec<TenantLink>,
+    (wanted, name): (&[String], Option<String>),
+) -> Outcome {
+    let ui = &context.ui;
+    let Some(authorisation) = &connection.authorisation else {
+        return Err(Failure::usage(format!("{} has no consent", connection.name)));
+    };
     if connection.app.kind == AppKind::Custom {
         return Err(Failure::usage("a custom connection reaches one organisation only")
             .hint("create another custom connection in the portal"));
     }
-    let all = args.add.iter().any(|wanted| wanted == "all");
+    // Asked for, those that have a connection need not be offered.
+    let all = wanted.is_empty() || wanted.iter().any(|wanted| wanted == "all");
     let ours = store.connections()?;
     // `all` are those that have no connection yet.
-    let links: Vec<_> = links
-        .into_iter()
-        .filter(|link| !all || connections_to(&ours, &connection, link).is_empty())
-        .collect();
+    let links: Vec<_> =
+        links.into_iter().filter(|link| !all || connections_to(&ours, connection, link).is_empty()).collect();
     if all && links.is_empty() {
         ui.say("Every organisation of the list has a connection.");
         return ui.document(json!({ "connection": connection.name, "connections": [] }));
     }
     let reach = Reach { just: 0, links };
-    let chosen = reach.choose(context, &args.add)?;
-    let making = Making { name: args.r#as.clone(), default: false, replace: false, no_test: false };
-    let new =
-        connect::name_them(context, &store, &authorisation.id, &chosen, &making).map_err(|failure| {
-            match failure.kind {
-                Kind::Usage if chosen.len() > 1 => {
-                    failure.hint("add them one at a time, each with its name: --as")
-                }
-                Kind::Usage => failure.hint("give another name with --as"),
-                _ => failure,
+    let chosen = reach.choose(context, wanted)?;
+    let making = Making { name, default: false, replace: false, no_test: false };
+    let new = connect::name_them(context, store, &authorisation.id, &chosen, &making).map_err(|failure| {
+        match failure.kind {
+            Kind::Usage if chosen.len() > 1 => {
+                failure.hint("add them one at a time, each with its name: --as")
             }
-        })?;
+            Kind::Usage => failure.hint("give another name with --as"),
+            _ => failure,
+        }
+    })?;
     store.add_connections(&new)?;
     let names: Vec<_> = new.into_iter().map(|one| one.name).collect();
-    connect::finish(context, &store, &names, &making)
+    connect::finish(context, store, &names, &making)
 }
 
 fn list(context: &Context, store: &Store, connection: &Connection, links: &[TenantLink]) -> Outcome {
@@ -91,7 +126,7 @@ fn list(context: &Context, store: &Store, connection: &Connection, links: &[Tena
         let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
         vec![connect::organisations::name(link), names, one_line(since), one_line(&link.tenant_id)]
     };
-    ui.data(show::table(&["ORGANISATION", "CONNECTION", "LINKED", "ID"], links.iter().map(row).collect()))?;
+    ui.data(table::table(&COLUMNS, links.iter().map(row).collect()))?;
     if links.iter().any(|link| used(link).is_empty()) {
         let name = show::quoted(&connection.name);
         ui.say(format!("`xeroctl orgs {name} --add ORGANISATION` connects one that has no connection yet."));

@@ -22,8 +22,12 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
+    consent_again(context, &context.open_store()?, args)
+}
+
+/// Has a person consent again, and moves to the new login what it reaches.
+pub(crate) fn consent_again(context: &Context, store: &Store, args: &Reauth) -> Outcome {
     let Context { ui, global, .. } = context;
-    let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;
@@ -52,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
     let consent = consent::obtain(context, &identity.client_id, &request, &args.consenting)?;
     let redirect_uris = connection.app.redirect_uris.clone();
     let app = ChosenApp { kind: connection.app.kind, identity, redirect_uris };
-    renew(context, &store, (&connection, &authorisation), app, &consent)
+    renew(context, store, (&connection, &authorisation), app, &consent)
 }
 
 /// The new consent is kept first. Then all connections of the old one that it reaches become connections of the new one,

@@ -2,17 +2,46 @@
 
 use std::time::SystemTime;
 
-use connection_store::{AppKind, Authorisation, Connection};
+use connection_store::{AppKind, Authorisation, Connection, Event, Store};
 use serde_json::json;
 
-use crate::{Context, args::OneConnection, failure::Outcome, show, ui::one_line};
+use crate::{Context, args::OneConnection, failure::Outcome, health::Health, keys, show, ui::one_line};
 
 pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
     let Context { ui, .. } = context;
-    let connection = context.open_store()?.connection(args.name.as_deref())?;
+    let store = context.open_store()?;
+    let connection = store.connection(args.name.as_deref())?;
     let now = SystemTime::now();
-    ui.document(json!({ "connection": show::connection_json(&connection, now) }))?;
-    ui.data(show::fields(&rows(&connection, now)))
+    let last = last_event(&store, &connection)?;
+    let mut document = show::connection_json(&connection, now);
+    document["last_event"] = last.as_ref().map(super::log::document).into();
+    document["store"] = store.status()?.path.display().to_string().into();
+    ui.document(json!({ "connection": document }))?;
+    let mut rows = rows(&connection, now);
+    rows.extend(last.as_ref().map(|event| ("Last event", told(event))));
+    rows.extend(store_rows(&store)?);
+    ui.data(show::fields(&rows))
+}
+
+/// The newest entry of the login's history.
+fn last_event(store: &Store, connection: &Connection) -> Outcome<Option<Event>> {
+    Ok(match &connection.authorisation {
+        Some(login) => store.events(&login.id, 1)?.pop(),
+        None => None,
+    })
+}
+
+fn told(event: &Event) -> String {
+    let (date, time) = (show::date(event.at), show::clock_time(event.at));
+    format!("{}, {date} {time}: {}", event.what.as_str(), one_line(&event.detail))
+}
+
+/// Where it is kept, and what opens that.
+fn store_rows(store: &Store) -> Outcome<[(&'static str, String); 2]> {
+    let status = store.status()?;
+    let keys: Vec<_> = status.slots.iter().map(|slot| one_line(&keys::described(&slot.lock))).collect();
+    let secrets = format!("sealed in the store with AES-256-GCM; opened by: {}", keys.join("; "));
+    Ok([("Store", status.path.display().to_string()), ("Secrets", secrets)])
 }
 
 fn rows(connection: &Connection, now: SystemTime) -> Vec<(&'static str, String)> {
@@ -20,6 +49,7 @@ fn rows(connection: &Connection, now: SystemTime) -> Vec<(&'static str, String)>
     let mut rows = vec![
         ("Name", format!("{}{}", connection.name, if connection.is_default { " (default)" } else { "" })),
         ("Kind", kind(connection)),
+        ("Health", Health::of(connection, now).words().to_owned()),
         ("Server", show::server(connection)),
         (if private { "Consumer key" } else { "Client id" }, connection.app.client_id.clone()),
         ("Organisation", show::organisation(connection)),
@@ -52,6 +82,12 @@ fn kind(connection: &Connection) -> String {
     }
 }
 
+/// Commands renew an access token that has ended.
+fn access(end: SystemTime, now: SystemTime) -> String {
+    let word = if end > now { "ends" } else { "ended" };
+    format!("{word} {} {}", show::date(end), show::clock_time(end))
+}
+
 fn login_rows(
     connection: &Connection,
     login: &Authorisation,
@@ -63,6 +99,7 @@ fn login_rows(
     }
     rows.push(("Scopes", login.scopes.to_string()));
     rows.push(("Last renewed", show::date(login.refreshed_at)));
+    rows.extend(login.access_expires_at.map(|end| ("Access token", access(end, now))));
     if let Some(ends) = login.refresh_expires_at.filter(|_| login.needs_login.is_none()) {
         rows.push((
             "Login ends",

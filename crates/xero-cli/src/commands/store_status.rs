@@ -47,7 +47,7 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
 }
 
 /// `2 apps, 1 login, 3 connections`.
-pub(super) fn holds(status: &Status) -> String {
+pub(crate) fn holds(status: &Status) -> String {
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let Status { apps, authorisations, connections, .. } = status;
     [(*apps, "app"), (*authorisations, "login"), (*connections, "connection")]

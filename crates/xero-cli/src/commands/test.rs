@@ -53,12 +53,17 @@ pub(crate) struct Tested {
 
 /// Makes a real request with a connection and compares the organisation with the one pinned.
 pub(crate) fn test_one(context: &Context, store: &Store, connection: &Connection) -> Outcome<Tested> {
+    context.ask_xero(tried(context, store, connection))
+}
+
+/// The same, beside others.
+pub(crate) async fn tried(context: &Context, store: &Store, connection: &Connection) -> Outcome<Tested> {
     xero_api::check_server(&context.global, connection)?;
     let authority = Authority::Stored(store, connection);
-    let tested = match context.ask_xero(xero_api::organisation(context.timeout(), &authority)) {
+    let tested = match xero_api::organisation(context.timeout(), &authority).await {
         Ok(seen) => Tested { seen, by_list: false },
         Err(failure) if connection.app.kind != AppKind::Private => {
-            second_look(context, store, connection, failure)?
+            second_look(store, connection, failure).await?
         }
         Err(failure) => return Err(failure),
     };
@@ -75,12 +80,7 @@ pub(crate) fn test_one(context: &Context, store: &Store, connection: &Connection
 
 /// Asks Xero for the list of connected organisations: without the scope for the organisation itself it is the test, and
 /// where the organisation is gone it may say why.
-fn second_look(
-    context: &Context,
-    store: &Store,
-    connection: &Connection,
-    failure: Failure,
-) -> Outcome<Tested> {
+async fn second_look(store: &Store, connection: &Connection, failure: Failure) -> Outcome<Tested> {
     let (Some(pinned), Some(authorisation)) = (&connection.organisation, &connection.authorisation) else {
         return Err(failure);
     };
@@ -89,7 +89,7 @@ fn second_look(
     {
         return Err(failure);
     }
-    let Ok(links) = context.ask_xero(async { Ok(store.tenant_links_of(connection).await?) }) else {
+    let Ok(links) = store.tenant_links_of(connection).await else {
         return Err(failure);
     };
     let same_name = |link: &&TenantLink| organisations::name(link) == pinned.name;

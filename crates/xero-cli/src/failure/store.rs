@@ -5,7 +5,7 @@ use std::error::Error as _;
 use connection_store::Error as StoreError;
 
 use super::{Failure, Kind};
-use crate::show::quoted;
+use crate::show::{date, quoted};
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -28,14 +28,20 @@ impl From<StoreError> for Failure {
 fn kind_of(error: &StoreError) -> Kind {
     match error {
         StoreError::NoSuchConnection { .. } | StoreError::NoDefault { .. } => Kind::NoSuchConnection,
-        StoreError::NameTaken(_) | StoreError::BadName(_) | StoreError::BadServer(_) => Kind::Usage,
+        StoreError::NameTaken(_)
+        | StoreError::AppNameTaken(_)
+        | StoreError::BadName(_)
+        | StoreError::BadServer(_) => Kind::Usage,
         StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
         StoreError::Busy => Kind::Temporary,
         StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
         StoreError::RefreshBusy => Kind::Temporary,
         StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
-        StoreError::NoSuchAuthorisation(_) => Kind::NoSuchConnection,
+        StoreError::NoSuchAuthorisation(_) | StoreError::NoSuchApp(_) => Kind::NoSuchConnection,
+        StoreError::HandedOver { .. } | StoreError::NotAdopted { .. } => Kind::NeedsPerson,
+        StoreError::SharedLogin { .. } | StoreError::NoSecondSecret => Kind::Usage,
+        StoreError::NotABundle | StoreError::NewerBundle { .. } => Kind::Usage,
         StoreError::NoSuchKey(_) | StoreError::LastKey | StoreError::FileExists(_) => Kind::Usage,
         StoreError::Rekeyed => Kind::Temporary,
         StoreError::KeyNotSeen(_) => Kind::Other,
@@ -130,10 +136,31 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
                 .to_owned()
         }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
+        StoreError::AppNameTaken(_) => "choose another name; `xeroctl apps list` lists them".to_owned(),
+        StoreError::NoSuchApp(_) => "`xeroctl apps list` lists the apps".to_owned(),
+        StoreError::HandedOver { connections, since } => format!(
+            "use it where it was imported; if the file of {} was imported nowhere: xeroctl adopt {}",
+            date(*since),
+            listed(connections)
+        ),
+        StoreError::NotAdopted { connections, .. } => format!(
+            "if the file was imported nowhere else, and its logins are renewed nowhere else: xeroctl adopt {}",
+            listed(connections)
+        ),
+        StoreError::SharedLogin { others } => {
+            format!("they go together: name {} too, or give --with-shared", others.join(", "))
+        }
+        StoreError::NewerBundle { .. } => "install the newest xeroctl; nothing was imported".to_owned(),
+        StoreError::NotABundle => "export again; nothing was imported".to_owned(),
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
         StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
         _ => return None,
     })
+}
+
+/// Names as a shell takes them.
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
 }
 
 fn names(known: &[String]) -> String {

@@ -16,16 +16,16 @@ const ROLE: Role = Role { what: "identity", option: "--identity" };
 const KINDS: &str = "give an age identity (`age-keygen`) or an SSH key (`ssh-keygen -t ed25519`)";
 
 /// The private half, as read from a file.
-pub(super) enum Identity {
+pub(crate) enum Identity {
     Age(Vec<x25519::Identity>),
     Ssh(Box<ssh::Identity>),
 }
 
 /// A public key.
-type Recipient = Box<dyn age::Recipient + Send>;
+pub(crate) type Recipient = Box<dyn age::Recipient + Send>;
 
 /// Reads an identity file. An SSH key with a passphrase stays closed until something is to be opened.
-pub(super) fn read(path: &Path) -> Outcome<Identity> {
+pub(crate) fn read(path: &Path) -> Outcome<Identity> {
     let bytes = private_file::read(path, ROLE)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unfit(path, "is no text"))?;
     if text.trim_start().starts_with("-----BEGIN AGE ENCRYPTED FILE") {
@@ -87,24 +87,32 @@ fn own_recipients(identity: &Identity) -> Vec<Recipient> {
     }
 }
 
-fn recipient(text: &str) -> Outcome<Recipient> {
+pub(crate) fn recipient(text: &str) -> Outcome<Recipient> {
     let text = text.trim();
     if let Ok(age) = text.parse::<x25519::Recipient>() {
         return Ok(Box::new(age));
     }
     match text.parse::<ssh::Recipient>() {
         Ok(key @ ssh::Recipient::SshEd25519(..)) => Ok(Box::new(key)),
-        _ => Err(Failure::usage(format!("{text:?} is not a public key that a store can be opened for"))
+        _ => Err(Failure::usage(format!("{text:?} is not a public key that can be sealed to"))
             .hint("give a line such as age1… or ssh-ed25519 AAAA…; for a file: \"$(cat id_ed25519.pub)\"")),
     }
 }
 
 impl Identity {
     /// The same, ready to open: for an SSH key with a passphrase it is asked for.
-    pub(super) fn unlocked(self, ui: &Ui, path: &Path) -> Outcome<Self> {
+    pub(crate) fn unlocked(self, ui: &Ui, path: &Path) -> Outcome<Self> {
         match self {
             Self::Ssh(one) => Ok(Self::Ssh(Box::new(unlocked(ui, path, *one)?))),
             age => Ok(age),
+        }
+    }
+
+    /// All of them, for a file that may be sealed to any.
+    pub(crate) fn all(&self) -> Vec<&dyn age::Identity> {
+        match self {
+            Self::Age(all) => all.iter().map(|one| one as &dyn age::Identity).collect(),
+            Self::Ssh(one) => vec![&**one],
         }
     }
 

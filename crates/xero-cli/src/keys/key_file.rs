@@ -21,13 +21,13 @@ pub(crate) fn default_path() -> Outcome<PathBuf> {
 }
 
 /// Where the key file is that a store noted: there, or, where a home has moved, where key files are.
-pub(super) fn noted(path: &str) -> PathBuf {
+pub(crate) fn noted(path: &str) -> PathBuf {
     let noted = PathBuf::from(path);
     let moved = default_path().ok().filter(|usual| !noted.exists() && usual.is_file());
     moved.unwrap_or(noted)
 }
 
-pub(super) fn read(path: &Path) -> Outcome<KeyBytes> {
+pub(crate) fn read(path: &Path) -> Outcome<KeyBytes> {
     if !path.exists() && !path.is_symlink() {
         let message = format!("the key file {} is not there", path.display());
         return Err(Failure::new(Kind::StoreUnusable, message)

@@ -48,7 +48,7 @@ pub(super) fn new_entry() -> String {
 }
 
 /// Whether a keychain answers promptly: a probe is written, read and deleted.
-pub(super) fn probe() -> Result<(), Trouble> {
+pub(crate) fn probe() -> Result<(), Trouble> {
     within(PROMPTLY, |step| {
         let entry = entry(step, SERVICE, &format!("probe {}", uuid::Uuid::new_v4()))?;
         let read = write_and_read(step, &entry, b"probe");

@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use xero_mock::{Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
-use crate::sandbox::{BINARY, Sandbox, mask};
+use crate::{
+    browser::ELSEWHERE,
+    sandbox::{BINARY, Sandbox, mask},
+};
 
 const CONSUMER_KEY: &str = "D2XAOWHZPQ4V7M1KTBN83RLEJCYUS5";
 const CLIENT_ID: &str = "4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A";
@@ -19,8 +22,22 @@ const LOGGED_IN: [&str; 3] = [
     "xeroctl connect finish g7kq2mw9xz4p maple --address-file address.txt",
 ];
 
+const MOVING: [&str; 4] =
+    [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'six words that nobody guesses\\n' > passphrase"];
+
+const MANAGING: [&str; 4] = [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'not the secret\\n' > wrong"];
+/// The same with a redirect URI that needs no port of this machine.
+const LOGGED_IN_ELSEWHERE: [&str; 3] = [
+    LOGGED_IN[0],
+    "xeroctl connect begin --kind web --client-id 4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A --client-secret-file secret \
+     --redirect-uri https://zynk.com/",
+    LOGGED_IN[2],
+];
+
 /// A command of a page, and the output that stands below it.
 struct Example {
+    /// Another machine than the reader's first, where the block says so.
+    machine: Option<String>,
     command: String,
     output: String,
 }
@@ -30,17 +47,24 @@ fn page(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// What stands in blocks fenced as `console`: lines with `$` are commands, the others output.
+/// What stands in blocks fenced as `console`, with the machine's name behind it if it is another one: lines with `$` are
+/// commands, the others output.
 fn examples(page: &str) -> Vec<Example> {
-    let blocks = page.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let mut examples: Vec<Example> = Vec::new();
-    for line in blocks.flat_map(str::lines) {
-        match line.strip_prefix("$ ") {
-            Some(command) => examples.push(Example { command: command.to_owned(), output: String::new() }),
-            None => {
-                let last = examples.last_mut().expect("a block begins with a command");
-                last.output.push_str(line);
-                last.output.push('\n');
+    for block in page.split("```console").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+        let (machine, lines) = block.split_once('\n').unwrap();
+        let machine = Some(machine.trim().to_owned()).filter(|name| !name.is_empty());
+        for line in lines.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => {
+                    let (machine, command) = (machine.clone(), command.to_owned());
+                    examples.push(Example { machine, command, output: String::new() });
+                }
+                None => {
+                    let last = examples.last_mut().expect("a block begins with a command");
+                    last.output.push_str(line);
+                    last.output.push('\n');
+                }
             }
         }
     }
@@ -59,9 +83,9 @@ fn check_after(before: &[&str], name: &str) {
     let examples = examples(&page);
     assert!(examples.len() >= 4, "{name} has examples");
     let mut portal = Portal::default();
-    before.iter().for_each(|command| drop(portal.follow(&home, command)));
-    for Example { command, output } in examples {
-        let found = portal.follow(&home, &command);
+    before.iter().for_each(|command| drop(portal.follow(&home, None, command)));
+    for Example { machine, command, output } in examples {
+        let found = portal.follow(&home, machine.as_deref(), &command);
         assert_eq!(tidy(&home, &found), tidy(&home, &output), "{name}: $ {command}");
     }
 }
@@ -77,9 +101,9 @@ struct Portal {
 
 impl Portal {
     /// Runs a command as a reader does; gives what it prints.
-    fn follow(&mut self, home: &Sandbox, command: &str) -> String {
+    fn follow(&mut self, home: &Sandbox, machine: Option<&str>, command: &str) -> String {
         self.prepare(home, command);
-        let found = run(home, &self.real(command));
+        let found = run(home, machine, &self.real(command));
         // Where the login was written to a file a reader takes it from there.
         let kept = fs::read_to_string(home.path("login.json")).unwrap_or_default();
         let found_or_kept = format!("{found}{kept}");
@@ -96,7 +120,7 @@ impl Portal {
             self.consumer_key = Some(app.consumer_key);
         }
         if command.contains("--client-id") && self.client_id.is_none() {
-            let app = home.mock().create_web_app("Nightly", &[REDIRECT]).unwrap();
+            let app = home.mock().create_web_app("Nightly", &[REDIRECT, ELSEWHERE]).unwrap();
             home.write("secret", app.client_secret.as_deref().unwrap());
             self.client_id = Some(app.client_id);
         }
@@ -158,7 +182,7 @@ fn login_address(found: &str) -> Option<String> {
 }
 
 /// Both streams, as a terminal shows them, and the status where it is not zero.
-fn run(home: &Sandbox, command: &str) -> String {
+fn run(home: &Sandbox, machine: Option<&str>, command: &str) -> String {
     let script = format!("xeroctl() {{ {BINARY:?} \"$@\"; }}; {command}");
     let mut shell = home.command("sh");
     shell
@@ -166,8 +190,14 @@ fn run(home: &Sandbox, command: &str) -> String {
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XEROCTL_MACHINE")
         .args(["-c", &format!("{{ {script}\n}} 2>&1")]);
+    if let Some(machine) = machine {
+        // What lies in the working directory was copied.
+        fs::create_dir_all(home.path(machine)).unwrap();
+        shell.env("HOME", home.path(machine)).env("XEROCTL_MACHINE", machine);
+    }
     let output = shell.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
+    let text = machine.map_or(text.clone(), |machine| text.replace(&format!("/{machine}/"), "/"));
     match output.status.code() {
         Some(0) => text,
         status => format!("{text}[{}]\n", status.unwrap_or(-1)),
@@ -221,8 +251,38 @@ fn looking_after_the_store() {
 
 #[cfg(unix)]
 #[test]
+fn moving_to_another_machine() {
+    check_after(&MOVING, "docs/moving-to-another-machine.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn managing_connections() {
+    check_after(&MANAGING, "docs/managing-connections.md");
+}
+
+#[cfg(unix)]
+#[test]
 fn keeping_logins_alive() {
     check_after(&LOGGED_IN, "docs/keeping-logins-alive.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn when_something_fails() {
+    check_after(&LOGGED_IN_ELSEWHERE, "docs/when-something-fails.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn scopes() {
+    check_after(&LOGGED_IN, "docs/scopes.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_line() {
+    check("docs/command-line.md");
 }
 
 /// The wizard's screen stands in the guide as it was recorded.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Mock;
 use crate::client_app::{AppType, ClientApp, ClientRegistration};
 use crate::oauth2::{self, Consent, MintedTokens, Rotation};
-use crate::{DEMO_COMPANY, Error};
+use crate::{DEMO_COMPANY, Error, Organisation};
 
 impl Mock {
     /// Adds a web app as the portal does, with a first secret.
@@ -110,6 +110,15 @@ impl Mock {
     /// see it no more. A second call changes nothing.
     pub fn disconnect(&self, client_id: &str, organisation: &str) -> Result<(), Error> {
         self.shared.lock().disconnect(client_id, organisation)
+    }
+
+    /// Adds organisations to the four that every mock has, until there are `count` of these: invented clients that Ada Byron
+    /// looks after. Gives all of them.
+    ///
+    /// # Panics
+    /// Where `count` is more than 200.
+    pub fn client_organisations(&self, count: usize) -> &'static [Organisation] {
+        self.shared.lock().tenants.add_clients(count)
     }
 
     /// Resets the demo company: seeded books, no app is linked to it any more. Gives its new id.

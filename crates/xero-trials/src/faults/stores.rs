@@ -19,10 +19,10 @@ const OLD_KEY: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.
 const OLD_NAMES: [&str; 2] = ["acme", "mock"];
 
 /// What is done before the command, and what must hold after it.
-struct Change {
-    line: fn(&Subject) -> Line,
-    before: fn(&Home, &Subject) -> Outcome<()>,
-    after: fn(&Home, &Subject) -> Outcome<Option<String>>,
+pub(super) struct Change {
+    pub(super) line: fn(&Subject) -> Line,
+    pub(super) before: fn(&Home, &Subject) -> Outcome<()>,
+    pub(super) after: fn(&Home, &Subject) -> Outcome<Option<String>>,
 }
 
 pub(super) fn rekey(bench: &mut Bench<'_>) -> Outcome<()> {
@@ -73,7 +73,7 @@ pub(super) fn migration(bench: &mut Bench<'_>) -> Outcome<()> {
 }
 
 /// Kills the command before each of its system calls, until it comes through unharmed.
-fn killed(bench: &mut Bench<'_>, change: &Change) -> Outcome<()> {
+pub(super) fn killed(bench: &mut Bench<'_>, change: &Change) -> Outcome<()> {
     let first = bench.plan.from;
     let line = (change.line)(&bench.plan.subject);
     let subject = bench.plan.subject.clone();
@@ -112,7 +112,7 @@ fn nothing(_: &Home, _: &Subject) -> Outcome<()> {
     Ok(())
 }
 
-fn verified(home: &Home, subject: &Subject) -> Outcome<Option<String>> {
+pub(super) fn verified(home: &Home, subject: &Subject) -> Outcome<Option<String>> {
     held(home, &subject.xeroctl(&["store", "verify"]))
 }
 
@@ -122,11 +122,11 @@ fn held(home: &Home, line: &Line) -> Outcome<Option<String>> {
         .then(|| format!("the store is not whole: {} {}", ended.stdout.trim(), ended.in_words())))
 }
 
-fn well(home: &Home, line: &Line) -> Outcome<()> {
+pub(super) fn well(home: &Home, line: &Line) -> Outcome<()> {
     held(home, line)?.map_or(Ok(()), |broken| Err(Error::NotWorking(broken)))
 }
 
-fn remove(file: &Path) -> Outcome<()> {
+pub(super) fn remove(file: &Path) -> Outcome<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove a file")(error)),
         _ => Ok(()),
@@ -134,9 +134,9 @@ fn remove(file: &Path) -> Outcome<()> {
 }
 
 /// Writes a file that its owner alone can read.
-fn private(file: &Path, contents: &[u8]) -> Outcome<()> {
+pub(super) fn private(file: &Path, contents: &[u8]) -> Outcome<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let written = fs::write(file, contents);
     let mode = fs::Permissions::from_mode(0o600);
-    written.and_then(|()| fs::set_permissions(file, mode)).map_err(Error::io("write the old store"))
+    written.and_then(|()| fs::set_permissions(file, mode)).map_err(Error::io("write a private file"))
 }

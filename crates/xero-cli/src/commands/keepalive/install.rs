@@ -124,6 +124,13 @@ pub(super) fn uninstall(context: &Context, args: &Keepalive, manager: Manager) -
     Ok(())
 }
 
+/// The files of the job that the system runs for this user; empty where none is installed.
+pub(crate) fn installed() -> Outcome<Vec<PathBuf>> {
+    let paths = |form: Setup| form.files.into_iter().map(|file| file.path).collect::<Vec<_>>();
+    let forms = forms(Manager::Native)?.into_iter().map(paths);
+    Ok(forms.into_iter().find(|paths| paths.iter().all(|path| path.exists())).unwrap_or_default())
+}
+
 /// What may be installed, whatever it was made with: one form, or two that have files of their own.
 fn forms(manager: Manager) -> Outcome<Vec<Setup>> {
     let [daily, daemon] = [false, true].map(|daemon| Setup::new(manager, &Job::nameless(daemon)));

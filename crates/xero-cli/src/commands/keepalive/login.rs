@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use connection_store::{AppKind, Authorisation, Connection};
+use connection_store::{AppKind, Authorisation, Connection, HandedWay};
 
 use super::plan::{LoginEnd, Row};
 
@@ -13,12 +13,16 @@ pub(crate) struct Login {
     authorisation: Authorisation,
 }
 
-/// The logins of connections, in the order of their first names. Private apps have none.
+/// The logins of connections, in the order of their first names. Private apps have none; what was handed over another store
+/// looks after.
 pub(crate) fn logins(connections: Vec<Connection>) -> Vec<Login> {
     let mut logins: Vec<Login> = Vec::new();
     let mut places = BTreeMap::new();
     for connection in connections {
         let Some(authorisation) = connection.authorisation.clone() else { continue };
+        if authorisation.handed.is_some_and(|handed| handed.way == HandedWay::Exported) {
+            continue;
+        }
         let place = *places.entry(authorisation.id.clone()).or_insert(logins.len());
         match logins.get_mut(place) {
             Some(login) => login.connections.push(connection),

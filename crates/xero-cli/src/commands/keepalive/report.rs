@@ -9,8 +9,12 @@ use crate::{
     Context,
     failure::{Failure, Kind, Outcome},
     show,
+    table::{self, Column},
     ui::one_line,
 };
+
+const COLUMNS: [Column; 4] =
+    [Column::text("LOGIN OF"), Column::whole("RESULT"), Column::whole("LEFT"), Column::text("NOTE")];
 
 /// Which failure gives the exit status: the first of these that has happened. What needs somebody comes before what time
 /// mends, and a login that ends soon before a failure that would pass if there were time.
@@ -84,7 +88,7 @@ pub(crate) fn report(context: &Context, lines: &[Line], now: SystemTime) -> Outc
         return Ok(());
     }
     let rows = lines.iter().map(|line| line.row(now)).collect();
-    ui.data(show::table(&["LOGIN OF", "RESULT", "LEFT", "NOTE"], rows))?;
+    ui.data(table::table(&COLUMNS, rows))?;
     for line in lines {
         if let Some(hint) = line.failure().and_then(|failure| failure.hint.as_ref()) {
             ui.say(format!("{}, next: {hint}", line.login.connection().name));
@@ -97,7 +101,8 @@ pub(crate) fn report(context: &Context, lines: &[Line], now: SystemTime) -> Outc
     }
 }
 
-fn worst(kinds: impl Iterator<Item = Kind>) -> Option<Kind> {
+/// The kind that gives the status.
+pub(crate) fn worst(kinds: impl Iterator<Item = Kind>) -> Option<Kind> {
     kinds.min_by_key(|kind| ORDER.iter().position(|one| one == kind).unwrap_or(ORDER.len()))
 }
 

@@ -131,6 +131,9 @@ fn store_arguments(global: &Global) -> Outcome<Vec<String>> {
         arguments.push("--keychain".to_owned());
     }
     option(&mut arguments, "--machine", global.machine.as_ref());
+    for (name, path) in [("--config", &global.config), ("--log-file", &global.log_file)] {
+        option(&mut arguments, name, path.as_deref().map(absolute).transpose()?);
+    }
     Ok(arguments)
 }
 

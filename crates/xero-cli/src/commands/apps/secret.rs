@@ -1,0 +1,97 @@
+//! Client secrets: a new one is tried before it replaces the old, and the old one is kept until the portal has it no more.
+
+use connection_store::{App, AppKind, ClientSecret, NewSecret, Rank, Store};
+use serde_json::json;
+
+use super::{called, document, find, of};
+use crate::{
+    Context,
+    args::{AppRemove, AppSecretSet},
+    commands::connect::app::ask_secret,
+    failure::{Failure, Kind, Outcome},
+    secrets::client_secret,
+    show,
+};
+
+pub(super) fn set(context: &Context, args: &AppSecretSet) -> Outcome {
+    let ui = &context.ui;
+    let store = context.open_store()?;
+    let app = find(&store, &args.app)?;
+    must_have_one(&app)?;
+    let secret = match client_secret(&args.secret)? {
+        Some(secret) => ClientSecret::new(&secret)?,
+        None if ui.interactive() => ClientSecret::new(&ask_secret(context)?)?,
+        None => {
+            return Err(Failure::usage("nothing was said of the client secret").hint(
+                "give --client-secret-stdin, --client-secret-file FILE or --client-secret-command COMMAND",
+            ));
+        }
+    };
+    let app = replace(context, &store, &app, secret, args.no_test)?;
+    ui.document(json!({ "app": document(&app, &of(&app, &store.connections()?)) }))
+}
+
+/// Tries the secret, and keeps it with the one before beside it.
+pub(crate) fn replace(
+    context: &Context,
+    store: &Store,
+    app: &App,
+    secret: ClientSecret,
+    no_test: bool,
+) -> Outcome<App> {
+    let ui = &context.ui;
+    must_have_one(app)?;
+    if store.app_identity(app)?.secret.is_some_and(|own| own.expose() == secret.expose()) {
+        ui.say(format!("{} has this secret already.", called(app)));
+        return Ok(app.clone());
+    }
+    if !no_test {
+        context.ask_xero(async { Ok(store.try_client_secret(app, &secret).await?) }).map_err(|failure| {
+            let hint = failure.hint.clone().unwrap_or_default();
+            let kept = "nothing was changed; --no-test keeps it without trying it";
+            failure.hint(if hint.is_empty() { kept.to_owned() } else { format!("{hint} ({kept})") })
+        })?;
+    }
+    let app = store.add_secret(&app.id, &NewSecret::Client(secret), Rank::First)?;
+    ui.say(format!(
+        "{} uses the new secret. The one before is kept beside it, for as long as the portal takes it:",
+        called(&app)
+    ));
+    ui.say(format!("\n  xeroctl apps secret remove {}\n\nforgets it.", show::quoted(&called(&app))));
+    Ok(app)
+}
+
+pub(super) fn remove(context: &Context, args: &AppRemove) -> Outcome {
+    let ui = &context.ui;
+    let store = context.open_store()?;
+    let app = find(&store, &args.app)?;
+    let Some(second) = &app.second else {
+        return Err(Failure::usage(format!("{} has one secret only", called(&app)))
+            .hint("`xeroctl apps remove` removes the app itself"));
+    };
+    if !args.yes {
+        if !ui.interactive() {
+            return Err(Failure::usage("no one can be asked whether to forget the secret").hint("give --yes"));
+        }
+        let since = show::date(second.since);
+        if !ui.confirm(&format!(
+            "Forget the secret that {} has beside the one in use since {since}?",
+            called(&app)
+        ))? {
+            return Err(Failure::new(Kind::Interrupted, "nothing was changed"));
+        }
+    }
+    store.forget_second_secret(&app.id)?;
+    ui.say(format!("{} has one secret now.", called(&app)));
+    let app = find(&store, &args.app)?;
+    ui.document(json!({ "app": document(&app, &of(&app, &store.connections()?)) }))
+}
+
+fn must_have_one(app: &App) -> Outcome {
+    let hint = match app.kind {
+        AppKind::Web | AppKind::Custom => return Ok(()),
+        AppKind::Private => "`xeroctl cert renew` gives a private app another key",
+        _ => "a desktop app proves itself at each login anew (PKCE); there is nothing to set",
+    };
+    Err(Failure::usage(format!("a {} app has no client secret", app.kind.as_str())).hint(hint))
+}

@@ -1,0 +1,148 @@
+//! `xeroctl __complete`: what can stand at the cursor. It never asks, never says that something failed, and gives up
+//! names of connections rather than let a person wait.
+
+mod shell_word;
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc, sync::mpsc, thread, time::Duration};
+
+use clap::{Command, CommandFactory, FromArgMatches};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
+use connection_store::{Connection, Store};
+
+use self::shell_word::{Quoting, ShellWord, powershell_word, unquoted};
+use crate::{
+    args::{Cli, Complete, Global, Shell},
+    commands::help,
+    config::Config,
+    keys, store_access,
+    ui::{Ui, one_line},
+};
+
+/// How long a person waits for names at the most.
+const PATIENCE: Duration = Duration::from_millis(900);
+/// What the arguments are called that take the name of a connection, in every command but these.
+const NAMES: [&str; 3] = ["name", "names", "connection"];
+const WITHOUT_NAMES: [&str; 3] = ["connect", "cert", "store"];
+
+/// Prints the candidates. The status is 0 whatever happens: a shell would show the rest.
+pub(crate) fn answer(args: &Complete) -> ExitCode {
+    let lines = match args.shell {
+        Shell::Bash => bash_lines(args),
+        _ => {
+            let mut words = args.words.clone();
+            if args.next {
+                words.push(String::new());
+            }
+            // fish gives the word at the cursor as it was typed.
+            if let (Shell::Fish, Some(last)) = (args.shell, words.last_mut()) {
+                *last = unquoted(last);
+            }
+            candidates(&words).iter().map(|one| line(args.shell, one)).collect()
+        }
+    };
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    // A shell that has gone wants nothing more.
+    drop(Ui::new(false, true, true).raw(text.as_bytes()));
+    ExitCode::SUCCESS
+}
+
+/// First how a candidate goes on: `word` ends with a space, `part` does not, `files` leaves it to the shell.
+fn bash_lines(args: &Complete) -> Vec<String> {
+    let line = args.words.first().map_or("", String::as_str);
+    let (mut words, last) = ShellWord::split(line, &args.breaks);
+    let Quoting { is_home, .. } = last.quoting;
+    words.push(last.text.clone());
+    let found = candidates(&words);
+    if found.is_empty() && is_home {
+        return vec!["files".to_owned()];
+    }
+    let values: Vec<_> = found.iter().filter_map(|one| one.get_value().to_str()).collect();
+    let part = values.iter().all(|value| value.ends_with(['/', '=']));
+    let first = if part { "part" } else { "word" }.to_owned();
+    std::iter::once(first).chain(values.into_iter().filter_map(|value| last.replacement(value))).collect()
+}
+
+fn line(shell: Shell, candidate: &CompletionCandidate) -> String {
+    let value = one_line(&candidate.get_value().to_string_lossy());
+    let help = candidate.get_help().map(|help| one_line(help.to_string().lines().next().unwrap_or_default()));
+    let value = match shell {
+        Shell::Power => format!("{value}\t{}", powershell_word(&value)),
+        _ => value,
+    };
+    match help.filter(|help| !help.is_empty()) {
+        Some(help) => format!("{value}\t{help}"),
+        None => value,
+    }
+}
+
+/// What can stand in place of the last word.
+fn candidates(words: &[String]) -> Vec<CompletionCandidate> {
+    let Some(current) = words.last().filter(|_| words.len() > 1) else { return Vec::new() };
+    let mut command = completing(Arc::from(words));
+    let arguments: Vec<_> = words.iter().map(OsString::from).collect();
+    let folder = std::env::current_dir().ok();
+    let mut found = complete(&mut command, arguments, words.len() - 1, folder.as_deref()).unwrap_or_default();
+    found.retain(|one| !one.is_hide_set());
+    let is_option = |one: &CompletionCandidate| one.get_value().as_encoded_bytes().starts_with(b"-");
+    // Options come when they are asked for, or where there is nothing else.
+    if !current.starts_with('-') && found.iter().any(|one| !is_option(one)) {
+        found.retain(|one| !is_option(one));
+    }
+    found
+}
+
+/// The command line, with what can stand where a connection or a topic is named.
+fn completing(words: Arc<[String]>) -> Command {
+    let names = ArgValueCandidates::new(move || {
+        let words = words.clone();
+        let found = within_patience(move || connections(&words)).unwrap_or_default();
+        found.into_iter().map(candidate).collect()
+    });
+    let mut command = with_names(Cli::command(), &names);
+    let topics = help::topics(&command);
+    command = command.mut_subcommand("help", |help| {
+        help.mut_arg("topic", |topic| {
+            topic.add(ArgValueCandidates::new(move || topics.iter().map(CompletionCandidate::new).collect()))
+        })
+    });
+    command
+}
+
+fn with_names(command: Command, names: &ArgValueCandidates) -> Command {
+    let command = command.mut_args(|arg| match NAMES.contains(&arg.get_id().as_str()) {
+        true => arg.add(names.clone()),
+        false => arg,
+    });
+    command.mut_subcommands(|below| match WITHOUT_NAMES.contains(&below.get_name()) {
+        true => below,
+        false => with_names(below, names),
+    })
+}
+
+fn candidate(connection: Connection) -> CompletionCandidate {
+    let organisation = connection.organisation.map(|organisation| one_line(&organisation.name).into());
+    CompletionCandidate::new(connection.name).help(organisation)
+}
+
+/// The connections of the store that these words would use, if it opens without anybody's help.
+fn connections(words: &[String]) -> Option<Vec<Connection>> {
+    let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
+    let mut global = Global::from_arg_matches(&matches).ok()?;
+    global.take_environment();
+    Config::read(&global).ok()?.settle(&mut global);
+    // What a command prints may cost a touch of a key.
+    if global.opened_by.key_command.is_some() {
+        return None;
+    }
+    let path = store_access::store_path(&global).ok()?;
+    let ui = Ui::new(false, true, true);
+    let store = keys::open(&ui, &global.opened_by, &path, |key| Store::open(&path, key)).ok()?;
+    store.connections().ok()
+}
+
+/// In a thread of its own, which is left alone where it takes too long: a keychain may hang.
+fn within_patience<T: Send + 'static>(work: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || drop(send.send(work())));
+    receive.recv_timeout(PATIENCE).ok()?
+}

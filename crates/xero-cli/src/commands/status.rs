@@ -1,0 +1,198 @@
+//! `xeroctl status`: one screen: what needs a person, what ends soon, what Xero's limits leave today.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
+
+use connection_store::{AppKind, Connection, HandedWay, Limits, Store};
+use serde_json::{Value, json};
+
+use super::{apps, export};
+use crate::{
+    Context,
+    args::Status,
+    failure::{Failure, Kind, Outcome},
+    health::{self, Health},
+    show, store_access,
+    table::{self, Column},
+    ui::one_line,
+};
+
+const COLUMNS: [Column; 5] = [
+    Column::text("ORGANISATION"),
+    Column::text("APP").worth(1),
+    Column::whole("LEFT TODAY"),
+    Column::whole("THIS MINUTE").worth(2),
+    Column::whole("SEEN"),
+];
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A certificate takes a person and the portal.
+const CERTIFICATE_DAYS: u32 = 60;
+
+/// Something that somebody must do, and how.
+struct Task {
+    name: String,
+    what: String,
+    next: String,
+}
+
+/// What the screen shows.
+#[derive(Default)]
+struct Overview {
+    needs_person: Vec<Task>,
+    ends_soon: Vec<Task>,
+    /// What another store renews.
+    elsewhere: Vec<String>,
+    limits: Vec<(Connection, Limits)>,
+    connections: usize,
+}
+
+pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
+    let ui = &context.ui;
+    if store_access::is_missing(&context.global)? {
+        ui.say("There is no store yet. `xeroctl connect` makes one with the first connection.");
+        return ui.document(Overview::default().document());
+    }
+    let store = context.open_store()?;
+    let overview = Overview::of(&store, args)?;
+    ui.document(overview.document())?;
+    ui.data(overview.screen(SystemTime::now()))?;
+    match (overview.needs_person.is_empty(), overview.ends_soon.is_empty()) {
+        (false, _) => Err(Failure::silent(Kind::NeedsPerson)),
+        (_, false) => Err(Failure::silent(Kind::EndsSoon)),
+        _ => Ok(()),
+    }
+}
+
+impl Overview {
+    fn of(store: &Store, args: &Status) -> Outcome<Self> {
+        let (connections, now) = (store.connections()?, SystemTime::now());
+        let mut overview = Self { connections: connections.len(), ..Self::default() };
+        let mut seen = BTreeSet::new();
+        for one in connections {
+            overview.add(&one, args, now);
+            let organisation = one.organisation.as_ref().map(|organisation| organisation.id.clone());
+            if let Some(limits) = store.limits(&one)?
+                && seen.insert((one.app.id.clone(), organisation))
+            {
+                overview.limits.push((one, limits));
+            }
+        }
+        Ok(overview)
+    }
+
+    fn add(&mut self, one: &Connection, args: &Status, now: SystemTime) {
+        let (name, quoted) = (one.name.clone(), show::quoted(&one.name));
+        let task = |what: String, next: String| Task { name: name.clone(), what, next };
+        match Health::of(one, now) {
+            Health::HandedOver => self.elsewhere.push(name),
+            Health::NotAdopted => {
+                let what = export::handed(one).unwrap_or_default();
+                self.needs_person.push(task(what, format!("xeroctl adopt {quoted}")));
+            }
+            Health::Retired => self.needs_person.push(task(
+                format!("OAuth 1.0a was {}", show::RETIRED_SHORT),
+                "xeroctl connect --kind web".to_owned(),
+            )),
+            Health::LogInAgain => {
+                self.needs_person.push(task(why(one), format!("xeroctl reauth {quoted}")));
+            }
+            Health::Ended => {
+                self.needs_person.push(task(
+                    "the certificate has ended".to_owned(),
+                    format!("xeroctl cert renew {quoted}"),
+                ));
+            }
+            _ if ends_within(one, args.warn_days, now) => {
+                let (what, next) = end(one, &quoted);
+                self.ends_soon.push(task(format!("{what}: {}", show::left(one, now)), next));
+            }
+            _ => {}
+        }
+    }
+
+    fn screen(&self, now: SystemTime) -> String {
+        let mut parts =
+            vec![tasks("Needs a person", &self.needs_person), tasks("Ends soon", &self.ends_soon)];
+        if !self.elsewhere.is_empty() {
+            parts.push(format!("Renewed by another store\n  {}", self.elsewhere.join(", ")));
+        }
+        if !self.limits.is_empty() {
+            let rows = self.limits.iter().map(|(one, limits)| limits_row(one, limits, now)).collect();
+            let table = table::table(&COLUMNS, rows);
+            parts.push(format!("Xero's limits, as last seen\n  {}", table.replace('\n', "\n  ")));
+        }
+        let troubled = self.needs_person.len() + self.ends_soon.len();
+        let well = self.connections - troubled.min(self.connections);
+        parts.push(format!("{well} of {} connections need nothing.", self.connections));
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn document(&self) -> Value {
+        let tasks = |tasks: &[Task]| -> Vec<Value> {
+            let document = |task: &Task| json!({ "name": task.name, "what": task.what, "next": task.next });
+            tasks.iter().map(document).collect()
+        };
+        let limits = self.limits.iter().map(|(one, limits)| {
+            json!({
+                "organisation": one.organisation.as_ref().map(|organisation| &organisation.name),
+                "app": apps::called(&one.app),
+                "day_left": limits.day_left,
+                "minute_left": limits.minute_left,
+                "app_minute_left": limits.app_minute_left,
+                "seen_at": show::timestamp(limits.seen_at),
+            })
+        });
+        json!({
+            "connections": self.connections,
+            "needs_person": tasks(&self.needs_person),
+            "ends_soon": tasks(&self.ends_soon),
+            "renewed_elsewhere": self.elsewhere,
+            "limits": limits.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn tasks(title: &str, tasks: &[Task]) -> String {
+    if tasks.is_empty() {
+        return String::new();
+    }
+    let rows = tasks
+        .iter()
+        .map(|task| format!("  {}: {}\n    next: {}", one_line(&task.name), one_line(&task.what), task.next));
+    format!("{title}\n{}", rows.collect::<Vec<_>>().join("\n"))
+}
+
+fn why(one: &Connection) -> String {
+    let mark = one.authorisation.as_ref().and_then(|login| login.needs_login.as_ref());
+    mark.map_or("the login has ended".to_owned(), |mark| mark.reason.clone())
+}
+
+fn ends_within(one: &Connection, days: u32, now: SystemTime) -> bool {
+    let elsewhere = one.authorisation.as_ref().and_then(|login| login.handed);
+    let days = if one.app.kind == AppKind::Private { days.max(CERTIFICATE_DAYS) } else { days };
+    let certain = elsewhere.is_none_or(|handed| handed.way != HandedWay::Exported);
+    certain && health::days_left(one, now).is_some_and(|left| left <= i64::from(days))
+}
+
+fn end(one: &Connection, quoted: &str) -> (&'static str, String) {
+    match one.app.kind {
+        AppKind::Private => ("the certificate", format!("xeroctl cert renew {quoted}")),
+        _ => ("the login, unless it is renewed before", format!("xeroctl refresh {quoted}")),
+    }
+}
+
+fn limits_row(one: &Connection, limits: &Limits, now: SystemTime) -> Vec<String> {
+    let count = |left: Option<u32>| left.map_or("-".to_owned(), |left| left.to_string());
+    // A day is a day, whenever Xero begins it.
+    let old = now.duration_since(limits.seen_at).is_ok_and(|age| age > DAY);
+    vec![
+        show::organisation(one),
+        apps::called(&one.app),
+        if old { "-".to_owned() } else { count(limits.day_left) },
+        if old { "-".to_owned() } else { count(limits.minute_left) },
+        show::date(limits.seen_at),
+    ]
+}

@@ -1,0 +1,103 @@
+//! The configuration file: values for options that neither the command line nor the environment gives.
+
+mod file;
+mod key;
+
+use std::{env, path::PathBuf};
+
+use clap::Command;
+use etcetera::BaseStrategy;
+
+use self::{
+    file::Setting,
+    key::{KEYS, Place},
+};
+use crate::{args::Global, failure::Outcome, store_access::base};
+
+/// What the file says; nothing where there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    settings: Vec<Setting>,
+}
+
+/// Where the file is: the option, the variable, or the platform's configuration directory.
+pub(crate) fn path(global: &Global) -> Outcome<PathBuf> {
+    match &global.config {
+        Some(path) => Ok(path.clone()),
+        None => Ok(base()?.config_dir().join("xeroctl").join("config.toml")),
+    }
+}
+
+/// The keys that there are, for people.
+pub(crate) fn listed() -> String {
+    let mut text = String::new();
+    for (at, key) in KEYS.iter().enumerate() {
+        if at == 0 || KEYS[at - 1].section != key.section {
+            let title =
+                if key.section.is_empty() { String::new() } else { format!("\n  [{}]\n", key.section) };
+            text.push_str(&title);
+        }
+        text.push_str(&format!("  {:16}  {}\n", key.name, key.help()));
+    }
+    text.trim_end().to_owned()
+}
+
+impl Config {
+    /// Reads the file. That there is none is an error only where one is named.
+    pub(crate) fn read(global: &Global) -> Outcome<Self> {
+        if global.config.is_none() && base().is_err() {
+            return Ok(Self::default());
+        }
+        let settings = file::read(&path(global)?, global.config.is_some())?;
+        Ok(Self { settings })
+    }
+
+    /// Makes what the file says the defaults of the commands' own options.
+    pub(crate) fn defaults(&self, command: Command) -> Command {
+        self.settings.iter().fold(command, |command, setting| match setting.key.place {
+            Place::Global => command,
+            Place::Option { commands, argument, variable } => {
+                if variable.is_some_and(|name| env::var_os(name).is_some_and(|value| !value.is_empty())) {
+                    return command;
+                }
+                commands
+                    .iter()
+                    .fold(command, |command, name| with_default(command, name, argument, &setting.value))
+            }
+        })
+    }
+
+    /// Fills in the options of every command that are still open.
+    pub(crate) fn settle(&self, global: &mut Global) {
+        let path = |name| self.value(name).map(PathBuf::from);
+        let text = |name| self.value(name).map(str::to_owned);
+        let set = |name| self.value(name) == Some("true");
+        global.store = global.store.take().or_else(|| path("store"));
+        global.machine = global.machine.take().or_else(|| text("machine"));
+        global.xero_url = global.xero_url.take().or_else(|| text("xero_url"));
+        global.log_file = global.log_file.take().or_else(|| path("log_file"));
+        global.width = self.value("width").and_then(|width| width.parse().ok());
+        global.no_input |= set("no_input");
+        global.quiet |= set("quiet") && global.verbose == 0;
+        let opened_by = &mut global.opened_by;
+        if opened_by.source(&[]).is_none() {
+            opened_by.key_file = path("key_file");
+            opened_by.passphrase_file = path("passphrase_file");
+            opened_by.key_command = text("key_command");
+            opened_by.identity = path("identity");
+        }
+    }
+
+    /// The value of a key that stands in no section.
+    fn value(&self, name: &str) -> Option<&str> {
+        let found = self.settings.iter().find(|one| one.key.section.is_empty() && one.key.name == name);
+        found.map(|one| one.value.as_str())
+    }
+}
+
+/// `name` is a command's name, or empty for the program itself.
+fn with_default(command: Command, name: &str, argument: &str, value: &str) -> Command {
+    let value = value.to_owned();
+    let set = |command: Command| command.mut_arg(argument, |arg| arg.default_value(value));
+    if name.is_empty() { set(command) } else { command.mut_subcommand(name, set) }
+}
