@@ -8,7 +8,7 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 15] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("git", "git"),
     ("openssl", "openssl"),
     ("keytool", "default-jre-headless"),
@@ -19,6 +19,7 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("faketime", "faketime"),
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
+    ("secret-tool", "libsecret-tools"),
     ("ssh-keygen", "openssh-client"),
     ("systemd-analyze", "systemd"),
     ("ps", "procps"),

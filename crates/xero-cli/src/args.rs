@@ -4,6 +4,7 @@ mod cert;
 mod completion;
 mod connect;
 mod doctor;
+mod import_from;
 mod keepalive;
 mod list;
 mod manage;
@@ -21,11 +22,12 @@ pub(crate) use self::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
     doctor::Doctor,
+    import_from::{ImportFrom, ImportSource, SourcePassphrase},
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
     list::{Field, Filter, List, SORTS, Sort},
     manage::{
         Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
-        CertRenew, Copy, Edit, Export, Import, OnTaken, OneApp, Rename, Status,
+        CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,
     },
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{
@@ -166,8 +168,8 @@ pub(crate) enum Command {
     Apps(AppsCommand),
     /// Seal connections into a file for another store, which renews their logins from then on
     Export(Box<Export>),
-    /// Take connections over from a file that `xeroctl export` wrote
-    Import(Box<Import>),
+    /// Take over connections from a file that `xeroctl export` wrote, or logins that another program kept (--from)
+    Import(Box<ImportFrom>),
     /// Renew logins here that were imported, or exported and imported nowhere
     Adopt(Adopt),
     /// Remove connections and their secrets from the store; Xero is not told

@@ -104,6 +104,7 @@ fn run(context: &Context, command: Option<&Command>) -> Outcome {
     let Some(command) = command else { return commands::start::run(context) };
     match command {
         Command::Connect(args) => commands::connect::run(context, args),
+        Command::Import(args) => commands::import_from::run(context, args),
         Command::List(args) => commands::list::run(context, args),
         Command::Show(args) => commands::show::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
@@ -130,7 +131,6 @@ fn run(context: &Context, command: Option<&Command>) -> Outcome {
         Command::Copy(args) => commands::orgs::copy(context, args),
         Command::Apps(command) => commands::apps::run(context, command),
         Command::Export(args) => commands::export::run(context, args),
-        Command::Import(args) => commands::import::run(context, args),
         Command::Adopt(args) => commands::adopt::run(context, args),
         Command::Cert(Cert::Convert(args)) => commands::cert_convert::run(context, args),
         Command::Store(command) => run_store(context, command),

@@ -151,7 +151,7 @@ pub(crate) struct Export {
     #[arg(long)]
     pub(crate) without_logins: bool,
     /// Seal it to a public key: age1…, or ssh-ed25519 AAAA…; may be repeated
-    #[arg(long, value_name = "PUBLIC-KEY", help_heading = "Who can open it")]
+    #[arg(long, value_name = "PUBLIC-KEY", help_heading = "Bundle")]
     pub(crate) recipient: Vec<String>,
     #[command(flatten)]
     pub(crate) passphrase: BundlePassphrase,
@@ -160,37 +160,43 @@ pub(crate) struct Export {
     pub(crate) yes: bool,
 }
 
+impl ImportBundle {
+    /// True where something was said that only a bundle has.
+    pub(crate) fn is_given(&self) -> bool {
+        let Self { names, existing, adopt, list, identity, passphrase } = self;
+        let by_passphrase = passphrase.bundle_passphrase_stdin || passphrase.bundle_passphrase_file.is_some();
+        !names.is_empty() || existing.is_some() || *adopt || *list || identity.is_some() || by_passphrase
+    }
+}
+
 /// Where the passphrase of a bundle comes from.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct BundlePassphrase {
-    /// Read the file's passphrase from the next line of standard input
-    #[arg(long, help_heading = "Who can open it")]
+    /// Read the bundle's passphrase from the next line of standard input
+    #[arg(long, help_heading = "Bundle")]
     pub(crate) bundle_passphrase_stdin: bool,
-    /// Read the file's passphrase from the first line of a file
-    #[arg(long, value_name = "FILE", help_heading = "Who can open it")]
+    /// Read the bundle's passphrase from the first line of a file
+    #[arg(long, value_name = "FILE", help_heading = "Bundle")]
     pub(crate) bundle_passphrase_file: Option<PathBuf>,
 }
 
-/// `xeroctl import`.
+/// What `xeroctl import` takes for a file that `xeroctl export` wrote.
 #[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// The file that `xeroctl export` wrote
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// The connections; without them, all
+pub(crate) struct ImportBundle {
+    /// The connections of the bundle; without them, all
     pub(crate) names: Vec<String>,
-    /// What to do where a name is taken
-    #[arg(long, value_enum, default_value_t = OnTaken::Refuse, value_name = "WHAT")]
-    pub(crate) existing: OnTaken,
+    /// What to do where a name is taken; without it, import nothing
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Bundle")]
+    pub(crate) existing: Option<OnTaken>,
     /// Renew the logins here from now on: nobody else has imported the file
-    #[arg(long)]
+    #[arg(long, help_heading = "Bundle")]
     pub(crate) adopt: bool,
     /// Only say what is in it
-    #[arg(long)]
+    #[arg(long, help_heading = "Bundle")]
     pub(crate) list: bool,
     /// An age identity or SSH key that opens it
-    #[arg(long = "bundle-identity", value_name = "FILE", help_heading = "What opens it")]
+    #[arg(long = "bundle-identity", value_name = "FILE", help_heading = "Bundle")]
     pub(crate) identity: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passphrase: BundlePassphrase,

@@ -2,7 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod consent;
-mod consented;
+pub(crate) mod consented;
 mod custom;
 pub(crate) mod exchange;
 pub(crate) mod name;
@@ -50,7 +50,7 @@ impl Kind {
 }
 
 /// The server that a new connection is made for.
-fn server(context: &Context) -> Outcome<Server> {
+pub(crate) fn server(context: &Context) -> Outcome<Server> {
     Ok(context.global.xero_url.as_deref().map_or(Ok(Server::xero()), Server::at)?)
 }
 

@@ -7,24 +7,29 @@ use serde_json::{Value, json};
 
 use crate::{
     Context,
-    args::{Import, OnTaken},
+    args::{ImportBundle, OnTaken},
     bundle_file,
     failure::{Failure, Outcome},
     show, store_access,
     ui::one_line,
 };
 
-pub(crate) fn run(context: &Context, args: &Import) -> Outcome {
-    let sealed = read(&args.file)?;
-    let clear =
-        bundle_file::open(&context.ui, &args.file, &sealed, (args.identity.as_deref(), &args.passphrase))?;
+pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -> Outcome {
+    let file = file.ok_or_else(|| {
+        Failure::usage("nothing was said of the file")
+            .hint("name the file that `xeroctl export` wrote; --from imports what another program kept")
+    })?;
+    let sealed = read(file)?;
+    let opener = (args.identity.as_deref(), &args.passphrase);
+    let clear = bundle_file::open(&context.ui, file, &sealed, opener)?;
     let bundle = Bundle::read(&clear)?;
     if args.list {
         return list(context, &bundle.connections());
     }
     let store = store_access::open_or_plan(context)?.into_store(context)?;
     let names = (!args.names.is_empty()).then_some(args.names.as_slice());
-    let importing = Importing { names, existing: args.existing.of_store(), adopt: args.adopt };
+    let importing =
+        Importing { names, existing: args.existing.unwrap_or(OnTaken::Refuse).of_store(), adopt: args.adopt };
     let imported = store.import(&bundle, &importing).map_err(|error| match error {
         StoreError::NameTaken(_) => Failure::from(error)
             .hint("say what to do with it: --existing skip, rename or replace; nothing was imported"),

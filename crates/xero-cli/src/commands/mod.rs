@@ -17,6 +17,7 @@ pub(crate) mod edit;
 pub(crate) mod export;
 pub(crate) mod help;
 pub(crate) mod import;
+pub(crate) mod import_from;
 pub(crate) mod keepalive;
 pub(crate) mod list;
 pub(crate) mod log;

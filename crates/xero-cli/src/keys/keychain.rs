@@ -50,7 +50,7 @@ pub(super) fn new_entry() -> String {
 /// Whether a keychain answers promptly: a probe is written, read and deleted.
 pub(crate) fn probe() -> Result<(), Trouble> {
     within(PROMPTLY, |step| {
-        let entry = entry(step, &format!("probe {}", uuid::Uuid::new_v4()))?;
+        let entry = entry(step, SERVICE, &format!("probe {}", uuid::Uuid::new_v4()))?;
         let read = write_and_read(step, &entry, b"probe");
         step.begin("deleting an entry");
         let deleted = entry.delete_credential();
@@ -61,14 +61,21 @@ pub(crate) fn probe() -> Result<(), Trouble> {
 /// Writes an entry and reads it again.
 pub(super) fn write(ui: &Ui, name: &str, key: &KeyBytes) -> Result<(), Trouble> {
     let (name, text) = (name.to_owned(), key.to_key_file());
-    within(patience(ui), move |step| write_and_read(step, &entry(step, &name)?, text.trim_end().as_bytes()))
+    within(patience(ui), move |step| {
+        write_and_read(step, &entry(step, SERVICE, &name)?, text.trim_end().as_bytes())
+    })
 }
 
 /// The text of an entry.
 pub(super) fn read(ui: &Ui, name: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let name = name.to_owned();
+    read_of(ui, SERVICE, name)
+}
+
+/// The text of an entry of another program, which filed it under a service and a user.
+pub(crate) fn read_of(ui: &Ui, service: &str, user: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let (service, user) = (service.to_owned(), user.to_owned());
     within(patience(ui), move |step| {
-        let entry = entry(step, &name)?;
+        let entry = entry(step, &service, &user)?;
         step.begin("reading an entry");
         entry.get_secret().map(Zeroizing::new)
     })
@@ -78,7 +85,7 @@ pub(super) fn read(ui: &Ui, name: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
 pub(super) fn delete(ui: &Ui, name: &str) -> Result<(), Trouble> {
     let name = name.to_owned();
     let outcome = within(patience(ui), move |step| {
-        let entry = entry(step, &name)?;
+        let entry = entry(step, SERVICE, &name)?;
         step.begin("deleting an entry");
         entry.delete_credential()
     });
@@ -93,9 +100,9 @@ fn patience(ui: &Ui) -> Duration {
     if ui.interactive() { PATIENTLY } else { PROMPTLY }
 }
 
-fn entry(step: &Step, name: &str) -> keyring_core::Result<Entry> {
+fn entry(step: &Step, service: &str, user: &str) -> keyring_core::Result<Entry> {
     step.begin("connecting to it");
-    Keychain::new()?.build(SERVICE, name, None)
+    Keychain::new()?.build(service, user, None)
 }
 
 fn write_and_read(step: &Step, entry: &Entry, secret: &[u8]) -> keyring_core::Result<()> {
@@ -128,6 +135,22 @@ fn within<T: Send + 'static>(
             Err(Trouble::Silent(patience, *step.0.lock().unwrap_or_else(PoisonError::into_inner)))
         }
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(Trouble::Refused("it broke off".to_owned())),
+    }
+}
+
+impl Trouble {
+    /// What happened, where the entry was another program's.
+    pub(crate) fn with_entry_of(&self, program: &str) -> String {
+        match self {
+            Self::Silent(patience, step) => {
+                format!(
+                    "this system's keychain did not answer within {} seconds ({step})",
+                    patience.as_secs()
+                )
+            }
+            Self::NoEntry => format!("this system's keychain has no such entry of {program}"),
+            Self::Refused(why) => format!("this system's keychain cannot be used: {why}"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use xero_mock::{Consent, MAPLE_FLORIST};
+use xero_mock::{Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
 use crate::{
     browser::ELSEWHERE,
@@ -124,11 +124,46 @@ impl Portal {
             home.write("secret", app.client_secret.as_deref().unwrap());
             self.client_id = Some(app.client_id);
         }
+        if let Some(source) = command.split("import --from ").nth(1) {
+            self.keep_elsewhere(home, source);
+        }
         if command.contains("connect finish") {
             let address = self.address.as_deref().expect("a login was begun");
             let end = home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap();
             home.write("address.txt", &end);
         }
+    }
+
+    /// What other programs kept of logins.
+    fn keep_elsewhere(&mut self, home: &Sandbox, source: &str) {
+        let page = match source.split(' ').next() {
+            Some("token-json") if !home.path("tokens.json").exists() => "tokens.json",
+            Some("env") => ".env",
+            Some("xero-cli") if !home.path(".config/xero-command-line").exists() => {
+                let login = home.cli_login(&home.cli_app(), &HEXAGON_TOOLS);
+                return home.seal(&serde_json::json!({ "hexagon": login }), None);
+            }
+            _ => return,
+        };
+        let organisation = if page == ".env" { DEMO_COMPANY } else { MAPLE_FLORIST };
+        let app = home.mock().create_web_app(page, &[REDIRECT]).unwrap();
+        let consent = Consent::allow(&[organisation.id]);
+        let scopes = "openid accounting.settings.read offline_access";
+        let tokens = home.mock().mint_tokens(&app.client_id, scopes, &consent).unwrap();
+        let (token, secret) = (tokens.refresh_token.unwrap(), app.client_secret.unwrap());
+        let text = if page == ".env" {
+            format!(
+                "XERO_CLIENT_ID={}\nXERO_CLIENT_SECRET='{secret}'\nXERO_REFRESH_TOKEN={token}\n",
+                app.client_id
+            )
+        } else {
+            serde_json::json!({
+                "client_id": app.client_id, "client_secret": secret, "tenant_id": organisation.id,
+                "token": { "access_token": tokens.access_token, "refresh_token": token, "expires_at": 1_795_340_467 },
+            })
+            .to_string()
+        };
+        home.write(page, &text);
     }
 
     /// The command with what this run was given in place of what the page shows.
@@ -200,6 +235,12 @@ fn connecting_a_private_app() {
 #[test]
 fn connecting_with_oauth2() {
     check("docs/connecting-with-oauth2.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn coming_from_another_tool() {
+    check("docs/coming-from-another-tool.md");
 }
 
 #[cfg(unix)]

@@ -17,7 +17,15 @@ use crate::{
 /// Fields below these are Xero's or the server's own.
 const FOREIGN: [&str; 3] = ["headers", "body", "error.body"];
 /// Pages of the manual of what is no command by itself.
-const GROUPS: [&str; 4] = ["xeroctl-cert", "xeroctl-store", "xeroctl-store-key", "xeroctl-connect"];
+const GROUPS: [&str; 7] = [
+    "xeroctl-apps",
+    "xeroctl-apps-secret",
+    "xeroctl-cert",
+    "xeroctl-scopes",
+    "xeroctl-store",
+    "xeroctl-store-key",
+    "xeroctl-connect",
+];
 
 type Fields = BTreeMap<String, BTreeSet<String>>;
 
@@ -127,6 +135,7 @@ fn the_page_and_the_documents_say_the_same() {
     let (home, mut seen) = (Sandbox::with_mock(), Seen::default());
     without_a_login(&home, &mut seen);
     with_a_login(&home, &mut seen);
+    looked_after(&mut seen);
     the_store(&home, &mut seen);
     let page = Page::read();
     let mut wrong = Vec::new();
@@ -223,6 +232,8 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "orgs", &["maple"]);
     seen.run(home, "orgs", &["maple", "--add", DEMO_COMPANY.name, "--as", "demo"]);
     seen.run(home, "orgs", &["maple", "--add", "all"]);
+    seen.run(home, "remove", &["demo", "--yes"]);
+    seen.run(home, "copy", &["maple", "--organisation", DEMO_COMPANY.name, "--as", "demo"]);
     seen.run(home, "list", &["--check"]);
     seen.run(home, "show", &["maple"]);
     seen.run(home, "test", &["--all"]);
@@ -248,6 +259,69 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.note("list", &run);
     let run = home.run(&["keepalive", "--min-ttl", "1500", "--json"]);
     seen.note("keepalive", &run);
+}
+
+/// In a home of its own: what is renamed, moved and removed there is missed nowhere else.
+fn looked_after(seen: &mut Seen) {
+    let (home, app) = Sandbox::logged_in();
+    let (home, id) = (&home, app.client_id.as_str());
+    home.connect("old");
+    home.write("bundle", "six words that nobody guesses\n");
+    let sealed = ["--bundle-passphrase-file", "bundle"];
+    seen.run(home, "rename", &["maple", "books"]);
+    seen.run(home, "edit", &["books", "--app-name", "Nightly"]);
+    seen.run(home, "test", &["books"]);
+    seen.run(home, "status", &[]);
+    seen.run(home, "apps list", &[]);
+    seen.run(home, "apps edit", &[id, "--app-name", "Books"]);
+    let secret = home.mock().generate_secret(id).unwrap();
+    home.write("new", &secret);
+    seen.run(home, "apps secret set", &["Books", "--client-secret-file", "new"]);
+    seen.run(home, "apps show", &["Books"]);
+    seen.run(home, "apps secret remove", &["Books", "--yes"]);
+    seen.run(home, "cert renew", &["old", "--pfx", "new.pfx", "--no-new-password"]);
+    seen.run(home, "cert renew", &["old", "--cancel"]);
+    seen.run(home, "doctor", &["--offline"]);
+    seen.run(home, "scopes list", &[]);
+    seen.run(home, "scopes show", &["books"]);
+    seen.run(home, "scopes explain", &["Invoices"]);
+    home.mock().created_before_march_2026(id, true).unwrap();
+    let broad = ["reauth", "books", "--paste", "--scopes", "@read accounting.transactions"];
+    let run = home.waiting(&broad).paste(&Consent::allow(&[MAPLE_FLORIST.id]));
+    assert_eq!(run.status, 0, "{}", run.text());
+    let plan = home.run(&["scopes", "upgrade", "books", "--json"]);
+    seen.note("scopes upgrade", &plan);
+    ends_soon(home);
+    kept_elsewhere(home, id, seen);
+    seen.run(home, "export", &[&["moving.age", "books", "--yes"][..], &sealed].concat());
+    seen.run(home, "import", &[&["moving.age", "--list"][..], &sealed].concat());
+    seen.run(home, "import", &[&["moving.age", "--existing", "replace"][..], &sealed].concat());
+    let waiting = home.run(&["status", "--json"]);
+    seen.note("status", &waiting);
+    seen.run(home, "adopt", &["books", "--yes"]);
+    seen.run(home, "apps remove", &["Books", "--yes"]);
+}
+
+/// A private app whose certificate ends in a month.
+fn ends_soon(home: &Sandbox) {
+    home.ok(&["cert", "new", "short", "--days", "30", "--no-password"]);
+    let pem = fs::read_to_string(home.path("short.cer")).unwrap();
+    let key = home.mock().create_private_app("Short", MAPLE_FLORIST.id, &pem).unwrap().consumer_key;
+    let options =
+        ["--kind", "private", "--consumer-key", &key, "--certificate", "short.pfx", "--no-password"];
+    home.ok(&[&["connect", "short"][..], &options].concat());
+}
+
+/// A login that another program kept.
+fn kept_elsewhere(home: &Sandbox, id: &str, seen: &mut Seen) {
+    let scopes = "openid accounting.settings.read offline_access";
+    let tokens = home.mock().mint_tokens(id, scopes, &Consent::allow(&[DEMO_COMPANY.id])).unwrap();
+    let refresh = tokens.refresh_token.unwrap();
+    home.write("tokens.json", &format!("{{\"refresh_token\":\"{refresh}\"}}"));
+    let import = ["--from", "token-json", "tokens.json", "--client-id", id];
+    seen.run(home, "import", &[&import[..], &["--dry-run"]].concat());
+    let named = ["--organisation", DEMO_COMPANY.id, "--as", "elsewhere"];
+    seen.run(home, "import", &[&import[..], &named].concat());
 }
 
 fn the_store(home: &Sandbox, seen: &mut Seen) {

@@ -11,10 +11,11 @@ use crate::{
     terminal::{DOWN, ENTER, Terminal},
 };
 
-const UNLOCKED: &str = "printf test | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; ";
+pub(crate) const UNLOCKED: &str =
+    "printf test | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; ";
 
 /// Runs a script with a bus of its own, which ends with it, and the keychain with the bus.
-fn in_session(home: &Sandbox, script: &str) -> Run {
+pub(crate) fn in_session(home: &Sandbox, script: &str) -> Run {
     let output = home
         .command("dbus-run-session")
         .args(["--", "sh", "-c", script])

@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// A consent that is in the store.
-pub(super) struct Kept {
-    pub(super) authorisation: Authorisation,
+pub(crate) struct Kept {
+    pub(crate) authorisation: Authorisation,
     /// The unfinished login that it belongs to, if it was begun as one.
-    pub(super) login: Option<String>,
+    pub(crate) login: Option<String>,
 }
 
 /// Organisations are chosen, named, connected and tested. Where that cannot be done now, the consent is kept for later.
@@ -33,15 +33,23 @@ pub(super) fn connect(
     making: &Making,
     choosing: &Choosing,
 ) -> Outcome {
-    match choose_and_add(context, store, kept, making, choosing) {
-        Ok(names) => {
-            if let Some(login) = &kept.login {
-                store.forget_pending(login)?;
-            }
-            finish(context, store, &names, making)
-        }
-        Err(failure) => Err(two_steps::keep_for_later(kept, failure)),
+    let names = add(context, store, kept, making, choosing)?;
+    if let Some(login) = &kept.login {
+        store.forget_pending(login)?;
     }
+    finish(context, store, &names, making)
+}
+
+/// The same without tests; gives the names of the connections.
+pub(crate) fn add(
+    context: &Context,
+    store: &Store,
+    kept: &Kept,
+    making: &Making,
+    choosing: &Choosing,
+) -> Outcome<Vec<String>> {
+    choose_and_add(context, store, kept, making, choosing)
+        .map_err(|failure| two_steps::keep_for_later(kept, failure))
 }
 
 fn choose_and_add(

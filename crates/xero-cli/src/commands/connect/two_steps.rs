@@ -182,7 +182,7 @@ fn keep(store: &Store, id: &str, login: &Login, expires_at: std::time::SystemTim
 
 /// A consent whose organisations could not be connected now stays in the store: the failure says how to go on without
 /// another consent.
-pub(super) fn keep_for_later(kept: &Kept, failure: Failure) -> Failure {
+pub(crate) fn keep_for_later(kept: &Kept, failure: Failure) -> Failure {
     let go_on = format!(
         "xeroctl connect finish {}",
         kept.login.clone().unwrap_or_else(|| short_id(&kept.authorisation))
