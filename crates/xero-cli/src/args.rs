@@ -338,3 +338,28 @@ pub(crate) struct Sign {
     #[arg(long)]
     pub(crate) base_string: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// What is given to an option of a command must not reach the option of all commands that has the same id.
+    #[test]
+    fn no_option_of_a_command_has_the_id_of_a_global_one() {
+        fn walk(command: &clap::Command, global: &BTreeSet<String>) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                assert!(!global.contains(id), "{}: {id}", command.get_name());
+            }
+            command.get_subcommands().for_each(|below| walk(below, global));
+        }
+        let command = Cli::command();
+        let global = command.get_arguments().filter(|argument| argument.is_global_set());
+        let global = global.map(|argument| argument.get_id().to_string()).collect();
+        command.get_subcommands().for_each(|below| walk(below, &global));
+    }
+}

@@ -163,9 +163,14 @@ pub(crate) struct Export {
 impl ImportBundle {
     /// True where something was said that only a bundle has.
     pub(crate) fn is_given(&self) -> bool {
-        let Self { names, existing, adopt, list, identity, passphrase } = self;
+        let Self { names, existing, adopt, list, bundle_identity, passphrase } = self;
         let by_passphrase = passphrase.bundle_passphrase_stdin || passphrase.bundle_passphrase_file.is_some();
-        !names.is_empty() || existing.is_some() || *adopt || *list || identity.is_some() || by_passphrase
+        !names.is_empty()
+            || existing.is_some()
+            || *adopt
+            || *list
+            || bundle_identity.is_some()
+            || by_passphrase
     }
 }
 
@@ -196,8 +201,8 @@ pub(crate) struct ImportBundle {
     #[arg(long, help_heading = "Bundle")]
     pub(crate) list: bool,
     /// An age identity or SSH key that opens it
-    #[arg(long = "bundle-identity", value_name = "FILE", help_heading = "Bundle")]
-    pub(crate) identity: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help_heading = "Bundle")]
+    pub(crate) bundle_identity: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passphrase: BundlePassphrase,
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -
             .hint("name the file that `xeroctl export` wrote; --from imports what another program kept")
     })?;
     let sealed = read(file)?;
-    let opener = (args.identity.as_deref(), &args.passphrase);
+    let opener = (args.bundle_identity.as_deref(), &args.passphrase);
     let clear = bundle_file::open(&context.ui, file, &sealed, opener)?;
     let bundle = Bundle::read(&clear)?;
     if args.list {

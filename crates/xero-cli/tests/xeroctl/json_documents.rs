@@ -253,6 +253,7 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "default", &["maple"]);
     seen.run(home, "disconnect", &["demo", "--yes"]);
     home.mock().kill_refresh_tokens(&app.client_id);
+    home.mock().disconnect(&app.client_id, MAPLE_FLORIST.id).unwrap();
     let run = home.run(&["test", "--all", "--json"]);
     seen.note("test", &run);
     let run = home.run(&["list", "--check", "--json"]);

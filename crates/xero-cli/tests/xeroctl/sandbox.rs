@@ -255,7 +255,7 @@ impl Sandbox {
 pub(crate) fn mask(text: &str) -> String {
     let settings: [(&str, &str); 24] = [
         // The beginning of a client id or consumer key, in a table.
-        (r"\b[0-9A-Z]{8}\b", "APPBEGIN"),
+        (r"(\s\s)[0-9A-Z]{8}(\s\s)", "${1}APPBEGIN${2}"),
         (r"\.xeroctl-\w{6}\b", ".xeroctl-PART"),
         (r#""(number|data_key)": \d{3,}"#, r#""$1": NUMBER"#),
         (r"store key [0-9a-f]{8}-[0-9a-f-]{27}", "store key UUID"),
