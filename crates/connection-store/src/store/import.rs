@@ -79,7 +79,24 @@ impl Store {
     /// [`Error::BadName`], [`Error::NotABundle`].
     pub fn import(&self, bundle: &Bundle, importing: &Importing<'_>) -> Result<Vec<Imported>, Error> {
         let wanted = wanted(bundle, importing.names)?;
-        sealed_anew(|| self.try_import(bundle, &wanted, importing))
+        let imported = sealed_anew(|| self.try_import(bundle, &wanted, importing))?;
+        if importing.adopt {
+            self.adopt_imported(&imported)?;
+        }
+        Ok(imported)
+    }
+
+    /// Those that were here already, from an import before, are adopted with the rest. What was exported from here is not: the
+    /// bundle was older than that.
+    fn adopt_imported(&self, imported: &[Imported]) -> Result<(), Error> {
+        for name in imported.iter().filter_map(|one| one.name.as_deref()) {
+            let login = self.connection(Some(name))?.authorisation;
+            if login.is_some_and(|login| login.handed.is_some_and(|handed| handed.way == HandedWay::Imported))
+            {
+                self.adopt_logins(Some(&[name.to_owned()]))?;
+            }
+        }
+        Ok(())
     }
 
     fn try_import(

@@ -117,6 +117,22 @@ async fn a_login_that_comes_back_is_the_newer_one() {
 }
 
 #[tokio::test]
+async fn the_same_bundle_once_more_can_adopt_what_it_brought_before() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store, &server.server());
+    let bundle = handed_over(&store, &["acme"]);
+    let (_other, elsewhere) = Home::with_store();
+    elsewhere.import(&bundle, &ALL).unwrap();
+    let again = Importing { existing: Existing::Replace, adopt: true, ..ALL };
+    elsewhere.import(&bundle, &again).unwrap();
+    assert_eq!(way(&elsewhere, "acme"), None);
+    // Where it came from the same bundle takes it back: nothing has gone on since.
+    store.import(&bundle, &again).unwrap();
+    assert_eq!(way(&store, "acme"), None);
+}
+
+#[tokio::test]
 async fn what_a_crash_left_behind_goes_along() {
     let server = TokenServer::start().await;
     let (home, store) = Home::with_store();
