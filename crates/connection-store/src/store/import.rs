@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use xero_auth_oauth2::{AccessToken, RedirectUri, RefreshToken, Scopes, User};
+use xero_auth_oauth1::ConsumerKey;
+use xero_auth_oauth2::{AccessToken, ClientId, RedirectUri, RefreshToken, Scopes, User};
 use xero_certs::Certificate;
 
 use super::{
@@ -336,9 +337,13 @@ fn unpack(packed: &BundledApp) -> Result<OpenApp, Error> {
         second: beside.transpose()?,
         created_at: SystemTime::UNIX_EPOCH,
     };
+    let known = match app.kind {
+        AppKind::Private => ConsumerKey::parse(&app.client_id).is_ok_and(|key| key.as_str() == app.client_id),
+        _ => ClientId::parse(&app.client_id).is_ok_and(|id| id.as_str() == app.client_id),
+    };
     let secret = from_base64(&packed.secret)?;
     let second = second.map(|second| from_base64(&second.secret)).transpose()?;
-    if (app.kind == AppKind::Private) != app.certificate.is_some() {
+    if !known || (app.kind == AppKind::Private) != app.certificate.is_some() {
         return Err(Error::NotABundle);
     }
     Ok(OpenApp { app, secret, second })

@@ -287,6 +287,31 @@ fn what_is_no_bundle() {
     assert!(matches!(newer, Err(Error::NewerBundle { found: 2, known: 1 })));
 }
 
+#[test]
+fn a_bundle_that_somebody_made_up_brings_nothing_that_cannot_be() {
+    let (_home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let bytes = store.export(&text(&["acme"]), Logins::Stay).unwrap().bundle().to_bytes();
+    let whole = String::from_utf8(bytes.to_vec()).unwrap();
+    let key = crate::home::CONSUMER_KEY;
+    for (from, to) in [
+        (key, "a key with spaces and \\u001b[31m signs"),
+        ("\"acme\"", "\"-acme\""),
+        ("\"private\"", "\"web\""),
+        ("\"server\":null", "\"server\":\"ftp://x\""),
+    ] {
+        let made_up = whole.replacen(from, to, 1);
+        assert_ne!(made_up, whole, "{from}");
+        let (_home, other) = Home::with_store();
+        let refused = Bundle::read(made_up.as_bytes()).and_then(|bundle| other.import(&bundle, &ALL));
+        assert!(
+            matches!(refused, Err(Error::NotABundle | Error::BadName(_) | Error::BadServer(_))),
+            "{to}: {refused:?}"
+        );
+        assert!(other.connections().unwrap().is_empty() && other.apps().unwrap().is_empty(), "{to}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_prints_what_a_bundle_holds() {
     let server = TokenServer::start().await;
