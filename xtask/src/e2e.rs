@@ -2,11 +2,13 @@
 //! built first.
 
 use crate::command_line::{cargo, run};
+use crate::deb;
 use crate::stop::Stop;
 
 /// The tests are the target `e2e` of this package, which plain `cargo test` and clippy leave out (`test = false`).
 pub(crate) fn e2e(long: bool) -> Result<(), Stop> {
     run("cargo build --package xero-cli --package xero-mock --locked")?;
+    deb::deb()?;
     run("cargo clippy --package xtask --test e2e --locked -- -D warnings")?;
     run("cargo test --package xtask --test e2e --locked")?;
     let runs = if long { "long" } else { "short" };

@@ -3,6 +3,7 @@
 
 mod ci;
 mod command_line;
+mod deb;
 mod demo;
 mod e2e;
 mod interop;
@@ -54,6 +55,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
         options: Vec<String>,
     },
+    /// Build a Debian package: the program, its manual, its completions and a timer
+    Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
     /// Run the tests of xero-certs under AddressSanitizer
@@ -83,6 +86,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Test { quick } => test::test(*quick),
         Chore::E2e { long } => e2e::e2e(*long),
         Chore::Trials { options } => e2e::trials(options),
+        Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),

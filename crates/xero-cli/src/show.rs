@@ -96,7 +96,7 @@ pub(crate) fn fields(rows: &[(&str, String)]) -> String {
     table::fields(rows, table::width())
 }
 
-/// A table in which every text may be folded; see [`table`] for others.
+/// A table in which every text may be folded; see [`table()`] for others.
 pub(crate) fn table(header: &[&'static str], rows: Vec<Vec<String>>) -> String {
     table::table(&header.iter().map(|title| Column::text(title)).collect::<Vec<_>>(), rows)
 }
