@@ -26,8 +26,8 @@ pub(crate) use self::{
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
     list::{Field, Filter, List, SORTS, Sort},
     manage::{
-        Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretSet, AppsCommand, BundlePassphrase,
-        CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,
+        Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretRemove, AppSecretSet, AppsCommand,
+        BundlePassphrase, CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,
     },
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{

@@ -11,13 +11,17 @@ use zeroize::Zeroizing;
 use crate::{
     args::BundlePassphrase,
     failure::{Failure, Kind, Outcome},
-    keys::identity::{self, Identity},
-    secrets::{file_line, stdin_line},
+    keys::{
+        identity::{self, Identity},
+        private_file::{self, Role},
+    },
+    secrets::{first_line, stdin_line},
     ui::Ui,
 };
 
 /// The largest file that is read, in bytes: some ten thousand connections.
 pub(crate) const MAX_FILE: u64 = 64 * 1024 * 1024;
+const ROLE: Role = Role { what: "passphrase file", option: "--bundle-passphrase-file" };
 /// How age files begin.
 const MAGIC: &[u8] = b"age-encryption.org/v1";
 /// The costliest passphrase that is tried: two to the power of this in scrypt's N. What this program writes takes about a
@@ -161,7 +165,9 @@ pub(crate) fn seal(ui: &Ui, recipients: &[String], passphrase: &BundlePassphrase
 fn given(source: &BundlePassphrase) -> Outcome<Option<SecretString>> {
     let line = match source {
         BundlePassphrase { bundle_passphrase_stdin: true, .. } => stdin_line("the passphrase of the file")?,
-        BundlePassphrase { bundle_passphrase_file: Some(path), .. } => file_line(path)?,
+        BundlePassphrase { bundle_passphrase_file: Some(path), .. } => {
+            first_line(&private_file::read(path, ROLE)?, &path.display().to_string())?
+        }
         _ => return Ok(None),
     };
     checked(&line).map(Some)

@@ -51,6 +51,8 @@ impl Store {
         if authorisation.handed.is_some() {
             return Err(self.handed(authorisation)?);
         }
+        // So does the store that a copy was made of.
+        self.admit_refresh()?;
         let Some(organisation) = &connection.organisation else {
             return Err(Error::WrongKind { kind: connection.app.kind, wanted: LINK });
         };

@@ -52,8 +52,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSuchConnection`], [`Error::Tampered`]; for a login that is to be handed over [`Error::SharedLogin`] where
-    /// other connections use it too, [`Error::HandedOver`] and [`Error::NotAdopted`] where this store does not renew it.
+    /// other connections use it too, [`Error::Copied`], [`Error::HandedOver`] and [`Error::NotAdopted`] where this store does not renew it.
     pub fn export(&self, names: &[String], logins: Logins) -> Result<Export, Error> {
+        if logins == Logins::HandOver {
+            self.admit_refresh()?;
+        }
         let chosen = names.iter().map(|name| self.connection(Some(name))).collect::<Result<Vec<_>, _>>()?;
         chosen.iter().try_for_each(|one| self.check(one))?;
         let mut packed = Vec::new();
@@ -84,8 +87,9 @@ impl Store {
     /// for which that is new.
     ///
     /// # Errors
-    /// [`Error::NoSuchConnection`], [`Error::Tampered`].
+    /// [`Error::NoSuchConnection`], [`Error::Tampered`], [`Error::Copied`] in a copy, which renews nothing.
     pub fn adopt_logins(&self, names: Option<&[String]>) -> Result<Vec<String>, Error> {
+        self.admit_refresh()?;
         let connections = match names {
             Some(names) => {
                 names.iter().map(|name| self.connection(Some(name))).collect::<Result<Vec<_>, _>>()?

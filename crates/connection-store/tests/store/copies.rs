@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::SystemTime};
 
-use connection_store::{Error, Host, Need, Ownership, Replace, Restored, Restoring, Store, StoreKey};
+use connection_store::{Error, Host, Logins, Need, Ownership, Replace, Restored, Restoring, Store, StoreKey};
 
 use crate::{
     home::{Home, authorise, consent, expired, key_file, minutes, names, new, under},
@@ -295,4 +295,26 @@ fn a_migration_keeps_a_copy_of_what_was_there() {
         .unwrap()
     };
     assert_eq!(rows(&kept), 2, "one key, format 1");
+}
+
+#[tokio::test]
+async fn a_copy_hands_nothing_over_and_ends_nothing_at_xero() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    let store = store.with_host(host("one"));
+    let login = store.add_authorisation(&consent(&server.server(), "refresh-0")).unwrap();
+    store.add_connections(&[under(&login, "acme")]).unwrap();
+    let copy = Store::open(&backup(&home, &store), &home.key).unwrap();
+    let copy = copy.with_host(host("two")).with_clock(home.clock.clone());
+    let names = ["acme".to_owned()];
+    let copied = |refused: Option<Error>| matches!(refused, Some(Error::Copied { .. }));
+    assert!(copied(copy.export(&names, Logins::HandOver).err()));
+    assert!(copied(copy.adopt_logins(None).err()));
+    let connection = copy.connection(None).unwrap();
+    assert!(copied(copy.remove_tenant_link(&connection).await.err()));
+    assert!(copied(copy.revoke(&connection.authorisation.unwrap()).await.err()));
+    assert!(server.asked().is_empty());
+    copy.export(&names, Logins::Stay).unwrap();
+    copy.adopt().unwrap();
+    copy.export(&names, Logins::HandOver).unwrap();
 }

@@ -117,8 +117,8 @@ pub(crate) struct AppRemove {
 pub(crate) enum AppSecret {
     /// Try a new client secret, then use it; the one before is kept beside it until `apps secret remove`
     Set(AppSecretSet),
-    /// Forget the secret that is kept beside the one in use
-    Remove(AppRemove),
+    /// Forget the secret that is kept beside the one in use; the one in use is tried first
+    Remove(AppSecretRemove),
 }
 
 /// `xeroctl apps secret set`.
@@ -129,6 +129,19 @@ pub(crate) struct AppSecretSet {
     #[command(flatten)]
     pub(crate) secret: SecretSource,
     /// Keep it without trying it at Xero
+    #[arg(long)]
+    pub(crate) no_test: bool,
+}
+
+/// `xeroctl apps secret remove`.
+#[derive(Debug, Args)]
+pub(crate) struct AppSecretRemove {
+    /// The app: its name, its client id, or how that begins
+    pub(crate) app: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Forget it without trying the one in use at Xero
     #[arg(long)]
     pub(crate) no_test: bool,
 }

@@ -3,7 +3,7 @@
 use connection_store::{AppKind, ClientSecret, Connection, Store};
 use serde_json::json;
 
-use super::{apps, connect::app::ask_secret};
+use super::{apps, connect::app::ask_secret, rename::name_taken};
 use crate::{
     Context,
     args::Edit,
@@ -49,7 +49,7 @@ fn apply(context: &Context, store: &Store, connection: &Connection, args: &Edit)
     }
     let mut name = connection.name.clone();
     if let Some(new_name) = &args.rename {
-        store.rename(&name, new_name)?;
+        store.rename(&name, new_name).map_err(name_taken)?;
         name.clone_from(new_name);
     }
     ui.say(format!("Changed {name}."));

@@ -9,6 +9,7 @@ use crate::{
     Context,
     args::{ImportBundle, OnTaken},
     bundle_file,
+    commands::export,
     failure::{Failure, Outcome},
     show, store_access,
     ui::one_line,
@@ -35,7 +36,13 @@ pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -
             .hint("say what to do with it: --existing skip, rename or replace; nothing was imported"),
         error => error.into(),
     })?;
-    report(context, &imported, args.adopt, &bundle.connections())
+    // An older file does not take back what was handed over since.
+    let mut handed = Vec::new();
+    for name in imported.iter().filter_map(|one| one.name.as_deref()) {
+        let is = export::handed(&store.connection(Some(name))?).is_some();
+        handed.extend(is.then(|| name.to_owned()));
+    }
+    report(context, &imported, &handed, args.adopt)
 }
 
 impl OnTaken {
@@ -75,20 +82,23 @@ fn list(context: &Context, packed: &[Packed]) -> Outcome {
     context.ui.data(show::table(&["NAME", "KIND", "ORGANISATION", "LOGIN"], packed.iter().map(row).collect()))
 }
 
-fn report(context: &Context, imported: &[Imported], adopted: bool, packed: &[Packed]) -> Outcome {
+fn report(context: &Context, imported: &[Imported], waiting: &[String], adopt: bool) -> Outcome {
     let ui = &context.ui;
     for one in imported {
         ui.say(line(one));
     }
-    let with_login = |one: &&Imported| packed.iter().any(|own| own.with_login && own.name == one.packed);
-    let waiting: Vec<_> = imported.iter().filter(with_login).filter_map(|one| one.name.as_deref()).collect();
-    if !adopted && !waiting.is_empty() {
-        ui.say("Their logins are not renewed here yet. If the file was imported nowhere else:");
+    if !waiting.is_empty() {
+        ui.say(match adopt {
+            true => {
+                "These logins were handed over since the file was written. If they are renewed nowhere else:"
+            }
+            false => "Their logins are not renewed here yet. If the file was imported nowhere else:",
+        });
         let names: Vec<_> = waiting.iter().map(|name| show::quoted(name)).collect();
         ui.say(format!("\n  xeroctl adopt {}\n", names.join(" ")));
     }
     let documents: Vec<_> = imported.iter().map(document).collect();
-    ui.document(json!({ "imported": documents, "adopted": adopted }))
+    ui.document(json!({ "imported": documents, "adopted": waiting.is_empty() }))
 }
 
 fn line(one: &Imported) -> String {

@@ -9,7 +9,7 @@ use crate::{
     args::{Copy, Making, Orgs},
     commands::{
         connect::{self, organisations::Reach},
-        token,
+        export, token,
     },
     failure::{Failure, Kind, Outcome},
     show,
@@ -69,6 +69,13 @@ fn add(
     let Some(authorisation) = &connection.authorisation else {
         return Err(Failure::usage(format!("{} has no consent", connection.name)));
     };
+    if let Some(handed) = export::handed(connection) {
+        return Err(Failure::new(
+            Kind::NeedsPerson,
+            format!("the login of {} was {handed}", connection.name),
+        )
+        .hint(format!("xeroctl adopt {}", show::quoted(&connection.name))));
+    }
     if connection.app.kind == AppKind::Custom {
         return Err(Failure::usage("a custom connection reaches one organisation only")
             .hint("create another custom connection in the portal"));

@@ -70,6 +70,30 @@ fn a_secret_kept_before_the_portal_has_it_waits_its_turn() {
 }
 
 #[test]
+fn the_secret_that_xero_takes_is_not_forgotten() {
+    let (home, id) = home();
+    home.write("early", "a secret that the portal does not have\n");
+    home.ok(&["apps", "secret", "set", &id, "--client-secret-file", "early", "--no-test"]);
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[&["apps", "secret", "remove", &id, "--yes"], &["refresh", "maple"], &["apps", "show", &id]]
+    ));
+    let early = ["apps", "secret", "set", &id, "--client-secret-file", "early", "--no-test"];
+    home.ok(&early);
+    home.mock().generate_secret(&id).unwrap();
+    insta::assert_snapshot!(
+        "neither_of_the_two",
+        transcript(
+            &home,
+            &[
+                &["apps", "secret", "remove", &id, "--yes"],
+                &["apps", "secret", "remove", &id, "--yes", "--no-test"]
+            ]
+        )
+    );
+}
+
+#[test]
 fn misuse_of_apps() {
     let (home, id) = home();
     home.connect("old");

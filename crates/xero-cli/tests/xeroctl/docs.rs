@@ -22,8 +22,12 @@ const LOGGED_IN: [&str; 3] = [
     "xeroctl connect finish g7kq2mw9xz4p maple --address-file address.txt",
 ];
 
-const MOVING: [&str; 4] =
-    [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'six words that nobody guesses\\n' > passphrase"];
+const MOVING: [&str; 4] = [
+    LOGGED_IN[0],
+    LOGGED_IN[1],
+    LOGGED_IN[2],
+    "umask 077; printf 'six words that nobody guesses\\n' > passphrase",
+];
 
 const MANAGING: [&str; 4] = [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'not the secret\\n' > wrong"];
 /// The same with a redirect URI that needs no port of this machine.

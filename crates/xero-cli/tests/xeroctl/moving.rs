@@ -106,6 +106,20 @@ fn an_export_that_nobody_imported_is_taken_back() {
 }
 
 #[test]
+fn an_older_file_takes_nothing_back_that_was_handed_over_since() {
+    let home = home();
+    exported(&home, &["maple"]);
+    home.ok(&["adopt", "maple", "--yes"]);
+    home.ok(&["refresh", "maple"]);
+    home.ok(&[&["export", "newer.age", "maple", "--yes"][..], &SEALED].concat());
+    let older = [&["import", "moving.age", "--existing", "replace", "--adopt"][..], &SEALED].concat();
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[&older, &["refresh", "maple"], &["copy", "maple", "--organisation", "all"]]
+    ));
+}
+
+#[test]
 fn sealed_to_a_public_key() {
     let home = home();
     let identity = age::x25519::Identity::generate();
@@ -124,6 +138,12 @@ fn misuse_of_export() {
     let home = home();
     home.write("taken.age", "something");
     home.write("empty", "\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = home.write("open", "for all to read\n");
+        std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
     let sealed = |arguments: &[&'static str]| [arguments, &SEALED].concat();
     insta::assert_snapshot!(transcript(
         &home,
@@ -139,6 +159,7 @@ fn misuse_of_export() {
             &["export", "x.age", "maple", "--yes", "--recipient", "ssh-rsa AAAA"],
             &["export", "x.age", "maple", "--yes", "--bundle-passphrase-file", "empty"],
             &sealed(&["export", "x.age", "maple", "--yes", "--recipient", "age1"]),
+            &["export", "x.age", "maple", "--yes", "--bundle-passphrase-file", "open"],
             &["refresh", "maple"],
         ]
     ));

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{called, document, find, of};
 use crate::{
     Context,
-    args::{AppRemove, AppSecretSet},
+    args::{AppSecretRemove, AppSecretSet},
     commands::connect::app::ask_secret,
     failure::{Failure, Kind, Outcome},
     secrets::client_secret,
@@ -61,13 +61,17 @@ pub(crate) fn replace(
     Ok(app)
 }
 
-pub(super) fn remove(context: &Context, args: &AppRemove) -> Outcome {
+pub(super) fn remove(context: &Context, args: &AppSecretRemove) -> Outcome {
     let ui = &context.ui;
     let store = context.open_store()?;
     let app = find(&store, &args.app)?;
+    if app.kind == AppKind::Private {
+        return Err(Failure::usage(format!("{} is a private app: it has keys, and no secret", called(&app)))
+            .hint("`xeroctl cert renew NAME --finish` or `--cancel` forgets one of its keys"));
+    }
     let Some(second) = &app.second else {
         return Err(Failure::usage(format!("{} has one secret only", called(&app)))
-            .hint("`xeroctl apps remove` removes the app itself"));
+            .hint("there is nothing to forget"));
     };
     if !args.yes {
         if !ui.interactive() {
@@ -81,10 +85,36 @@ pub(super) fn remove(context: &Context, args: &AppRemove) -> Outcome {
             return Err(Failure::new(Kind::Interrupted, "nothing was changed"));
         }
     }
+    if !args.no_test {
+        keep_what_works(context, &store, &app)?;
+    }
     store.forget_second_secret(&app.id)?;
     ui.say(format!("{} has one secret now.", called(&app)));
     let app = find(&store, &args.app)?;
     ui.document(json!({ "app": document(&app, &of(&app, &store.connections()?)) }))
+}
+
+/// What is forgotten is the secret that Xero does not take, where it takes only one of the two.
+fn keep_what_works(context: &Context, store: &Store, app: &App) -> Outcome {
+    let try_first = || -> Outcome {
+        let own = store.app_identity(app)?.secret.ok_or(connection_store::Error::NoSecondSecret)?;
+        context.ask_xero(async { Ok(store.try_client_secret(app, &own).await?) })
+    };
+    let Err(refused) = try_first() else { return Ok(()) };
+    if refused.kind != Kind::Refused {
+        return Err(refused.hint("nothing was forgotten; --no-test forgets without trying the one in use"));
+    }
+    store.swap_secrets(&app.id)?;
+    let second_works = try_first();
+    if second_works.is_err() {
+        store.swap_secrets(&app.id)?;
+        return Err(refused.hint(
+            "Xero takes neither of the two, and nothing was forgotten: `xeroctl apps secret set` keeps another; \
+             --no-test forgets without trying",
+        ));
+    }
+    context.ui.say("Xero takes the one that was kept beside it: that is the one that stays.");
+    Ok(())
 }
 
 fn must_have_one(app: &App) -> Outcome {
