@@ -55,6 +55,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
         options: Vec<String>,
     },
+    /// Draw the pictures of the user guide: the portal of the mock in Chromium
+    Pictures,
     /// Build a Debian package: the program, its manual, its completions and a timer
     Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
@@ -86,6 +88,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Test { quick } => test::test(*quick),
         Chore::E2e { long } => e2e::e2e(*long),
         Chore::Trials { options } => e2e::trials(options),
+        Chore::Pictures => e2e::pictures(),
         Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
         Chore::Sanitize => sanitize::sanitize(),

@@ -41,6 +41,9 @@ const FLAGS: [&str; 14] = [
 /// Width and height of the window in CSS pixels, and whether it is a phone's.
 const SIZES: [(&str, u32, u32, bool); 2] = [("phone", 390, 844, true), ("desktop", 1280, 900, false)];
 
+/// How wide the guide's pictures are, in CSS pixels.
+const GUIDE_WIDTH: u32 = 820;
+
 /// What a page must not be, each as a sentence. The argument is the width of the window.
 const FLAWS: &str = r#"
     const flaws = [];
@@ -159,6 +162,13 @@ impl Browser {
         }
     }
 
+    /// Draws the page for the guide, in `target/e2e/guide`: without the foot that each page has, and without a scroll bar.
+    pub(crate) fn illustrate(&self, name: &str) {
+        self.resize(GUIDE_WIDTH, 300, true);
+        self.wait(self.driver().execute("document.querySelector('footer').remove()", []));
+        self.picture(&format!("guide/{name}"));
+    }
+
     fn resize(&self, width: u32, height: u32, mobile: bool) {
         self.wait(self.driver().cdp().send(SetDeviceMetricsOverride {
             width,
@@ -174,10 +184,9 @@ impl Browser {
     fn picture(&self, name: &str) {
         let whole = CaptureScreenshot { capture_beyond_viewport: Some(true), ..CaptureScreenshot::default() };
         let png = self.wait(self.driver().cdp().send(whole)).data;
-        let folder = pictures();
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{name}.png")), thirtyfour::support::base64_decode(&png).unwrap())
-            .unwrap();
+        let file = pictures().join(format!("{name}.png"));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, thirtyfour::support::base64_decode(&png).unwrap()).unwrap();
     }
 
     fn field(&self, label: &str) -> WebElement {

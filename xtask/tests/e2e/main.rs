@@ -4,6 +4,7 @@
 mod browser;
 mod consent;
 mod custom_connection;
+mod guide;
 mod package;
 mod pasted_address;
 mod planted_secrets;

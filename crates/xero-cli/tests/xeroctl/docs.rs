@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use xero_mock::{Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
+use xero_mock::{ClientApp, Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
 use crate::{
     browser::ELSEWHERE,
@@ -11,6 +11,8 @@ use crate::{
 
 const CONSUMER_KEY: &str = "D2XAOWHZPQ4V7M1KTBN83RLEJCYUS5";
 const CLIENT_ID: &str = "4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A";
+const DESKTOP_ID: &str = "7B0D52E1C4A84F6E9D3C1A2B5F60E7C8";
+const CUSTOM_ID: &str = "C25E8A17D94B4063B1F7E0A93D6C5B48";
 const LOGIN: &str = "g7kq2mw9xz4p";
 const REDIRECT: &str = "http://localhost:8742/callback";
 const MOCK: &str = "127.0.0.1:8790";
@@ -83,27 +85,40 @@ fn check(name: &str) {
 /// The same for a reader who has done something before.
 fn check_after(before: &[&str], name: &str) {
     let home = Sandbox::with_mock();
+    let mut reader = Reader::new(&[MAPLE_FLORIST.id]);
+    before.iter().for_each(|command| drop(reader.follow(&home, None, command)));
+    check_as(&mut reader, &home, name);
+}
+
+fn check_as(reader: &mut Reader, home: &Sandbox, name: &str) {
     let page = page(name);
     let examples = examples(&page);
     assert!(examples.len() >= 4, "{name} has examples");
-    let mut portal = Portal::default();
-    before.iter().for_each(|command| drop(portal.follow(&home, None, command)));
+    let mut differences = String::new();
     for Example { machine, command, output } in examples {
-        let found = portal.follow(&home, machine.as_deref(), &command);
-        assert_eq!(tidy(&home, &found), tidy(&home, &output), "{name}: $ {command}");
+        let found = reader.follow(home, machine.as_deref(), &command);
+        if tidy(home, &found) != tidy(home, &output) {
+            differences.push_str(&format!("$ {command}\n{found}"));
+        }
     }
+    assert!(differences.is_empty(), "{name} shows something else than\n{differences}");
 }
 
 /// What a reader does in the portal and in the browser between the commands.
-#[derive(Default)]
-struct Portal {
-    consumer_key: Option<String>,
-    client_id: Option<String>,
+struct Reader {
+    /// Whom the consents reach.
+    organisations: &'static [&'static str],
+    /// Each key or client id that the pages show, and the one that the portal gave in its place.
+    given: Vec<(&'static str, String)>,
     address: Option<String>,
     login: Option<String>,
 }
 
-impl Portal {
+impl Reader {
+    const fn new(organisations: &'static [&'static str]) -> Self {
+        Self { organisations, given: Vec::new(), address: None, login: None }
+    }
+
     /// Runs a command as a reader does; gives what it prints.
     fn follow(&mut self, home: &Sandbox, machine: Option<&str>, command: &str) -> String {
         self.prepare(home, command);
@@ -118,22 +133,21 @@ impl Portal {
     }
 
     fn prepare(&mut self, home: &Sandbox, command: &str) {
-        if command.contains("--consumer-key") {
-            let certificate = fs::read_to_string(home.path("acme.cer")).unwrap();
-            let app = home.mock().create_private_app("Acme", MAPLE_FLORIST.id, &certificate).unwrap();
-            self.consumer_key = Some(app.consumer_key);
-        }
-        if command.contains("--client-id") && self.client_id.is_none() {
-            let app = home.mock().create_web_app("Nightly", &[REDIRECT, ELSEWHERE]).unwrap();
-            home.write("secret", app.client_secret.as_deref().unwrap());
-            self.client_id = Some(app.client_id);
+        for shown in [CONSUMER_KEY, CLIENT_ID, DESKTOP_ID, CUSTOM_ID] {
+            if command.contains(shown) && !self.given.iter().any(|(given, _)| *given == shown) {
+                let app = create_app(home, shown);
+                if self.organisations.len() > 1 {
+                    home.mock().bulk_connections(&app, true).unwrap();
+                }
+                self.given.push((shown, app));
+            }
         }
         if let Some(source) = command.split("import --from ").nth(1) {
             self.keep_elsewhere(home, source);
         }
         if command.contains("connect finish") {
             let address = self.address.as_deref().expect("a login was begun");
-            let end = home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap();
+            let end = home.mock().consent(address, &Consent::allow(self.organisations)).unwrap();
             home.write("address.txt", &end);
         }
     }
@@ -172,12 +186,37 @@ impl Portal {
 
     /// The command with what this run was given in place of what the page shows.
     fn real(&self, command: &str) -> String {
-        let pairs = [(CONSUMER_KEY, &self.consumer_key), (CLIENT_ID, &self.client_id), (LOGIN, &self.login)];
-        pairs.iter().fold(command.to_owned(), |command, (shown, real)| match real {
-            Some(real) => command.replace(shown, real),
-            None => command,
-        })
+        let login = self.login.iter().map(|real| (LOGIN, real));
+        let pairs = self.given.iter().map(|(shown, real)| (*shown, real)).chain(login);
+        pairs.fold(command.to_owned(), |command, (shown, real)| command.replace(shown, real))
     }
+}
+
+/// Creates the app that the pages show with this key or client id; gives what the portal calls it, and leaves its secret
+/// in a file.
+fn create_app(home: &Sandbox, shown: &str) -> String {
+    let secret = |app: &ClientApp, file| drop(home.write(file, app.client_secret.as_deref().unwrap()));
+    let app = match shown {
+        CONSUMER_KEY => {
+            let certificate = fs::read_to_string(home.path("acme.cer")).unwrap();
+            let app = home.mock().create_private_app("Acme", MAPLE_FLORIST.id, &certificate);
+            return app.unwrap().consumer_key;
+        }
+        DESKTOP_ID => home.mock().create_desktop_app("Desk", &[REDIRECT]).unwrap(),
+        CUSTOM_ID => {
+            let scopes = ["accounting.settings.read"];
+            let app = home.mock().create_custom_app("Books", HEXAGON_TOOLS.id, &scopes).unwrap();
+            home.mock().authorise_custom_app(&app.client_id).unwrap();
+            secret(&app, "custom-secret");
+            app
+        }
+        _ => {
+            let app = home.mock().create_web_app("Nightly", &[REDIRECT, ELSEWHERE]).unwrap();
+            secret(&app, "secret");
+            app
+        }
+    };
+    app.client_id
 }
 
 fn login_address(found: &str) -> Option<String> {
@@ -187,13 +226,16 @@ fn login_address(found: &str) -> Option<String> {
 
 /// Both streams, as a terminal shows them, and the status where it is not zero.
 fn run(home: &Sandbox, machine: Option<&str>, command: &str) -> String {
-    let script = format!("xeroctl() {{ {BINARY:?} \"$@\"; }}; {command}");
+    let program = home.path("bin/xeroctl");
+    if !program.exists() {
+        std::os::unix::fs::symlink(BINARY, program).unwrap();
+    }
     let mut shell = home.command("sh");
     shell
         .env_remove("XDG_DATA_HOME")
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XEROCTL_MACHINE")
-        .args(["-c", &format!("{{ {script}\n}} 2>&1")]);
+        .args(["-c", &format!("{{ {command}\n}} 2>&1")]);
     if let Some(machine) = machine {
         // What lies in the working directory was copied.
         fs::create_dir_all(home.path(machine)).unwrap();
@@ -239,6 +281,27 @@ fn connecting_a_private_app() {
 #[test]
 fn connecting_with_oauth2() {
     check("docs/connecting-with-oauth2.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn unattended_jobs() {
+    check("docs/unattended-jobs.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn many_organisations() {
+    let mut reader = Reader::new(&[DEMO_COMPANY.id, HEXAGON_TOOLS.id, MAPLE_FLORIST.id]);
+    check_as(&mut reader, &Sandbox::with_mock(), "docs/many-organisations.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn private_apps_have_ended() {
+    let home = Sandbox::with_mock();
+    home.mock().private_apps_off(true);
+    check_as(&mut Reader::new(&[MAPLE_FLORIST.id]), &home, "docs/private-apps-have-ended.md");
 }
 
 #[cfg(unix)]
