@@ -1,4 +1,4 @@
-"""Two clients that hand out tokens, for the trials to tell apart: python3 client.py careful|careless setup|token."""
+"""Clients that hand out tokens, for the trials to tell apart: python3 client.py careful|careless|spendthrift setup|token."""
 
 import base64
 import fcntl
@@ -72,6 +72,15 @@ def careful():
         return tokens["access_token"]
 
 
+def spendthrift():
+    """Loses nothing and refreshes each time, whether it is due or not."""
+    with open(f"{FILE}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        tokens = refresh(load())
+        save_durably(tokens)
+        return tokens["access_token"]
+
+
 def setup():
     names = ("access_token", "refresh_token")
     save_durably({name: os.environ[f"TRIAL_{name.upper()}"] for name in names} | {"expires_at": 0})
@@ -80,4 +89,4 @@ def setup():
 if sys.argv[2] == "setup":
     setup()
 else:
-    print({"careful": careful, "careless": careless}[sys.argv[1]]())
+    print({"careful": careful, "careless": careless, "spendthrift": spendthrift}[sys.argv[1]]())
