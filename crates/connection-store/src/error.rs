@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, time::SystemTime};
 
-use crate::AppKind;
+use crate::{AppKind, Wait};
 
 /// The errors of this crate. None carries a secret, a key or a statement's values.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,9 @@ pub enum Error {
     /// refreshed here.
     #[error("another process is refreshing this authorisation and has not finished; nothing was refreshed")]
     RefreshBusy,
+    /// The call would break one of Xero's limits, for longer than its caller waits. It was not made.
+    #[error("the rate limit{} is used up", .0.limit)]
+    LimitReached(Wait),
     /// There is no authorisation of that id (any more).
     #[error("there is no authorisation {0}")]
     NoSuchAuthorisation(String),

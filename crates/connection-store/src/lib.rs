@@ -21,6 +21,7 @@ mod server;
 mod sqlite;
 mod store;
 mod store_key;
+mod traffic;
 
 pub use app::{App, AppChanges, AppKind, NewApp, NewSecret, Rank, SecondSecret};
 pub use authorisation::{Access, Authorisation, Handed, HandedWay, NeedsLogin, NewAuthorisation};
@@ -35,10 +36,13 @@ pub use limits::Limits;
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
-pub use store::{Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store};
+pub use store::{
+    Call, Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store,
+};
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
+pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Told, Wait};
 /// What the public names above are made of, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
-    AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
+    AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri, RefreshToken, Scopes,
     TenantLink, User, is_loopback,
 };

@@ -18,6 +18,7 @@ mod owner;
 mod pending;
 mod rescue;
 mod restore;
+mod traffic;
 
 use std::{
     collections::HashMap,
@@ -35,6 +36,7 @@ pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
     import::{Existing, Imported, Importing},
+    traffic::Call,
 };
 use crate::{
     Clock, Error, Host, KeySlot, NewKey, Server, StoreKey, SystemClock,
@@ -72,6 +74,8 @@ struct Shared {
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
+    /// There once a call was counted.
+    counting: Mutex<Option<traffic::Counting>>,
 }
 
 impl Store {
@@ -142,7 +146,8 @@ impl Store {
 
     fn unlocked(mut backend: Sqlite, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
-        let shared = Shared { backend: Mutex::new(backend), data_key, leaders: watch::Sender::new(0) };
+        let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
+        let shared = Shared { backend, data_key, leaders, counting: Mutex::default() };
         Ok(Self {
             shared: Arc::new(shared),
             clock: Arc::new(SystemClock),

@@ -15,6 +15,7 @@ mod keys;
 mod late;
 mod leases;
 mod ledger;
+mod limits;
 mod links;
 mod migration;
 mod pending;

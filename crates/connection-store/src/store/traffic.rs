@@ -1,0 +1,150 @@
+//! Calls to Xero's API, let through as its limits allow; all processes that use the store count together.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::PoisonError,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Store,
+    owner::{Sign, SignOfLife, look_for},
+};
+use crate::{
+    Connection, Error, Told, Wait,
+    traffic::{Counters, Whose},
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks where a call that runs is waited for.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// However long the wait is: clocks are set, and machines sleep.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// What counts the calls, and what shows that this process lives.
+pub(super) struct Counting {
+    counters: Counters,
+    sign: SignOfLife,
+}
+
+/// A call that counts against Xero's limits: from when it was admitted until it is ended, or dropped.
+#[must_use = "it counts as running for as long as it is there"]
+pub struct Call {
+    store: Store,
+    whose: Whose,
+    /// `None`: it is not counted.
+    id: Option<i64>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    /// Ends it with what its answer says of the limits, for all others.
+    pub fn end(mut self, told: &Told) {
+        self.finish(told);
+    }
+
+    fn finish(&mut self, told: &Told) {
+        let Some(id) = self.id.take() else { return };
+        let now = self.store.millis();
+        // Where it cannot be noted it is forgotten when its process is gone.
+        let _noted = self.store.counting(|one| one.counters.end(id, &self.whose, now, told));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.finish(&Told::default());
+    }
+}
+
+impl Store {
+    /// Waits until one more call with the connection fits into Xero's limits, and counts it. `waiting` is told of each wait
+    /// of its own that is longer than a second. Where the counters cannot be written nothing is counted, and nobody waits:
+    /// the server's own refusals remain.
+    ///
+    /// # Errors
+    /// [`Error::LimitReached`] where it would take longer than `patience`.
+    pub async fn admit(
+        &self,
+        connection: &Connection,
+        patience: Duration,
+        waiting: impl Fn(Wait),
+    ) -> Result<Call, Error> {
+        const WORTH_A_WORD: Duration = Duration::from_secs(1);
+        let until = Instant::now() + patience;
+        let (mut pause, mut told) = (FIRST_PAUSE, None);
+        loop {
+            let wait = match self.try_admit(connection) {
+                Ok(call) => return Ok(call),
+                Err(wait) => wait,
+            };
+            if Instant::now() + wait.time > until {
+                return Err(Error::LimitReached(wait));
+            }
+            if wait.time > WORTH_A_WORD && told != Some(wait.limit) {
+                waiting(wait);
+                told = Some(wait.limit);
+            }
+            tokio::time::sleep(wait.time.clamp(pause, LONGEST_SLEEP)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Counts one more call with the connection, if it fits into Xero's limits now.
+    ///
+    /// # Errors
+    /// The limit that it would break, and how long to wait.
+    pub fn try_admit(&self, connection: &Connection) -> Result<Call, Wait> {
+        let whose = whose(connection);
+        let (now, path) = (self.millis(), self.file());
+        let begun = self.counting(|one| {
+            let lives = |owner: &str| owner == one.sign.owner() || look_for(&path, owner) != Sign::Dead;
+            one.counters.begin(&whose, one.sign.owner(), now, lives)
+        });
+        let id = match begun {
+            Some(Ok(id)) => Some(id),
+            Some(Err(wait)) => return Err(wait),
+            None => None,
+        };
+        Ok(Call { store: self.clone(), whose, id })
+    }
+
+    /// `None` where the counters cannot be used.
+    fn counting<T>(&self, work: impl FnOnce(&mut Counting) -> rusqlite::Result<T>) -> Option<T> {
+        let mut counting = self.shared.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if counting.is_none() {
+            let path = self.file();
+            *counting = Some(Counting {
+                counters: Counters::beside(&path).ok()?,
+                sign: SignOfLife::show(&path).ok()?,
+            });
+        }
+        work(counting.as_mut()?).ok()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.db().path().to_owned()
+    }
+
+    fn millis(&self) -> u64 {
+        let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+fn whose(connection: &Connection) -> Whose {
+    let app = &connection.app;
+    let organisation = connection.organisation.as_ref();
+    Whose {
+        app: format!("{} {}", app.server.api(), app.client_id),
+        organisation: organisation.map(|organisation| organisation.id.clone()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Xero's limits over several handles of a store, as processes have them.
+
+use std::{cell::Cell, fs, path::PathBuf, time::Duration};
+
+use connection_store::{A_MINUTE, AT_ONCE, Call, Connection, Error, Limit, Store, Told, Wait};
+
+use crate::{
+    home::{Home, expired},
+    token_server::TokenServer,
+};
+
+/// A store with a connection, and the same store opened by another.
+async fn two() -> (Home, [Store; 2], Connection) {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store, &server.server());
+    let connection = store.connection(Some("acme")).unwrap();
+    let other = home.open().unwrap();
+    (home, [store, other], connection)
+}
+
+fn limit(admitted: Result<Call, Wait>) -> Option<Limit> {
+    admitted.err().map(|wait| wait.limit)
+}
+
+/// What counts, beside the store.
+fn counters(home: &Home) -> PathBuf {
+    let mut name = home.path.clone().into_os_string();
+    name.push("-calls");
+    name.into()
+}
+
+#[tokio::test]
+async fn all_who_use_a_store_count_together() {
+    let (home, [one, two], connection) = two().await;
+    let running: Vec<_> = (0..AT_ONCE).map(|_| one.try_admit(&connection).unwrap()).collect();
+    assert_eq!(limit(two.try_admit(&connection)), Some(Limit::Concurrent));
+    drop(running);
+    for _ in AT_ONCE..A_MINUTE {
+        two.try_admit(&connection).unwrap().end(&Told::default());
+    }
+    let wait = one.try_admit(&connection).unwrap_err();
+    assert_eq!(wait, Wait { limit: Limit::Minute, time: Duration::from_secs(60) });
+    home.clock.advance(Duration::from_secs(60));
+    drop(one.try_admit(&connection).unwrap());
+}
+
+#[tokio::test]
+async fn calls_of_a_process_that_was_killed_run_no_more() {
+    let (home, [one, two], connection) = two().await;
+    let running: Vec<_> = (0..AT_ONCE).map(|_| one.try_admit(&connection).unwrap()).collect();
+    assert_eq!(limit(two.try_admit(&connection)), Some(Limit::Concurrent));
+    let db = rusqlite::Connection::open(counters(&home)).unwrap();
+    db.execute("UPDATE calls SET owner = ?1 WHERE id = 1", ["d".repeat(32)]).unwrap();
+    drop(two.try_admit(&connection).unwrap());
+    drop(running);
+}
+
+#[tokio::test]
+async fn a_refusal_is_known_to_all_and_a_long_wait_is_an_error() {
+    let (home, [one, two], connection) = two().await;
+    let refused = Some((Limit::Day, Some(Duration::from_secs(3_600))));
+    one.try_admit(&connection).unwrap().end(&Told { refused, ..Told::default() });
+    let told = Cell::new(0);
+    let error =
+        two.admit(&connection, Duration::from_secs(60), |_| told.set(told.get() + 1)).await.unwrap_err();
+    let wait = Wait { limit: Limit::Day, time: Duration::from_secs(3_600) };
+    assert!(matches!(error, Error::LimitReached(found) if found == wait), "{error:?}");
+    assert_eq!((told.get(), error.to_string().as_str()), (0, "the rate limit for one day is used up"));
+    home.clock.advance(Duration::from_secs(3_600));
+    two.admit(&connection, Duration::ZERO, |_| ()).await.unwrap().end(&Told::default());
+}
+
+#[tokio::test]
+async fn other_organisations_of_the_app_have_limits_of_their_own() {
+    let (_home, [store, _], connection) = two().await;
+    let running: Vec<_> = (0..AT_ONCE).map(|_| store.try_admit(&connection).unwrap()).collect();
+    let mut other = connection.clone();
+    other.organisation.as_mut().unwrap().id = "another".to_owned();
+    drop(store.try_admit(&other).unwrap());
+    drop(running);
+}
+
+#[tokio::test]
+async fn whoever_cannot_count_does_not_wait() {
+    let (home, [store, _], connection) = two().await;
+    fs::create_dir(counters(&home)).unwrap();
+    let running: Vec<_> = (0..2 * AT_ONCE).map(|_| store.try_admit(&connection).unwrap()).collect();
+    assert_eq!(running.len(), 2 * AT_ONCE);
+}
