@@ -30,6 +30,8 @@ pub struct Packed {
     pub kind: AppKind,
     /// The name of its organisation, if it was known.
     pub organisation: Option<String>,
+    /// The server that stands in for Xero, where its app is registered at one.
+    pub server: Option<String>,
     /// True where its login came along; without, a person logs in anew. Custom connections and private apps need none.
     pub with_login: bool,
 }
@@ -166,9 +168,11 @@ impl Bundle {
     pub fn connections(&self) -> Vec<Packed> {
         let packed = |one: &BundledConnection| {
             let login = one.login.as_deref().and_then(|id| self.login(id));
+            let app = self.app(&one.app)?;
             Some(Packed {
                 name: one.name.clone(),
-                kind: self.app(&one.app)?.kind.parse().ok()?,
+                kind: app.kind.parse().ok()?,
+                server: app.server.clone(),
                 organisation: one.organisation.as_ref().map(|organisation| organisation.name.clone()),
                 with_login: login.is_some_and(|login| login.refresh.is_some()),
             })

@@ -78,17 +78,36 @@ pub struct NewConnection {
     pub tested: bool,
 }
 
-/// Says whether a text can be a connection's name: 1 to 64 characters, none of them a control character, no space at
-/// either end, no `-` at the start. Names differ in more than the case of ASCII letters.
+/// Says whether a text can be the name of a connection or an app: 1 to 64 characters, none of them a control character or
+/// one that is not seen, no space at either end, no `-` at the start. Names differ in more than the case of ASCII letters.
 pub fn check_name(name: &str) -> Result<(), Error> {
     match name {
         "" => Err(Error::BadName("must not be empty")),
         _ if name.chars().count() > 64 => Err(Error::BadName("must have at most 64 characters")),
         _ if name.chars().any(char::is_control) => Err(Error::BadName("must not contain control characters")),
+        _ if name.chars().any(is_unseen) => Err(Error::BadName(
+            "must not contain characters that are not seen, or turn the direction of writing",
+        )),
         _ if name.trim() != name => Err(Error::BadName("must not begin or end with a space")),
         _ if name.starts_with('-') => Err(Error::BadName("must not begin with a hyphen")),
         _ => Ok(()),
     }
+}
+
+/// True for characters that are not seen or turn the direction of writing: a screen cannot give them back.
+pub fn is_unseen(c: char) -> bool {
+    let unseen = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    unseen.iter().any(|range| range.contains(&c))
 }
 
 #[cfg(test)]
@@ -100,7 +119,19 @@ mod tests {
         for good in ["acme", "Maple Florist Ltd", "日本商事", "a", &"x".repeat(64)] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["", " ", " a", "a ", "-a", "a\nb", "a\u{1b}[31m", &"x".repeat(65)] {
+        for bad in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "-a",
+            "a\nb",
+            "a\u{1b}[31m",
+            "a\u{202e}b",
+            "\u{200b}",
+            "a\u{feff}",
+            &"x".repeat(65),
+        ] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }

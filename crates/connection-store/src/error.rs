@@ -81,8 +81,8 @@ pub enum Error {
     /// The name is taken.
     #[error("there is a connection named {0:?} already")]
     NameTaken(String),
-    /// The text cannot be a connection's name.
-    #[error("a connection's name {0}")]
+    /// The text cannot be the name of a connection or an app.
+    #[error("a name {0}")]
     BadName(&'static str),
     /// The address cannot be used in place of Xero.
     #[error("the address {0}")]
@@ -206,6 +206,16 @@ pub enum Error {
         found: u32,
         /// The newest format that this version knows.
         known: u32,
+    },
+    /// An app of the bundle has the id of one that is here, and is another one: of another server, kind or client id.
+    #[error("the app {client_id} is registered at {here} here, and is another app at {packed} in the bundle")]
+    OtherApp {
+        /// The client id or consumer key of the one that is here.
+        client_id: String,
+        /// Where the one that is here is registered.
+        here: String,
+        /// Where the bundle's is.
+        packed: String,
     },
     /// There is an app of that name.
     #[error("there is an app named {0:?} already")]

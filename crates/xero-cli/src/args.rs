@@ -24,7 +24,7 @@ pub(crate) use self::{
     doctor::Doctor,
     import_from::{ImportFrom, ImportSource, SourcePassphrase},
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
-    list::{Field, Filter, List, SORTS, Sort},
+    list::{Field, Filter, HEALTH, List, SORTS, Sort},
     manage::{
         Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretRemove, AppSecretSet, AppsCommand,
         BundlePassphrase, CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,

@@ -5,13 +5,17 @@ use std::{
     path::Path,
 };
 
-use age::{Decryptor, Encryptor, scrypt, secrecy::SecretString};
+use age::{
+    Decryptor, Encryptor, scrypt,
+    secrecy::{ExposeSecret, SecretString},
+};
 use zeroize::Zeroizing;
 
 use crate::{
     args::BundlePassphrase,
     failure::{Failure, Kind, Outcome},
     keys::{
+        SHORTEST_PASSPHRASE,
         identity::{self, Identity},
         private_file::{self, Role},
     },
@@ -145,11 +149,11 @@ fn closed(path: &Path, opener: &Opener) -> Failure {
 pub(crate) fn seal(ui: &Ui, recipients: &[String], passphrase: &BundlePassphrase) -> Outcome<Seal> {
     let given = given(passphrase)?;
     match (recipients, given) {
-        ([], Some(passphrase)) => Ok(Seal::Passphrase(passphrase)),
+        ([], Some(passphrase)) => long_enough(passphrase).map(Seal::Passphrase),
         ([], None) if ui.interactive() => {
             let help = "Whoever imports the file needs it. Several words are better than one.";
             let typed = Zeroizing::new(ui.ask_hidden_twice("Passphrase for the file:", help)?);
-            checked(&typed).map(Seal::Passphrase)
+            long_enough(checked(&typed)?).map(Seal::Passphrase)
         }
         ([], None) => Err(Failure::usage("nothing was said of who can open the file")
             .hint("give --recipient PUBLIC-KEY, --bundle-passphrase-file FILE or --bundle-passphrase-stdin")),
@@ -171,6 +175,19 @@ fn given(source: &BundlePassphrase) -> Outcome<Option<SecretString>> {
         _ => return Ok(None),
     };
     checked(&line).map(Some)
+}
+
+fn long_enough(passphrase: SecretString) -> Outcome<SecretString> {
+    // The file travels, and can be tried for ever.
+    if passphrase.expose_secret().chars().count() < SHORTEST_PASSPHRASE {
+        return Err(Failure::usage(format!(
+            "the passphrase of the file has fewer than {SHORTEST_PASSPHRASE} characters; nothing was exported"
+        ))
+        .hint(
+            "give several words that do not belong together, or seal it to a public key with --recipient",
+        ));
+    }
+    Ok(passphrase)
 }
 
 fn checked(passphrase: &str) -> Outcome<SecretString> {

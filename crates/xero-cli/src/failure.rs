@@ -52,7 +52,7 @@ impl Kind {
 }
 
 /// Why a command ends without having done its work.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,

@@ -120,6 +120,7 @@ fn of_end(end: SystemTime, now: SystemTime, soon: Duration, over: Health) -> Hea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::HEALTH;
 
     #[test]
     fn an_end_is_over_soon_or_far() {
@@ -151,6 +152,7 @@ mod tests {
         ];
         all.sort_unstable();
         let words: Vec<_> = all.iter().map(|one| one.word()).collect();
+        assert!(words.iter().all(|word| HEALTH.contains(&word.as_str())));
         let expected = [
             "retired",
             "log-in-again",

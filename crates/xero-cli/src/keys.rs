@@ -12,7 +12,7 @@ use connection_store::Lock;
 
 pub(crate) use self::{
     key_file::{default_path, noted, read as read_key_file},
-    new_key::{PlannedKey, plan, plan_another, plan_by_asking},
+    new_key::{PlannedKey, SHORTEST_PASSPHRASE, plan, plan_another, plan_by_asking},
     opening::{open, open_copy},
 };
 

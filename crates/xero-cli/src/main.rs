@@ -20,7 +20,10 @@ mod xero_api;
 
 use std::{cell::OnceCell, process::ExitCode, time::Duration};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{
+    ArgMatches, CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use connection_store::Store;
 use tokio::runtime::Runtime;
 
@@ -34,11 +37,17 @@ use crate::{
 
 /// When it is time to say that something is waited for.
 const LONG: Duration = Duration::from_secs(3);
+/// How the names of options end that people would give a secret with; there are none.
+const SECRETS: [&str; 4] = ["passphrase", "password", "secret", "token"];
+const CHANGE_IT: &str =
+    "give it with the option of that name that ends in -stdin or -file; if it was a real one, change it";
 
 /// One run: how it talks, and the options of every command.
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     pub(crate) global: Global,
+    /// Why the configuration file is not used, where a command goes on without it.
+    pub(crate) misconfigured: Option<Failure>,
     /// The command's name, such as `store key add`.
     pub(crate) command_name: String,
     /// Made when something asynchronous is done first; one for the whole run, since connections live in it.
@@ -72,10 +81,12 @@ fn main() -> ExitCode {
 
 /// Reads the configuration file, and the command line once more with what it says for defaults.
 fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command>)> {
-    let config = match &first.command {
+    let (config, misconfigured) = match (&first.command, Config::read(&first.global)) {
         // A shell that starts must not stumble over it.
-        Some(Command::Completions(_) | Command::Man(_)) => Config::default(),
-        _ => Config::read(&first.global)?,
+        (Some(Command::Completions(_) | Command::Man(_)), _) => (Config::default(), None),
+        // What is wrong with it is one of the things that it finds.
+        (Some(Command::Doctor(_)), Err(failure)) => (Config::default(), Some(failure)),
+        (_, read) => (read?, None),
     };
     let (mut cli, _) = parse(config.defaults(Cli::command())).map_err(|error| {
         Failure::usage("the configuration file and the command line do not go together").because(&error)
@@ -85,7 +96,8 @@ fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command
     cli.global.width.into_iter().for_each(table::set_width);
     let ui = Ui::of(&cli.global);
     let (runtime, store) = (OnceCell::new(), OnceCell::new());
-    Ok((Context { ui, global: cli.global, command_name, runtime, store }, cli.command))
+    let global = cli.global;
+    Ok((Context { ui, global, misconfigured, command_name, runtime, store }, cli.command))
 }
 
 /// Says what failed, and gives the status.
@@ -251,6 +263,13 @@ impl Context {
     }
 }
 
+/// True where what is not known looks like a secret: who gives one there has shown it to other users already.
+fn in_the_open(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return false };
+    let given = given.split('=').next().unwrap_or_default();
+    error.kind() == ErrorKind::UnknownArgument && SECRETS.iter().any(|ending| given.ends_with(ending))
+}
+
 /// Help and version go to standard output with status 0; misuse goes to standard error with status 2.
 fn misused(error: &clap::Error) -> ExitCode {
     let status = match error.kind() {
@@ -259,12 +278,16 @@ fn misused(error: &clap::Error) -> ExitCode {
     };
     // Nothing is left to tell where even the terminal is gone.
     drop(error.print());
+    let exposed = in_the_open(error);
+    if exposed {
+        Ui::explain(&Failure::usage(secrets::IN_THE_OPEN).hint(CHANGE_IT));
+    }
     if status != 0 && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
         let message = lines.collect::<Vec<_>>().join(" ");
-        let failure = Failure::usage(message.trim_start_matches("error: "))
-            .hint("`xeroctl help COMMAND` lists the options");
+        let hint = if exposed { CHANGE_IT } else { "`xeroctl help COMMAND` lists the options" };
+        let failure = Failure::usage(message.trim_start_matches("error: ")).hint(hint);
         drop(Ui::new(true, false, true).document(failure.document()));
     }
     ExitCode::from(status)

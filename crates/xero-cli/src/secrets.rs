@@ -17,12 +17,16 @@ use zeroize::Zeroizing;
 use crate::{
     args::{NewPasswordSource, PasswordSource, SecretSource},
     failure::{Failure, Outcome},
+    keys::private_file,
     ui::Ui,
 };
 
 /// The longest password, in bytes.
 const MAX_LINE: usize = 4096;
 const TRIES: usize = 3;
+/// Said of a secret that was given as an option.
+pub(crate) const IN_THE_OPEN: &str =
+    "a secret is not taken as an option: other users see it in the list of processes";
 /// The most that a command may print, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 /// How long a command may take: a person may have to touch a key or type a password for it.
@@ -71,14 +75,21 @@ impl SecretSource {
     }
 }
 
+/// Refuses a client secret that stands on the command line, before anything else is said of it.
+pub(crate) fn none_in_the_open(source: &SecretSource) -> Outcome {
+    if source.client_secret.is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(IN_THE_OPEN).hint(
+        "give it with --client-secret-stdin, --client-secret-file or --client-secret-command; if it was a real one, \
+         generate another in the portal",
+    ))
+}
+
 /// The client secret, or `None` where the options do not say.
 pub(crate) fn client_secret(source: &SecretSource) -> Outcome<Option<Zeroizing<String>>> {
+    none_in_the_open(source)?;
     Ok(match source {
-        SecretSource { client_secret: Some(_), .. } => {
-            return Err(Failure::usage("a secret is not taken as an option: other users see it in the list of processes")
-                .hint("give it with --client-secret-stdin, --client-secret-file or --client-secret-command; if it was a \
-                       real one, generate another in the portal"));
-        }
         SecretSource { client_secret_stdin: true, .. } => Some(stdin_line("the client secret")?),
         SecretSource { client_secret_file: Some(path), .. } => Some(file_line(path)?),
         SecretSource { client_secret_command: Some(command), .. } => {
@@ -220,18 +231,24 @@ fn ask_new(ui: &Ui) -> Outcome<Choice> {
 
 /// A file of any kind, no larger than key files are.
 pub(crate) fn read_small(path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
-    use io::Read;
+    fs::File::open(path).and_then(read_from).map_err(|error| Failure::unreadable(path, &error))
+}
+
+fn read_from(file: fs::File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let limit = u64::try_from(xero_certs::MAX_FILE).expect("a constant that fits") + 1;
-    fs::File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|error| Failure::unreadable(path, &error))?;
+    io::Read::take(file, limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The first line of a file, without its line end.
+/// The first line of a file that holds a secret, without its line end. Where others can read the file, that is said.
 pub(crate) fn file_line(path: &Path) -> Outcome<Zeroizing<String>> {
-    first_line(&read_small(path)?, &path.display().to_string())
+    let unreadable = |error: io::Error| Failure::unreadable(path, &error);
+    let file = fs::File::open(path).map_err(unreadable)?;
+    if let Some(others) = private_file::readable_by_others(path, &file.metadata().map_err(unreadable)?) {
+        Ui::caution(others);
+    }
+    first_line(&read_from(file).map_err(unreadable)?, &path.display().to_string())
 }
 
 /// The first line of a text, without its line end.
@@ -262,7 +279,7 @@ pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
     }
     if line.is_empty() {
         return Err(Failure::usage(format!("standard input ended where {what} was to come"))
-            .hint("give a line for each secret, in the order of the command's help"));
+            .hint("give a line for each thing that is read from it, in the order of the command's help"));
     }
     let length = line.trim_end_matches(['\n', '\r']).len();
     line.truncate(length);

@@ -18,6 +18,8 @@ pub(crate) const RETIRED: &str = "Xero switched OAuth 1.0a private apps off on 3
      What works at Xero today is OAuth 2.0: `xeroctl connect --kind web`, `desktop` or `custom`. \
      Private apps work with servers that still speak OAuth 1.0a; name one with --xero-url.";
 
+/// How many names an error gives at the most.
+const FEW: usize = 5;
 const DAY: u64 = 24 * 60 * 60;
 
 /// The same in a few words, for lists.
@@ -38,6 +40,27 @@ pub(crate) fn kind_line(kind: AppKind) -> &'static str {
 pub(crate) fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
     if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+/// Of many names the few that are nearest to what was wanted, in their order, and how many more there are.
+pub(crate) fn few(names: &[String], wanted: &str) -> String {
+    if names.len() <= FEW {
+        return names.join(", ");
+    }
+    let wanted = wanted.to_lowercase();
+    let far = |name: &String| {
+        let name = name.to_lowercase();
+        // What begins or goes on alike is near, however much comes after it.
+        (!wanted.is_empty() && !name.contains(&wanted), strsim::osa_distance(&name, &wanted))
+    };
+    let mut near: Vec<usize> = (0..names.len()).collect();
+    if !wanted.is_empty() {
+        near.sort_by_cached_key(|at| far(&names[*at]));
+    }
+    near.truncate(FEW);
+    near.sort_unstable();
+    let shown: Vec<_> = near.into_iter().map(|at| names[at].as_str()).collect();
+    format!("{} and {} more", shown.join(", "), names.len() - FEW)
 }
 
 /// `Ada Byron (ada@example.com)`, as far as it is known.

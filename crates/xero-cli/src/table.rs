@@ -11,6 +11,8 @@ use crate::ui::one_line;
 const PADDING: usize = 2;
 /// A text is folded to no less than this where something else can give way.
 const READABLE: usize = 12;
+/// Two digits and a colon.
+const FINGERPRINT_BYTE: usize = 3;
 
 /// The width that the configuration says, for files and pipes too.
 static SET: OnceLock<usize> = OnceLock::new();
@@ -62,6 +64,13 @@ pub(crate) fn table(columns: &[Column], rows: Vec<Vec<String>>) -> String {
     render(columns, rows, width())
 }
 
+/// A table that is set in by some spaces.
+pub(crate) fn indented(columns: &[Column], rows: Vec<Vec<String>>, indent: usize) -> String {
+    let gap = " ".repeat(indent);
+    let table = render(columns, rows, width().map(|width| width.saturating_sub(indent)));
+    table.lines().map(|line| format!("{gap}{line}")).collect::<Vec<_>>().join("\n")
+}
+
 /// Lines of two columns, the first as wide as it must be; what is longer goes on below.
 pub(crate) fn fields(rows: &[(&str, String)], width: Option<usize>) -> String {
     let indent = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0) + 2;
@@ -73,13 +82,38 @@ pub(crate) fn fields(rows: &[(&str, String)], width: Option<usize>) -> String {
     rows.iter().map(field).collect::<Vec<_>>().join("\n")
 }
 
-/// A text in lines; words stay whole.
+/// Prose whose lines are folded between words, so that none is wider than there is room for; what goes on below is set in a
+/// little further. A command is not folded: it must be one line where it is copied from.
+pub(crate) fn prose(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let line = |line: &str| {
+        let words = line.trim_start();
+        let is_command = words.strip_prefix("next: ").unwrap_or(words).starts_with("xeroctl ");
+        if is_command || line.width() <= width {
+            return line.to_owned();
+        }
+        let indent = line.len() - words.len();
+        let room = width.saturating_sub(indent + PADDING).max(READABLE);
+        let gap = " ".repeat(indent);
+        // The first line has more room by what the others are set in; that it is not used is hardly seen.
+        format!("{gap}{}", folded(words, room).join(&format!("\n{gap}{}", " ".repeat(PADDING))))
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// How wide the terminal is that shows what is said on standard error.
+pub(crate) fn talk_width() -> Option<usize> {
+    let size = std::io::stderr().is_terminal().then(crossterm::terminal::size)?.ok();
+    size.map(|(columns, _)| columns.into()).filter(|columns| *columns > 0)
+}
+
+/// A text in lines; words stay whole, and so does a command between backticks.
 fn folded(text: &str, room: usize) -> Vec<String> {
     if text.width() <= room {
         return vec![text.to_owned()];
     }
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in words(text).into_iter().flat_map(|word| pieces(word, room)) {
         let line = lines.last_mut().expect("there is one from the start");
         match line.is_empty() {
             true => line.push_str(word),
@@ -88,6 +122,37 @@ fn folded(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A text at its spaces, but not at those between backticks.
+fn words(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c: char| {
+        quoted ^= c == '`';
+        c == ' ' && !quoted
+    })
+    .collect()
+}
+
+/// A fingerprint, or a command between backticks, that is wider than there is room for; other words are one piece.
+fn pieces(word: &str, room: usize) -> Vec<&str> {
+    let is_fingerprint = word.contains(':') && word.chars().all(|c| c == ':' || c.is_ascii_hexdigit());
+    match word.width() <= room {
+        false if is_fingerprint => {
+            let whole = room / FINGERPRINT_BYTE * FINGERPRINT_BYTE;
+            let mut rest = word;
+            let mut pieces = Vec::new();
+            while rest.len() > room && whole > 0 {
+                let (piece, more) = rest.split_at(whole);
+                pieces.push(piece);
+                rest = more;
+            }
+            pieces.push(rest);
+            pieces
+        }
+        false => word.split(' ').collect(),
+        true => vec![word],
+    }
 }
 
 fn render(columns: &[Column], rows: Vec<Vec<String>>, width: Option<usize>) -> String {
@@ -229,5 +294,24 @@ mod tests {
             "Name    acme\nScopes  one two three four\n        five six seven"
         );
         assert_eq!(fields(&rows, None), "Name    acme\nScopes  one two three four five six seven");
+        let sha1 = [("SHA-1", "AA:BB:CC:DD:EE:FF".to_owned())];
+        assert_eq!(fields(&sha1, Some(20)), "SHA-1  AA:BB:CC:DD:\n       EE:FF");
+    }
+
+    #[test]
+    fn prose_is_folded_between_words_and_commands_are_not() {
+        for (text, folded) in [
+            ("a few words", "a few words"),
+            ("one two three four five six", "one two three four\n  five six"),
+            ("  next: say `xeroctl a b` to it", "  next: say\n    `xeroctl a b` to\n    it"),
+            ("  next: xeroctl adopt one two three four", "  next: xeroctl adopt one two three four"),
+            ("  xeroctl adopt one two three four", "  xeroctl adopt one two three four"),
+            ("https://example.com/a/b/c/d", "https://example.com/a/b/c/d"),
+            ("日本商事 日本商事 日本商事", "日本商事 日本商事\n  日本商事"),
+            ("one\n\ntwo", "one\n\ntwo"),
+        ] {
+            assert_eq!(prose(text, Some(20)), folded);
+            assert_eq!(prose(text, None), text);
+        }
     }
 }

@@ -40,6 +40,10 @@ pub(crate) fn start(global: &Global, command: &str) -> Outcome {
 pub(crate) fn end(outcome: &Outcome) {
     match outcome {
         Ok(()) => tracing::info!(target: RUN, status = 0, "ends"),
+        // It was told as data.
+        Err(Failure { silent: true, kind, .. }) => {
+            tracing::info!(target: RUN, status = kind.status(), kind = kind.word(), "ends");
+        }
         Err(failure) => {
             let Failure { kind, message, causes, .. } = failure;
             tracing::error!(target: RUN, status = kind.status(), kind = kind.word(), ?message, ?causes, "ends");

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use connection_store::is_unseen;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use inquire::{
     InquireError, MultiSelect, Password as PasswordPrompt, PasswordDisplayMode, Select, Text,
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    signals,
+    signals, table,
 };
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
@@ -55,6 +56,11 @@ impl Ui {
     /// Data for people; nothing with `--json`.
     pub(crate) fn data(&self, text: impl AsRef<str>) -> Outcome {
         if self.json { Ok(()) } else { self.raw(format!("{}\n", printable(text.as_ref())).as_bytes()) }
+    }
+
+    /// The same for sentences, which may be folded between words; programs read `--json`.
+    pub(crate) fn prose(&self, text: impl AsRef<str>) -> Outcome {
+        self.data(table::prose(text.as_ref(), table::width()))
     }
 
     /// The one JSON document of this run; nothing without `--json`.
@@ -130,6 +136,11 @@ impl Ui {
 
     /// A warning, on standard error, also with `--quiet`.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
+        Self::caution(text);
+    }
+
+    /// The same, where no run has begun to talk yet.
+    pub(crate) fn caution(text: impl AsRef<str>) {
         print_line(&format!("warning: {}", text.as_ref()));
     }
 
@@ -300,8 +311,9 @@ fn refused(error: InquireError) -> Failure {
 }
 
 fn print_line(text: &str) {
+    let text = table::prose(&printable(text), table::talk_width());
     // Where even standard error is gone there is no one to tell.
-    drop(writeln!(io::stderr(), "{}", printable(text)));
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Texts must not steer the terminal: what would is shown as a sign. Line ends are kept.
@@ -317,18 +329,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Control characters, and those that are not seen or turn the direction of writing.
 fn steers(c: char) -> bool {
-    let unseen = [
-        '\u{ad}'..='\u{ad}',
-        '\u{61c}'..='\u{61c}',
-        '\u{180e}'..='\u{180e}',
-        '\u{200b}'..='\u{200f}',
-        '\u{2028}'..='\u{202e}',
-        '\u{2060}'..='\u{206f}',
-        '\u{feff}'..='\u{feff}',
-        '\u{fff9}'..='\u{fffb}',
-        '\u{e0000}'..='\u{e007f}',
-    ];
-    c.is_control() || unseen.iter().any(|range| range.contains(&c))
+    c.is_control() || is_unseen(c)
 }
 
 #[cfg(test)]

@@ -90,6 +90,14 @@ impl Authority<'_> {
         }
     }
 
+    fn name(&self) -> &str {
+        match self {
+            Self::Stored(_, connection) => &connection.name,
+            Self::New(new) => &new.name,
+            Self::Trial(trial) => &trial.connection.name,
+        }
+    }
+
     fn kind(&self) -> AppKind {
         match self {
             Self::Stored(_, connection) => connection.app.kind,
@@ -202,6 +210,7 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
 /// Sends a call, authorised anew, and once more where a fresh signature or token may help.
 pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
     let client = client(&call.url, timeout)?;
+    tracing::info!(connection = authority.name(), "asking with");
     let reply = send_with(&client, call, authority).await?;
     note_limits(authority, &reply);
     Ok(reply)

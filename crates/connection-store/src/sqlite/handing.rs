@@ -120,6 +120,10 @@ impl Sqlite {
                 put_login(tx, login, rows.adopt, now)?;
                 let event = NewEvent { at: now, what: EventKind::HandedOver, by, detail: IMPORTED };
                 note(tx, &login.sealed.grant.id, &event)?;
+                if rows.adopt && login.sealed.grant.refresh.is_some() {
+                    let event = NewEvent { at: now, what: EventKind::Adopted, by, detail: ADOPTED };
+                    note(tx, &login.sealed.grant.id, &event)?;
+                }
             }
             let mut replaced = Vec::new();
             for row in &rows.connections {

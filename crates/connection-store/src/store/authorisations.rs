@@ -77,6 +77,11 @@ impl Store {
         self.db().sharing(authorisation)
     }
 
+    /// The names of the connections that use an authorisation.
+    pub(super) fn names_of(&self, authorisation: &str) -> Result<Vec<String>, Error> {
+        Ok(self.sharing(authorisation)?.into_iter().map(|one| one.name).collect())
+    }
+
     pub(super) fn stored(&self, id: &str) -> Result<StoredAuthorisation, Error> {
         let found = self.db().authorisation(id)?;
         found.ok_or_else(|| Error::NoSuchAuthorisation(id.to_owned()))

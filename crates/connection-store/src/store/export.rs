@@ -57,7 +57,13 @@ impl Store {
         if logins == Logins::HandOver {
             self.admit_refresh()?;
         }
-        let chosen = names.iter().map(|name| self.connection(Some(name))).collect::<Result<Vec<_>, _>>()?;
+        let mut chosen: Vec<Connection> = Vec::new();
+        for name in names {
+            let one = self.connection(Some(name))?;
+            if !chosen.iter().any(|other| other.name == one.name) {
+                chosen.push(one);
+            }
+        }
         chosen.iter().try_for_each(|one| self.check(one))?;
         let mut packed = Vec::new();
         for login in distinct(chosen.iter().filter_map(|one| Some(one.authorisation.as_ref()?.id.as_str()))) {

@@ -77,14 +77,22 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NameTaken`] with [`Existing::Refuse`], [`Error::NoSuchConnection`] for a name that is not in the bundle,
-    /// [`Error::BadName`], [`Error::NotABundle`].
+    /// [`Error::BadName`], [`Error::NotABundle`], [`Error::OtherApp`].
     pub fn import(&self, bundle: &Bundle, importing: &Importing<'_>) -> Result<Vec<Imported>, Error> {
         let wanted = wanted(bundle, importing.names)?;
         let imported = sealed_anew(|| self.try_import(bundle, &wanted, importing))?;
         if importing.adopt {
             self.adopt_imported(&imported)?;
         }
-        Ok(imported)
+        imported.into_iter().map(|one| self.as_it_is_here(one)).collect()
+    }
+
+    /// A login that is here and went on stayed as it was: it may be good where that of the bundle is not.
+    fn as_it_is_here(&self, imported: Imported) -> Result<Imported, Error> {
+        let Some(name) = &imported.name else { return Ok(imported) };
+        let login = self.connection(Some(name))?.authorisation;
+        let needs_login = login.is_some_and(|login| login.needs_login.is_some());
+        Ok(Imported { needs_login, ..imported })
     }
 
     /// Those that were here already, from an import before, are adopted with the rest. What was exported from here is not: the
@@ -122,7 +130,7 @@ impl Store {
         };
         match self.db().import(&rows, self.now(), &self.actor())? {
             Some(taken) => Err(Error::NameTaken(taken)),
-            None => Ok(named.iter().map(|one| one.imported(bundle, &here)).collect()),
+            None => Ok(named.iter().map(|one| one.imported(&here)).collect()),
         }
     }
 
@@ -141,6 +149,9 @@ impl Store {
         let name = packed.name.clone();
         let Some(here) = self.same_app(&open.app)? else {
             let id = open.app.id.clone();
+            if let Some(other) = self.app(&id)? {
+                return Err(other_app(&other, &open.app));
+            }
             return Ok(Merged { id, sealed: Some(open.seal(self.data_key(), 1)?), name });
         };
         let stored = self.db().app(&here.id)?.ok_or_else(|| Error::NoSuchApp(here.id.clone()))?;
@@ -237,15 +248,13 @@ struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn imported(&self, bundle: &Bundle, here: &[String]) -> Imported {
+    fn imported(&self, here: &[String]) -> Imported {
         let Self { packed, name, .. } = self;
-        let login = packed.login.as_deref().and_then(|id| bundle.login(id));
-        let dead = login.is_some_and(|login| login.needs_login.is_some() || stayed_behind(bundle, login));
         Imported {
             packed: packed.name.clone(),
             name: name.clone(),
             replaced: name.as_ref().is_some_and(|name| here.contains(&name.to_ascii_lowercase())),
-            needs_login: name.is_some() && dead,
+            needs_login: false,
         }
     }
 }
@@ -255,6 +264,12 @@ impl Merged {
         let name = self.name.as_deref();
         self.sealed.as_ref().map(|sealed| ImportedApp { row: sealed.row(), name })
     }
+}
+
+/// The id of an app that is here stands for another one in the bundle: no store has written that.
+fn other_app(here: &App, packed: &App) -> Error {
+    let named = |app: &App| app.server.address().map_or("Xero".to_owned(), str::to_owned);
+    Error::OtherApp { client_id: here.client_id.clone(), here: named(here), packed: named(packed) }
 }
 
 /// The connections of a bundle that were asked for, in the order of the bundle.

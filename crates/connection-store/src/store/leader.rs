@@ -91,7 +91,14 @@ impl Store {
         let store = self.clone();
         self.led(async move {
             let Some(held) = store.take_lease(&looked)? else { return Ok(None) };
+            let connections = store.names_of(&looked.id)?.join(", ");
+            tracing::info!(connections, "renewing the login");
             let done = store.refresh_with(&held).await;
+            match &done {
+                Ok(Some(_)) => tracing::info!(connections, "renewed"),
+                Ok(None) => tracing::info!(connections, "renewed by another"),
+                Err(error) => tracing::info!(connections, %error, "not renewed"),
+            }
             store.give_back(&held.lease, done)
         })
         .await

@@ -61,6 +61,9 @@ pub(crate) struct OAuth2App {
     /// The client id from the portal; of an app that is stored already nothing else is needed
     #[arg(long, value_name = "ID", help_heading = "OAuth 2.0 app")]
     pub(crate) client_id: Option<String>,
+    /// An app that is stored already, by the name that it was given here, or by how its client id begins
+    #[arg(long = "app", value_name = "APP", conflicts_with = "client_id", help_heading = "OAuth 2.0 app")]
+    pub(crate) app: Option<String>,
     #[command(flatten)]
     pub(crate) secret: SecretSource,
     /// A redirect URI exactly as the portal has it; repeat it for other ports to try

@@ -60,6 +60,9 @@ pub(crate) struct ImportFrom {
     /// Save without a test request; the login is renewed all the same
     #[arg(long)]
     pub(crate) no_test: bool,
+    /// Do not ask: of a bundle nothing is asked in any case
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// Which of the other program's profiles.
@@ -100,12 +103,23 @@ impl ImportSource {
 }
 
 impl ImportFrom {
-    /// True where something was said that only another program's login has.
-    pub(crate) fn is_of_another_program(&self) -> bool {
-        let app = self.client_id.is_some() || self.secret.is_given() || !self.redirect_uri.is_empty();
-        let chosen = !self.choosing.organisations.is_empty() || self.profiles.all_profiles;
-        let made = self.name.is_some() || self.default || self.replace || self.no_test;
-        app || chosen || made || self.dry_run || self.passphrase.is_given() || !self.profiles.named.is_empty()
+    /// The first option that was given and that only another program's login has.
+    pub(crate) fn of_another_program(&self) -> Option<&'static str> {
+        let options = [
+            ("--dry-run", self.dry_run),
+            ("--profile", !self.profiles.named.is_empty()),
+            ("--all-profiles", self.profiles.all_profiles),
+            ("--source-passphrase-…", self.passphrase.is_given()),
+            ("--client-id", self.client_id.is_some()),
+            ("--client-secret-…", self.secret.is_given()),
+            ("--redirect-uri", !self.redirect_uri.is_empty()),
+            ("--organisation", !self.choosing.organisations.is_empty()),
+            ("--as", self.name.is_some()),
+            ("--default", self.default),
+            ("--replace", self.replace),
+            ("--no-test", self.no_test),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
     /// How the connections are made.

@@ -3,9 +3,29 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use wildmatch::WildMatch;
 
 /// What the list can be sorted by, as words of the configuration file.
 pub(crate) const SORTS: [&str; 6] = ["name", "organisation", "app", "left", "refreshed", "health"];
+
+/// How a connection can be, as a word: what needs somebody most comes first.
+pub(crate) const HEALTH: [&str; 13] = [
+    "retired",
+    "log-in-again",
+    "not-adopted",
+    "ended",
+    "wrong-organisation",
+    "rate-limited",
+    "refused",
+    "no-answer",
+    "failed",
+    "ends-soon",
+    "handed-over",
+    "never-tested",
+    "ok",
+];
+const NO_HEALTH: &str = "the healths are ok, never-tested, ends-soon, handed-over, ended, not-adopted, log-in-again and \
+     retired, and after --check also refused, wrong-organisation, rate-limited, no-answer and failed";
 
 /// `xeroctl list`.
 #[derive(Debug, Args)]
@@ -62,6 +82,22 @@ pub(crate) enum Field {
     Health,
 }
 
+impl Filter {
+    /// With `*` or `?` the whole text must be like the pattern; otherwise part of it is enough.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        let (pattern, text) = (&self.pattern, text.to_lowercase());
+        match pattern.contains(['*', '?']) {
+            true => WildMatch::new(pattern).matches(&text),
+            false => text.contains(pattern.as_str()),
+        }
+    }
+
+    /// The same for the word of a health, with hyphens or as it is listed.
+    pub(crate) fn is_health(&self, word: &str) -> bool {
+        self.matches(word) || self.matches(&word.replace('-', " "))
+    }
+}
+
 impl FromStr for Filter {
     type Err = &'static str;
 
@@ -70,10 +106,12 @@ impl FromStr for Filter {
             Some((key, pattern)) => (Some(key.parse()?), pattern),
             None => (None, text),
         };
-        match pattern.trim() {
-            "" => Err("there is nothing to look for"),
-            pattern => Ok(Self { field, pattern: pattern.to_lowercase() }),
-        }
+        let filter = match pattern.trim() {
+            "" => return Err("there is nothing to look for"),
+            pattern => Self { field, pattern: pattern.to_lowercase() },
+        };
+        let is_some = field != Some(Field::Health) || HEALTH.iter().any(|word| filter.is_health(word));
+        if is_some { Ok(filter) } else { Err(NO_HEALTH) }
     }
 }
 
@@ -103,8 +141,30 @@ mod tests {
         assert_eq!("kind=web".parse(), of(Some(Field::Kind), "web"));
         assert_eq!("health=log in again".parse(), of(Some(Field::Health), "log in again"));
         assert_eq!("org=a=b".parse(), of(Some(Field::Organisation), "a=b"));
-        for bad in ["", "kind=", "nothing=x", " ", "=x"] {
+        for bad in ["", "kind=", "nothing=x", " ", "=x", "health=okk", "health=ok?"] {
             assert!(bad.parse::<Filter>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn part_of_a_text_is_enough_unless_there_is_a_star() {
+        for (pattern, text, fits) in [
+            ("flor", "Maple Florist Ltd", true),
+            ("FLOR", "Maple Florist Ltd", true),
+            ("maple*", "Maple Florist Ltd", true),
+            ("florist*", "Maple Florist Ltd", false),
+            ("*florist*", "Maple Florist Ltd", true),
+            ("m?ple*", "Maple Florist Ltd", true),
+            ("?", "ab", false),
+            ("日本", "日本商事", true),
+            ("x", "", false),
+            ("*", "", true),
+        ] {
+            let filter: Filter = pattern.parse().unwrap();
+            assert_eq!(filter.matches(text), fits, "{pattern} {text}");
+        }
+        for pattern in ["health=log in again", "health=log-in-again", "health=log*"] {
+            assert!(pattern.parse::<Filter>().unwrap().is_health("log-in-again"), "{pattern}");
         }
     }
 

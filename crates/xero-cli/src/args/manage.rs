@@ -149,7 +149,7 @@ pub(crate) struct AppSecretRemove {
 /// `xeroctl export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The file to write; it is not replaced
+    /// The file to write, which is not replaced; or - for standard output
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The connections
@@ -157,6 +157,9 @@ pub(crate) struct Export {
     /// All connections
     #[arg(long, conflicts_with = "names")]
     pub(crate) all: bool,
+    /// With --all: leave those out whose logins another store renews
+    #[arg(long, requires = "all")]
+    pub(crate) skip_handed_over: bool,
     /// Export the others as well that use the same logins
     #[arg(long)]
     pub(crate) with_shared: bool,

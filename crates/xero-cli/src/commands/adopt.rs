@@ -1,6 +1,6 @@
 //! `xeroctl adopt`: this store renews logins that were imported, or exported and imported nowhere.
 
-use connection_store::{Connection, Store};
+use connection_store::{Connection, Error as StoreError, Ownership, Store};
 use serde_json::json;
 
 use crate::{
@@ -14,7 +14,11 @@ pub(crate) fn run(context: &Context, args: &Adopt) -> Outcome {
     let ui = &context.ui;
     let store = context.open_store()?;
     let waiting = waiting(&store, args)?;
+    if let Ownership::Copied { owner, since } = store.ownership()? {
+        return Err(StoreError::Copied { owner, since }.into());
+    }
     if waiting.is_empty() {
+        must_live(&store, args)?;
         ui.say("This store renews these logins already.");
         return ui.document(json!({ "adopted": [] }));
     }
@@ -31,6 +35,17 @@ fn waiting(store: &Store, args: &Adopt) -> Outcome<Vec<Connection>> {
         false => args.names.iter().map(|name| store.connection(Some(name))).collect::<Result<_, _>>()?,
     };
     Ok(connections.into_iter().filter(|one| export::handed(one).is_some()).collect())
+}
+
+/// A login that has ended is renewed nowhere, whoever adopts it.
+fn must_live(store: &Store, args: &Adopt) -> Outcome {
+    for name in &args.names {
+        let login = store.connection(Some(name))?.authorisation;
+        let Some((id, mark)) = login.and_then(|login| Some((login.id, login.needs_login?))) else { continue };
+        let connections = store.sharing(&id)?.into_iter().map(|one| one.name).collect();
+        return Err(StoreError::NeedsLogin { connections, reason: mark.reason }.into());
+    }
+    Ok(())
 }
 
 fn confirm(context: &Context, args: &Adopt, waiting: &[Connection]) -> Outcome {

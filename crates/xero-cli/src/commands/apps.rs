@@ -12,7 +12,16 @@ use crate::{
     args::{AppEdit, AppRemove, AppSecret, AppsCommand, OneApp},
     failure::{Failure, Kind, Outcome},
     show,
+    table::{self, Column},
 };
+
+const COLUMNS: [Column; 5] = [
+    Column::text("NAME"),
+    Column::whole("KIND").worth(2),
+    Column::whole("CLIENT ID"),
+    Column::whole("CONNECTIONS"),
+    Column::text("SERVER").worth(1),
+];
 
 /// How much of a client id names an app at the least, in characters.
 const SHORTEST: usize = 4;
@@ -46,10 +55,13 @@ pub(crate) fn find(store: &Store, text: &str) -> Outcome<App> {
         [only] => Ok((*only).clone()),
         [] => {
             let known: Vec<_> = apps.iter().map(called).collect();
-            let hint = if known.is_empty() {
-                "there are none yet: `xeroctl connect` stores one".to_owned()
-            } else {
-                format!("there are: {}", known.join(", "))
+            let hint = match known.as_slice() {
+                [] => "there are none yet: `xeroctl connect` stores one".to_owned(),
+                _ if text.len() < SHORTEST => format!(
+                    "a name, or at least {SHORTEST} characters of a client id; there are: {}",
+                    show::few(&known, text)
+                ),
+                known => format!("there are: {}", show::few(known, text)),
             };
             Err(Failure::new(Kind::NoSuchConnection, format!("there is no app {text:?}")).hint(hint))
         }
@@ -91,7 +103,7 @@ fn list(context: &Context) -> Outcome {
         ]
     };
     let rows = apps.iter().map(row).collect();
-    context.ui.data(show::table(&["NAME", "KIND", "CLIENT ID", "CONNECTIONS", "SERVER"], rows))
+    context.ui.data(table::table(&COLUMNS, rows))
 }
 
 fn show_one(context: &Context, args: &OneApp) -> Outcome {

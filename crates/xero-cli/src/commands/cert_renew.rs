@@ -50,7 +50,7 @@ fn begin(context: &Context, store: &Store, connection: &Connection, args: &CertR
     let cer = args.cer.clone().unwrap_or_else(|| PathBuf::from(format!("{}-renewed.cer", stem(connection))));
     for path in [Some(&cer), args.pfx.as_ref()].into_iter().flatten() {
         check_path(path, Existing::Keep)
-            .map_err(|error| Failure::output(&error).hint("choose another name with --cer or --pfx"))?;
+            .map_err(|error| Failure::output(&error).hint(already_there(connection)))?;
     }
     let certificate = match renewed(&connection.app) {
         Some(_) if args.pfx.is_some() => return Err(under_way(connection)),
@@ -61,6 +61,18 @@ fn begin(context: &Context, store: &Store, connection: &Connection, args: &CertR
     let new = NewFile { path: &cer, contents: &pem, access: Access::Public };
     write_files(&[new], Existing::Keep).map_err(|error| Failure::output(&error))?;
     report(context, connection, &certificate, &cer, args.pfx.as_deref())
+}
+
+/// Where the renewal has begun, the file is most often the one that it wrote.
+fn already_there(connection: &Connection) -> String {
+    let name = show::quoted(&connection.name);
+    match renewed(&connection.app) {
+        Some(_) => format!(
+            "when the portal has the new certificate: `xeroctl cert renew {name} --finish`; to write it once more choose \
+             another name with --cer"
+        ),
+        None => "choose another name with --cer or --pfx".to_owned(),
+    }
 }
 
 fn under_way(connection: &Connection) -> Failure {

@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: &CertVerify) -> Outcome {
     let ok = findings.iter().all(|one| one.ok);
     context.ui.document(json!({ "ok": ok, "findings": rows }))?;
     for one in &findings {
-        context.ui.data(format!("{}  {}", if one.ok { "ok    " } else { "failed" }, one.text))?;
+        context.ui.prose(format!("{}  {}", if one.ok { "ok    " } else { "failed" }, one.text))?;
     }
     if ok { Ok(()) } else { Err(Failure::silent(Kind::Other)) }
 }

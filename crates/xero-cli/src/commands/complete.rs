@@ -5,14 +5,14 @@ mod shell_word;
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc, sync::mpsc, thread, time::Duration};
 
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
-use connection_store::{Connection, Store};
+use connection_store::{App, Connection, Store};
 
 use self::shell_word::{Quoting, ShellWord, powershell_word, unquoted};
 use crate::{
-    args::{Cli, Complete, Global, Shell},
-    commands::help,
+    args::{Cli, Complete, Global, HEALTH, Kind, Shell},
+    commands::{apps::called, help},
     config::Config,
     keys, store_access,
     ui::{Ui, one_line},
@@ -22,6 +22,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(900);
 /// What the arguments are called that take the name of a connection, in every command but these.
 const NAMES: [&str; 3] = ["name", "names", "connection"];
+/// What the arguments are called that take an app.
+const APPS: [&str; 1] = ["app"];
 const WITHOUT_NAMES: [&str; 3] = ["connect", "cert", "store"];
 
 /// Prints the candidates. The status is 0 whatever happens: a shell would show the rest.
@@ -93,12 +95,21 @@ fn candidates(words: &[String]) -> Vec<CompletionCandidate> {
 
 /// The command line, with what can stand where a connection or a topic is named.
 fn completing(words: Arc<[String]>) -> Command {
+    let of_apps = words.clone();
     let names = ArgValueCandidates::new(move || {
         let words = words.clone();
         let found = within_patience(move || connections(&words)).unwrap_or_default();
         found.into_iter().map(candidate).collect()
     });
-    let mut command = with_names(Cli::command(), &names);
+    let apps = ArgValueCandidates::new(move || {
+        let of = of_apps.clone();
+        let found = within_patience(move || store_of(&of)?.apps().ok()).unwrap_or_default();
+        found.iter().map(app_candidate).collect()
+    });
+    let command = with_candidates(Cli::command(), (&NAMES, &WITHOUT_NAMES), &names);
+    let mut command = with_candidates(command, (&APPS, &[]), &apps).mut_subcommand("list", |list| {
+        list.mut_arg("filter", |filter| filter.add(ArgValueCandidates::new(filters)))
+    });
     let topics = help::topics(&command);
     command = command.mut_subcommand("help", |help| {
         help.mut_arg("topic", |topic| {
@@ -108,15 +119,33 @@ fn completing(words: Arc<[String]>) -> Command {
     command
 }
 
-fn with_names(command: Command, names: &ArgValueCandidates) -> Command {
-    let command = command.mut_args(|arg| match NAMES.contains(&arg.get_id().as_str()) {
-        true => arg.add(names.clone()),
+/// The same command line, with candidates for the arguments of these ids in every command but some.
+fn with_candidates(
+    command: Command,
+    (ids, without): (&[&str], &[&str]),
+    candidates: &ArgValueCandidates,
+) -> Command {
+    let command = command.mut_args(|arg| match ids.contains(&arg.get_id().as_str()) {
+        true => arg.add(candidates.clone()),
         false => arg,
     });
-    command.mut_subcommands(|below| match WITHOUT_NAMES.contains(&below.get_name()) {
+    command.mut_subcommands(|below| match without.contains(&below.get_name()) {
         true => below,
-        false => with_names(below, names),
+        false => with_candidates(below, (ids, without), candidates),
     })
+}
+
+fn app_candidate(app: &App) -> CompletionCandidate {
+    CompletionCandidate::new(called(app)).help(Some(app.kind.as_str().into()))
+}
+
+/// What can be asked of a list: the keys, and the values of those that have a few.
+fn filters() -> Vec<CompletionCandidate> {
+    let keys = ["name=", "organisation=", "app="].map(str::to_owned).into_iter();
+    let kinds = Kind::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let kinds = kinds.map(|kind| format!("kind={}", kind.get_name()));
+    let healths = HEALTH.iter().map(|word| format!("health={word}"));
+    keys.chain(kinds).chain(healths).map(CompletionCandidate::new).collect()
 }
 
 fn candidate(connection: Connection) -> CompletionCandidate {
@@ -124,8 +153,12 @@ fn candidate(connection: Connection) -> CompletionCandidate {
     CompletionCandidate::new(connection.name).help(organisation)
 }
 
-/// The connections of the store that these words would use, if it opens without anybody's help.
 fn connections(words: &[String]) -> Option<Vec<Connection>> {
+    store_of(words)?.connections().ok()
+}
+
+/// The store that these words would use, if it opens without anybody's help.
+fn store_of(words: &[String]) -> Option<Store> {
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
     let mut global = Global::from_arg_matches(&matches).ok()?;
     global.take_environment();
@@ -136,8 +169,7 @@ fn connections(words: &[String]) -> Option<Vec<Connection>> {
     }
     let path = store_access::store_path(&global).ok()?;
     let ui = Ui::new(false, true, true);
-    let store = keys::open(&ui, &global.opened_by, &path, |key| Store::open(&path, key)).ok()?;
-    store.connections().ok()
+    keys::open(&ui, &global.opened_by, &path, |key| Store::open(&path, key)).ok()
 }
 
 /// In a thread of its own, which is left alone where it takes too long: a keychain may hang.

@@ -17,6 +17,7 @@ use crate::{
     Context,
     args::{Connect, ConnectStep, Kind},
     failure::{Failure, Outcome},
+    secrets::none_in_the_open,
     show, store_access,
 };
 
@@ -28,6 +29,7 @@ pub(crate) fn run(context: &Context, args: &Connect) -> Outcome {
         Some(ConnectStep::Finish(finish)) => return two_steps::finish(context, finish),
         None => {}
     }
+    none_in_the_open(&args.app.secret)?;
     let kind = kind(context, args)?;
     check_options(args, kind)?;
     match kind {
@@ -78,6 +80,7 @@ fn check_options(args: &Connect, kind: Kind) -> Outcome {
     let consent = !args.app.redirect_uri.is_empty() || args.consenting.paste || args.consenting.no_browser;
     let stray = match kind {
         Kind::Private if args.app.client_id.is_some() => "--client-id",
+        Kind::Private if args.app.app.is_some() => "--app",
         Kind::Private if secret => "--client-secret-…",
         Kind::Private if args.app.scopes.is_some() => "--scopes",
         Kind::Private | Kind::Custom if consent => "--redirect-uri, --paste or --no-browser",

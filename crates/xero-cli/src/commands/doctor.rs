@@ -1,6 +1,7 @@
 //! `xeroctl doctor`: looks for what is wrong, and names the command that mends it.
 
 mod certificate;
+mod config_file;
 mod files;
 mod finding;
 mod keepalive_job;
@@ -36,7 +37,8 @@ struct Patients {
 
 pub(crate) fn run(context: &Context, args: &Doctor) -> Outcome {
     // Whoever opens a store closes its file to others: it is looked at before that.
-    let mut findings = files::check(context)?;
+    let mut findings = vec![config_file::check(context)?];
+    findings.extend(files::check(context)?);
     findings.extend(keychain::check(context)?);
     let store = open(context, args, &mut findings)?;
     let patients = match &store {
@@ -146,7 +148,7 @@ fn report(context: &Context, findings: &[Finding]) -> Outcome {
         "exit_code": status.map_or(0, |kind| kind.status()),
         "checks": findings.iter().map(Finding::document).collect::<Vec<_>>(),
     }))?;
-    ui.data(findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n"))?;
+    ui.prose(findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n"))?;
     ui.say(summary(findings));
     status.map_or(Ok(()), |kind| Err(Failure::silent(kind)))
 }

@@ -1,6 +1,9 @@
 //! `xeroctl export`: connections sealed into one file for another store.
 
-use std::{io::Write, path::Path};
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
 use connection_store::{Connection, Error as StoreError, Export as Packed, Logins, Store};
 use serde_json::json;
@@ -11,25 +14,44 @@ use crate::{
     bundle_file::{self, Seal},
     failure::{Failure, Kind, Outcome},
     show,
+    ui::Ui,
 };
 
 /// How often connections are packed anew whose logins are renewed in that moment.
 const TRIES: usize = 5;
 
+/// Where the bundle goes.
+enum Output<'a> {
+    File(&'a Path),
+    Stdout(&'a Ui),
+}
+
+/// A bundle that only has to be given away.
+enum Ready<'a> {
+    File(tempfile::NamedTempFile, &'a Path),
+    Stdout(Vec<u8>, &'a Ui),
+}
+
 pub(crate) fn run(context: &Context, args: &Export) -> Outcome {
     let ui = &context.ui;
-    if args.file.symlink_metadata().is_ok() {
+    let to_stdout = args.file.as_os_str() == "-";
+    if to_stdout {
+        check_stdout(ui)?;
+    } else if args.file.symlink_metadata().is_ok() {
         return Err(StoreError::FileExists(args.file.clone()).into());
     }
     let store = context.open_store()?;
     let logins = if args.without_logins { Logins::Stay } else { Logins::HandOver };
     let names = chosen(context, args, &store)?;
-    let (names, packed) = pack(&store, names, args.with_shared, logins)?;
+    let packed = pack(&store, names, args.with_shared, logins)?;
+    let names: Vec<_> = packed.bundle().connections().into_iter().map(|one| one.name).collect();
     confirm(context, args, &store, &packed)?;
     let seal = bundle_file::seal(ui, &args.recipient, &args.passphrase)?;
     let handed = packed.hands_over();
-    write(&store, (packed, &names, logins), &seal, &args.file)?;
-    ui.say(format!("Exported {} to {}.", names.join(", "), args.file.display()));
+    let output = if to_stdout { Output::Stdout(ui) } else { Output::File(&args.file) };
+    write(&store, (packed, &names, logins), &seal, &output)?;
+    let place = if to_stdout { "standard output".to_owned() } else { args.file.display().to_string() };
+    ui.say(format!("Exported {} to {place}.", names.join(", ")));
     if handed {
         ui.say(
             "Their logins are renewed by the store that imports the file and adopts them, and here no more.",
@@ -48,7 +70,9 @@ fn chosen(context: &Context, args: &Export, store: &Store) -> Outcome<Vec<String
     if !args.names.is_empty() {
         return Ok(args.names.clone());
     }
-    let all: Vec<_> = store.connections()?.into_iter().map(|one| one.name).collect();
+    let mut all = store.connections()?;
+    all.retain(|one| !args.skip_handed_over || handed(one).is_none());
+    let all: Vec<_> = all.into_iter().map(|one| one.name).collect();
     if all.is_empty() {
         return Err(Failure::new(Kind::NoSuchConnection, "there are no connections to export")
             .hint("`xeroctl connect` makes one"));
@@ -64,16 +88,11 @@ fn chosen(context: &Context, args: &Export, store: &Store) -> Outcome<Vec<String
 }
 
 /// Packs the connections, and where that is wanted the others that use the same logins.
-fn pack(
-    store: &Store,
-    mut names: Vec<String>,
-    with_shared: bool,
-    logins: Logins,
-) -> Outcome<(Vec<String>, Packed)> {
+fn pack(store: &Store, mut names: Vec<String>, with_shared: bool, logins: Logins) -> Outcome<Packed> {
     loop {
         match store.export(&names, logins) {
             Err(StoreError::SharedLogin { others }) if with_shared => names.extend(others),
-            packed => return Ok((names, packed?)),
+            packed => return Ok(packed?),
         }
     }
 }
@@ -108,15 +127,15 @@ fn write(
     store: &Store,
     (mut packed, names, logins): (Packed, &[String], Logins),
     seal: &Seal,
-    to: &Path,
+    to: &Output<'_>,
 ) -> Outcome {
     for _ in 0..TRIES {
-        let file = sealed_file(seal, &packed, to)?;
+        let ready = to.prepare(&seal.seal(&packed.bundle().to_bytes())?)?;
         if packed.hands_over() && !store.hand_over(&packed)? {
             packed = store.export(names, logins)?;
             continue;
         }
-        return place(file, to).inspect_err(|_| {
+        return ready.give_away().inspect_err(|_| {
             // Nobody has it: it is as if nothing had been handed over.
             if packed.hands_over() {
                 drop(store.adopt_logins(Some(names)));
@@ -126,11 +145,41 @@ fn write(
     Err(StoreError::RefreshBusy.into())
 }
 
-fn sealed_file(seal: &Seal, packed: &Packed, to: &Path) -> Outcome<tempfile::NamedTempFile> {
-    let sealed = seal.seal(&packed.bundle().to_bytes())?;
+impl<'a> Output<'a> {
+    fn prepare(&self, sealed: &[u8]) -> Outcome<Ready<'a>> {
+        match *self {
+            Self::File(to) => Ok(Ready::File(sealed_file(sealed, to)?, to)),
+            Self::Stdout(ui) => Ok(Ready::Stdout(sealed.to_vec(), ui)),
+        }
+    }
+}
+
+impl Ready<'_> {
+    fn give_away(self) -> Outcome {
+        match self {
+            Self::File(file, to) => place(file, to),
+            Self::Stdout(sealed, ui) => ui.raw(&sealed),
+        }
+    }
+}
+
+/// A bundle is no text for a screen, and no part of a document.
+fn check_stdout(ui: &Ui) -> Outcome {
+    if std::io::stdout().is_terminal() {
+        return Err(Failure::usage("standard output is the terminal, and a bundle is no text")
+            .hint("name a file, or redirect standard output"));
+    }
+    if ui.json {
+        return Err(Failure::usage("standard output cannot be both the bundle and the JSON document")
+            .hint("name a file, or leave --json out"));
+    }
+    Ok(())
+}
+
+fn sealed_file(sealed: &[u8], to: &Path) -> Outcome<tempfile::NamedTempFile> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = tempfile::Builder::new().prefix(".xeroctl-").tempfile_in(folder).and_then(|mut file| {
-        file.write_all(&sealed)?;
+        file.write_all(sealed)?;
         file.as_file().sync_all()?;
         Ok(file)
     });

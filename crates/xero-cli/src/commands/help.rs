@@ -92,7 +92,7 @@ pub(crate) fn run(context: &Context, args: &Help, mut command: Command) -> Outco
         Some(_) => help_on(&args.topic, command)?,
     };
     context.ui.document(json!({ "topic": args.topic.join(" "), "text": text.trim_end() }))?;
-    context.ui.data(text.trim_end())
+    context.ui.prose(text.trim_end())
 }
 
 /// Commands and topics, for whoever completes them.

@@ -2,18 +2,26 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use connection_store::{Bundle, Error as StoreError, Existing, Imported, Importing, Packed};
+use connection_store::{AppKind, Bundle, Error as StoreError, Existing, Imported, Importing, Packed, Store};
 use serde_json::{Value, json};
 
 use crate::{
     Context,
     args::{ImportBundle, OnTaken},
     bundle_file,
-    commands::export,
     failure::{Failure, Outcome},
     show, store_access,
+    table::{self, Column},
     ui::one_line,
 };
+
+const COLUMNS: [Column; 5] = [
+    Column::text("NAME"),
+    Column::whole("KIND").worth(1),
+    Column::text("ORGANISATION"),
+    Column::text("SERVER"),
+    Column::whole("LOGIN"),
+];
 
 pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -> Outcome {
     let file = file.ok_or_else(|| {
@@ -36,13 +44,32 @@ pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -
             .hint("say what to do with it: --existing skip, rename or replace; nothing was imported"),
         error => error.into(),
     })?;
-    // An older file does not take back what was handed over since.
-    let mut handed = Vec::new();
-    for name in imported.iter().filter_map(|one| one.name.as_deref()) {
-        let is = export::handed(&store.connection(Some(name))?).is_some();
-        handed.extend(is.then(|| name.to_owned()));
+    let logins = Logins::of(&store, &imported)?;
+    report(context, &imported, &logins, args.adopt)
+}
+
+/// The names of connections that were imported, by who renews their logins.
+#[derive(Default)]
+struct Logins {
+    /// Another store may: an older file does not take back what was handed over since.
+    waiting: Vec<String>,
+    renewed: Vec<String>,
+}
+
+impl Logins {
+    fn of(store: &Store, imported: &[Imported]) -> Outcome<Self> {
+        let mut logins = Self::default();
+        for name in imported.iter().filter_map(|one| one.name.as_deref()) {
+            let connection = store.connection(Some(name))?;
+            let login = connection.authorisation.as_ref().filter(|one| one.needs_login.is_none());
+            match login.map(|one| one.handed.is_some()) {
+                Some(true) => logins.waiting.push(connection.name),
+                Some(false) if connection.app.kind != AppKind::Custom => logins.renewed.push(connection.name),
+                _ => {}
+            }
+        }
+        Ok(logins)
     }
-    report(context, &imported, &handed, args.adopt)
 }
 
 impl OnTaken {
@@ -70,6 +97,7 @@ fn list(context: &Context, packed: &[Packed]) -> Outcome {
             "name": one.name,
             "kind": one.kind.as_str(),
             "organisation": one.organisation,
+            "server": server(one),
             "with_login": one.with_login,
         })
     };
@@ -77,15 +105,23 @@ fn list(context: &Context, packed: &[Packed]) -> Outcome {
     let row = |one: &Packed| {
         let organisation = one.organisation.as_deref().unwrap_or("not tested yet").to_owned();
         let login = if one.with_login { "comes along" } else { "-" };
-        vec![one.name.clone(), one.kind.as_str().to_owned(), organisation, login.to_owned()]
+        vec![one.name.clone(), one.kind.as_str().to_owned(), organisation, server(one), login.to_owned()]
     };
-    context.ui.data(show::table(&["NAME", "KIND", "ORGANISATION", "LOGIN"], packed.iter().map(row).collect()))
+    context.ui.data(table::table(&COLUMNS, packed.iter().map(row).collect()))
 }
 
-fn report(context: &Context, imported: &[Imported], waiting: &[String], adopt: bool) -> Outcome {
-    let ui = &context.ui;
+/// Where its app is registered.
+fn server(one: &Packed) -> String {
+    one.server.as_deref().map_or("Xero", |address| address.trim_end_matches('/')).to_owned()
+}
+
+fn report(context: &Context, imported: &[Imported], logins: &Logins, adopt: bool) -> Outcome {
+    let (ui, Logins { waiting, renewed }) = (&context.ui, logins);
     for one in imported {
         ui.say(line(one));
+    }
+    if adopt && !renewed.is_empty() {
+        ui.say(format!("This store renews the logins of {} from now on.", renewed.join(", ")));
     }
     if !waiting.is_empty() {
         ui.say(match adopt {

@@ -22,11 +22,13 @@ use crate::{
         import,
     },
     failure::{Failure, Kind, Outcome},
+    secrets::none_in_the_open,
     show, store_access,
     ui::{Ui, one_line},
 };
 
 pub(crate) fn run(context: &Context, args: &ImportFrom) -> Outcome {
+    none_in_the_open(&args.secret)?;
     check_options(args)?;
     if args.from == ImportSource::Bundle {
         return import::run(context, args.file.as_deref(), &args.bundle);
@@ -119,9 +121,10 @@ fn import_all(
 /// Options of another source are a mistake, not something to pass over.
 fn check_options(args: &ImportFrom) -> Outcome {
     let has_profiles = matches!(args.from, ImportSource::XeroCli | ImportSource::Xoauth);
-    let stray = if args.from == ImportSource::Bundle && args.is_of_another_program() {
-        "an option for another program's logins"
-    } else if args.from != ImportSource::Bundle && args.bundle.is_given() {
+    if let (ImportSource::Bundle, Some(option)) = (args.from, args.of_another_program()) {
+        return Err(not_of_bundles(option));
+    }
+    let stray = if args.from != ImportSource::Bundle && args.bundle.is_given() {
         "names of connections, or an option for bundles"
     } else if !has_profiles && (args.profiles.all_profiles || !args.profiles.named.is_empty()) {
         "--profile or --all-profiles"
@@ -131,6 +134,16 @@ fn check_options(args: &ImportFrom) -> Outcome {
         return Ok(());
     };
     Err(Failure::usage(format!("{stray}: {} has none of that", args.from.word())).hint("leave it out"))
+}
+
+fn not_of_bundles(option: &str) -> Failure {
+    let message = format!("{option} is for the logins of another program, and no --from names one");
+    Failure::usage(message).hint(match option {
+        "--dry-run" => "`--list` says what is in a file that `xeroctl export` wrote, and imports nothing",
+        "--replace" => "for a file that `xeroctl export` wrote it is `--existing replace`",
+        "--as" => "for a file that `xeroctl export` wrote: import it, and then `xeroctl rename`",
+        _ => "leave it out, or name the program with --from",
+    })
 }
 
 fn find(context: &Context, args: &ImportFrom) -> Outcome<Found> {

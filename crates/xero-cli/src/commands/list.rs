@@ -83,7 +83,7 @@ fn entries(context: &Context, store: &Store, args: &List, mut all: Vec<Connectio
     let mut checked = checked.into_iter();
     let now = SystemTime::now();
     let mut entries: Vec<_> = all.into_iter().map(|one| Entry::new(one, checked.next(), now)).collect();
-    entries.retain(|one| by_health.iter().all(|filter| choice::matches(filter, one.health.words())));
+    entries.retain(|one| by_health.iter().all(|filter| filter.is_health(&one.health.word())));
     choice::sort(&mut entries, args.sort, now);
     if args.reverse {
         entries.reverse();

@@ -17,7 +17,7 @@ use crate::{
         test, token,
     },
     failure::{Failure, Kind, Outcome},
-    secrets::client_secret,
+    secrets::{client_secret, none_in_the_open},
     show, xero_api,
 };
 
@@ -28,6 +28,7 @@ pub(crate) fn run(context: &Context, args: &Reauth) -> Outcome {
 /// Has a person consent again, and moves to the new login what it reaches.
 pub(crate) fn consent_again(context: &Context, store: &Store, args: &Reauth) -> Outcome {
     let Context { ui, global, .. } = context;
+    none_in_the_open(&args.secret)?;
     let connection = store.connection(args.name.as_deref())?;
     token::has_tokens(&connection)?;
     xero_api::check_server(global, &connection)?;

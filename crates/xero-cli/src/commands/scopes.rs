@@ -13,11 +13,21 @@ use crate::{
     commands::token,
     failure::{Failure, Outcome},
     show,
+    table::{self, Column},
     ui::one_line,
 };
 
 /// The month is certain; Xero names more than one day of it.
 const END: &str = "September 2027";
+// What a scope is for says its end too, where there is no room for both.
+const KNOWN: [Column; 4] = [
+    Column::text("SCOPE"),
+    Column::text("PRESETS").worth(2),
+    Column::text("ENDS").worth(1),
+    Column::text("WHAT IT LETS AN APP DO"),
+];
+const GRANTED: [Column; 3] =
+    [Column::text("GRANTED"), Column::text("ENDS").worth(1), Column::text("WHAT IT LETS THE APP DO")];
 const PRESETS: [&str; 3] = ["@read", "@sync", "@all"];
 
 pub(crate) fn run(context: &Context, command: &ScopesCommand) -> Outcome {
@@ -46,10 +56,7 @@ fn list(context: &Context) -> Outcome {
             describe(scope).unwrap_or_default().to_owned(),
         ]
     };
-    ui.data(show::table(
-        &["SCOPE", "PRESETS", "ENDS", "WHAT IT LETS AN APP DO"],
-        known_scopes().map(row).collect(),
-    ))
+    ui.data(table::table(&KNOWN, known_scopes().map(row).collect()))
 }
 
 fn document(scope: &str, presets: &[&str]) -> Value {
@@ -82,9 +89,9 @@ fn show(context: &Context, args: &OneConnection) -> Outcome {
         let what = describe(scope).unwrap_or("not known to this version");
         vec![one_line(scope), end.to_owned(), what.to_owned()]
     };
-    ui.data(show::table(&["GRANTED", "ENDS", "WHAT IT LETS THE APP DO"], granted.iter().map(row).collect()))?;
+    ui.data(table::table(&GRANTED, granted.iter().map(row).collect()))?;
     for (preset, missing) in [("@read", &read), ("@sync", &sync)] {
-        ui.data(match missing.as_slice() {
+        ui.prose(match missing.as_slice() {
             [] => format!("\nCovers {preset}."),
             missing => format!("\nMissing for {preset}: {}", missing.join(" ")),
         })?;

@@ -33,7 +33,9 @@ fn last_event(store: &Store, connection: &Connection) -> Outcome<Option<Event>> 
 
 fn told(event: &Event) -> String {
     let (date, time) = (show::date(event.at), show::clock_time(event.at));
-    format!("{}, {date} {time}: {}", event.what.as_str(), one_line(&event.detail))
+    let detail =
+        if event.detail.is_empty() { String::new() } else { format!(": {}", one_line(&event.detail)) };
+    format!("{}, {date} {time}{detail}", event.what.as_str())
 }
 
 /// Where it is kept, and what opens that.

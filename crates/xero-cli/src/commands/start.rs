@@ -17,7 +17,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let ways: Vec<_> =
         WAYS.iter().map(|(what, commands)| json!({ "what": what, "commands": commands })).collect();
     context.ui.document(json!({ "ways": ways }))?;
-    context.ui.data(text())
+    context.ui.prose(text())
 }
 
 fn text() -> String {

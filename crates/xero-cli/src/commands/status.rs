@@ -28,6 +28,9 @@ const COLUMNS: [Column; 5] = [
 ];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How far what belongs to a title is set in.
+const INDENT: usize = 2;
+
 /// A certificate takes a person and the portal.
 const CERTIFICATE_DAYS: u32 = 60;
 
@@ -36,6 +39,8 @@ struct Task {
     name: String,
     what: String,
     next: String,
+    /// What mends one connection of a login mends the others.
+    login: Option<String>,
 }
 
 /// What the screen shows.
@@ -58,7 +63,7 @@ pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
     let store = context.open_store()?;
     let overview = Overview::of(&store, args)?;
     ui.document(overview.document())?;
-    ui.data(overview.screen(SystemTime::now()))?;
+    ui.prose(overview.screen(SystemTime::now()))?;
     match (overview.needs_person.is_empty(), overview.ends_soon.is_empty()) {
         (false, _) => Err(Failure::silent(Kind::NeedsPerson)),
         (_, false) => Err(Failure::silent(Kind::EndsSoon)),
@@ -85,7 +90,8 @@ impl Overview {
 
     fn add(&mut self, one: &Connection, args: &Status, now: SystemTime) {
         let (name, quoted) = (one.name.clone(), show::quoted(&one.name));
-        let task = |what: String, next: String| Task { name: name.clone(), what, next };
+        let login = one.authorisation.as_ref().map(|login| login.id.clone());
+        let task = |what: String, next: String| Task { name: name.clone(), what, next, login: login.clone() };
         match Health::of(one, now) {
             Health::HandedOver => self.elsewhere.push(name),
             Health::NotAdopted => {
@@ -121,8 +127,8 @@ impl Overview {
         }
         if !self.limits.is_empty() {
             let rows = self.limits.iter().map(|(one, limits)| limits_row(one, limits, now)).collect();
-            let table = table::table(&COLUMNS, rows);
-            parts.push(format!("Xero's limits, as last seen\n  {}", table.replace('\n', "\n  ")));
+            let table = table::indented(&COLUMNS, rows, INDENT);
+            parts.push(format!("Xero's limits, as last seen\n{table}"));
         }
         let troubled = self.needs_person.len() + self.ends_soon.len();
         let well = self.connections - troubled.min(self.connections);
@@ -159,9 +165,18 @@ fn tasks(title: &str, tasks: &[Task]) -> String {
     if tasks.is_empty() {
         return String::new();
     }
-    let rows = tasks
-        .iter()
-        .map(|task| format!("  {}: {}\n    next: {}", one_line(&task.name), one_line(&task.what), task.next));
+    let mut groups: Vec<Vec<&Task>> = Vec::new();
+    for task in tasks {
+        let same = |group: &&mut Vec<&Task>| task.login.is_some() && group[0].login == task.login;
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(task),
+            None => groups.push(vec![task]),
+        }
+    }
+    let rows = groups.iter().map(|group| {
+        let names: Vec<_> = group.iter().map(|task| one_line(&task.name)).collect();
+        format!("  {}: {}\n    next: {}", names.join(", "), one_line(&group[0].what), group[0].next)
+    });
     format!("{title}\n{}", rows.collect::<Vec<_>>().join("\n"))
 }
 

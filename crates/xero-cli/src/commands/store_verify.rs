@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: &StoreVerify) -> Outcome {
         return Ok(());
     }
     let lines: Vec<_> = findings.iter().map(|one| one_line(&one.to_string())).collect();
-    ui.data(lines.join("\n"))?;
+    ui.prose(lines.join("\n"))?;
     Ui::explain(
         &Failure::new(Kind::StoreUnusable, format!("{}: {}", path.display(), counted(findings.len()))).hint(
             "put back a backup from before with `xeroctl store restore`; what is not named above can be used as before",

@@ -1,5 +1,7 @@
 //! `xeroctl test`: a real request, and the organisation that answers compared with the one pinned.
 
+use std::collections::BTreeSet;
+
 use connection_store::{AppKind, Connection, Organisation, Store};
 use serde_json::{Value, json};
 use xero_auth_oauth2::TenantLink;
@@ -20,18 +22,25 @@ pub(crate) fn run(context: &Context, args: &Test) -> Outcome {
         false => vec![store.connection(args.name.as_deref())?],
     };
     let (mut documents, mut first_failure) = (Vec::new(), None);
+    let mut limited = BTreeSet::new();
     for connection in &connections {
-        let outcome = test_one(context, &store, connection);
+        let outcome = match limited.contains(&place(connection)) {
+            true => Err(not_asked()),
+            false => test_one(context, &store, connection),
+        };
+        if outcome.as_ref().is_err_and(|failure| failure.kind == Kind::RateLimited) {
+            limited.insert(place(connection));
+        }
         documents.push(document(connection, &outcome));
         match outcome {
             Ok(Tested { seen, by_list }) => {
                 let note =
                     if by_list { ", by the list of connections: the scopes do not cover more" } else { "" };
-                context.ui.data(format!("ok      {}  {}{note}", connection.name, describe(&seen)))?;
+                context.ui.prose(format!("ok      {}  {}{note}", connection.name, describe(&seen)))?;
             }
             Err(failure) if !args.all => return Err(failure),
             Err(failure) => {
-                context.ui.data(format!("failed  {}  {}", connection.name, failure.message))?;
+                context.ui.prose(format!("failed  {}  {}", connection.name, failure.message))?;
                 failure.hint.iter().for_each(|hint| context.ui.say(format!("  next: {hint}")));
                 first_failure = first_failure.or(Some(failure));
             }
@@ -42,6 +51,20 @@ pub(crate) fn run(context: &Context, args: &Test) -> Outcome {
         Some(failure) => Err(Failure::silent(failure.kind)),
         None => Ok(()),
     }
+}
+
+/// What Xero counts requests by: the app, and the organisation.
+fn place(connection: &Connection) -> (&str, Option<&str>) {
+    let organisation = connection.organisation.as_ref().map(|organisation| organisation.id.as_str());
+    (&connection.app.id, organisation)
+}
+
+fn not_asked() -> Failure {
+    Failure::new(
+        Kind::RateLimited,
+        "not asked: Xero's limit for this organisation and app was reached just before",
+    )
+    .hint("test it again when the time is over that was named there")
 }
 
 /// What a test showed.

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use connection_store::Error as StoreError;
 
 use super::{Failure, Kind};
-use crate::show::{date, quoted};
+use crate::show::{date, few, quoted};
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -41,7 +41,7 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::NoSuchAuthorisation(_) | StoreError::NoSuchApp(_) => Kind::NoSuchConnection,
         StoreError::HandedOver { .. } | StoreError::NotAdopted { .. } => Kind::NeedsPerson,
         StoreError::SharedLogin { .. } | StoreError::NoSecondSecret => Kind::Usage,
-        StoreError::NotABundle | StoreError::NewerBundle { .. } => Kind::Usage,
+        StoreError::NotABundle | StoreError::NewerBundle { .. } | StoreError::OtherApp { .. } => Kind::Usage,
         StoreError::NoSuchKey(_) | StoreError::LastKey | StoreError::FileExists(_) => Kind::Usage,
         StoreError::Rekeyed => Kind::Temporary,
         StoreError::KeyNotSeen(_) => Kind::Other,
@@ -110,10 +110,10 @@ fn hint_on_key(error: &StoreError) -> Option<String> {
 /// About what is in it, and what was done with it.
 fn hint_on_use(error: &StoreError) -> Option<String> {
     Some(match error {
-        StoreError::NoSuchConnection { known, .. } => names(known),
-        StoreError::NoDefault { known } if known.is_empty() => names(known),
+        StoreError::NoSuchConnection { name, known } => names(known, name),
+        StoreError::NoDefault { known } if known.is_empty() => names(known, ""),
         StoreError::NoDefault { known } => {
-            format!("name one, or choose one with `xeroctl default NAME`; there are: {}", known.join(", "))
+            format!("name one, or choose one with `xeroctl default NAME`; {}", names(known, ""))
         }
         StoreError::BadName(_) => "give another name".to_owned(),
         StoreError::NameTaken(_) => "choose another name, or give --replace".to_owned(),
@@ -152,6 +152,9 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
         }
         StoreError::NewerBundle { .. } => "install the newest xeroctl; nothing was imported".to_owned(),
         StoreError::NotABundle => "export again; nothing was imported".to_owned(),
+        StoreError::OtherApp { .. } => {
+            "no store wrote that: ask whoever gave you the file; nothing was imported".to_owned()
+        }
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
         StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
         _ => return None,
@@ -163,9 +166,9 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
 }
 
-fn names(known: &[String]) -> String {
+fn names(known: &[String], wanted: &str) -> String {
     match known {
         [] => "there are none yet: `xeroctl connect` makes one".to_owned(),
-        known => format!("there are: {}", known.join(", ")),
+        known => format!("there are: {}", few(known, wanted)),
     }
 }

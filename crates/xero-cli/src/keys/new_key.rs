@@ -15,6 +15,9 @@ use crate::{
     ui::Ui,
 };
 
+/// The shortest new passphrase that nothing is said of, in characters.
+pub(crate) const SHORTEST_PASSPHRASE: usize = 12;
+
 /// A key that was settled on. Nothing of it is written yet.
 pub(crate) struct PlannedKey {
     pub(crate) new: NewKey,
@@ -33,10 +36,7 @@ enum Keep {
 pub(crate) fn plan(source: KeySource<'_>) -> Outcome<PlannedKey> {
     match source {
         KeySource::File(path) => key_file_at(path),
-        KeySource::PassphraseFile(path) => Ok(PlannedKey::kept_elsewhere(
-            StoreKey::passphrase(read_passphrase(path)?.as_str()),
-            Lock::Passphrase,
-        )),
+        KeySource::PassphraseFile(path) => Ok(of_passphrase(&read_passphrase(path)?)),
         KeySource::Keychain => in_keychain(),
         KeySource::Command(command) => Ok(PlannedKey::kept_elsewhere(command::run(command)?, Lock::Command)),
         KeySource::Identity(path, recipients) => for_identity(path, recipients),
@@ -87,7 +87,16 @@ fn by_passphrase(ui: &Ui) -> Outcome<PlannedKey> {
     if typed.is_empty() {
         return Err(Failure::usage("the passphrase is empty").hint("choose a long one"));
     }
-    Ok(PlannedKey::kept_elsewhere(StoreKey::passphrase(typed.as_str()), Lock::Passphrase))
+    Ok(of_passphrase(&typed))
+}
+
+fn of_passphrase(passphrase: &str) -> PlannedKey {
+    if passphrase.chars().count() < SHORTEST_PASSPHRASE {
+        Ui::caution(format!(
+            "the passphrase has fewer than {SHORTEST_PASSPHRASE} characters: whoever has the store's file can try them all"
+        ));
+    }
+    PlannedKey::kept_elsewhere(StoreKey::passphrase(passphrase), Lock::Passphrase)
 }
 
 /// Uses the key file if there is one, and plans to write it otherwise.

@@ -39,6 +39,22 @@ pub(crate) fn read(path: &Path, role: Role) -> Outcome<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// What to say of a file with a secret that others can read; nothing of a pipe or a device, or of what a shell put there.
+#[cfg(unix)]
+pub(crate) fn readable_by_others(path: &Path, metadata: &fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let of_shell = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let mode = metadata.mode() & 0o777;
+    (metadata.is_file() && !of_shell && mode & 0o044 != 0).then(|| {
+        format!("other users can read {} (mode {mode:04o}): chmod 600 {}", path.display(), quoted(path))
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn readable_by_others(_: &Path, _: &fs::Metadata) -> Option<String> {
+    None
+}
+
 /// A path as a shell takes it.
 pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))

@@ -5,6 +5,7 @@ use xero_auth_oauth1::Problem;
 use xero_auth_oauth2::ApiProblem;
 
 use crate::{
+    commands::apps::called,
     failure::{Failure, Kind},
     show,
 };
@@ -62,14 +63,11 @@ pub(super) fn refused_at(refusal: Refusal, server: &Server) -> Failure {
 pub(crate) fn no_token(error: StoreError, connection: &Connection) -> Failure {
     let wrong_secret = matches!(error, StoreError::Auth(xero_auth_oauth2::Error::InvalidClient));
     let failure = Failure::from(error);
-    let (name, id) = (show::quoted(&connection.name), &connection.app.client_id);
+    // The login is as good as before: no consent is needed.
     match connection.app.kind {
-        AppKind::Web if wrong_secret => failure.hint(format!(
-            "where a new secret was generated in the portal, log in once more with it: `xeroctl reauth {name}` asks for it"
-        )),
-        AppKind::Custom if wrong_secret => failure.hint(format!(
-            "where a new secret was generated in the portal: `xeroctl connect {name} --kind custom --client-id {id} \
-             --replace --client-secret-file FILE`"
+        AppKind::Web | AppKind::Custom if wrong_secret => failure.hint(format!(
+            "give it the secret that the portal has, or generate another there: `xeroctl apps secret set {}`",
+            show::quoted(&called(&connection.app))
         )),
         _ => failure,
     }

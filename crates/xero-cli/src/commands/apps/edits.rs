@@ -103,7 +103,13 @@ fn redirect_uris(edits: &AppEdits) -> Outcome<Option<Vec<RedirectUri>>> {
     if edits.redirect_uri.is_empty() {
         return Ok(None);
     }
-    let uris = edits.redirect_uri.iter().map(|uri| RedirectUri::parse(uri)).collect::<Result<_, _>>()?;
+    let mut uris: Vec<RedirectUri> = Vec::new();
+    for uri in &edits.redirect_uri {
+        let uri = RedirectUri::parse(uri)?;
+        if !uris.contains(&uri) {
+            uris.push(uri);
+        }
+    }
     Ok(Some(uris))
 }
 

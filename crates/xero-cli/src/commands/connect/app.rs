@@ -8,8 +8,10 @@ use xero_auth_oauth2::{
 use crate::{
     Context,
     args::OAuth2App,
-    failure::{Failure, Outcome},
+    commands::apps,
+    failure::{Failure, Kind, Outcome},
     secrets::client_secret,
+    show,
     store_access::StoreAccess,
 };
 
@@ -40,8 +42,12 @@ pub(crate) fn choose(
         StoreAccess::Open(store) => store.apps()?.into_iter().filter(|app| app.server == *server).collect(),
         StoreAccess::Planned(_) => Vec::new(),
     };
-    let stored = of_kind(stored, args, kind)?;
-    let chosen = match &args.client_id {
+    let client_id = match &args.app {
+        Some(text) => Some(named(access, text, server)?),
+        None => args.client_id.clone(),
+    };
+    let stored = of_kind(stored, client_id.as_deref(), kind)?;
+    let chosen = match &client_id {
         Some(id) => {
             let id = ClientId::parse(id)?;
             stored.into_iter().find(|app| app.client_id == id.as_str()).ok_or(Some(id))
@@ -56,11 +62,24 @@ pub(crate) fn choose(
     }
 }
 
+/// The client id of a stored app that was named.
+fn named(access: &StoreAccess, text: &str, server: &Server) -> Outcome<String> {
+    let StoreAccess::Open(store) = access else {
+        return Err(Failure::new(Kind::NoSuchConnection, format!("there is no app {text:?}"))
+            .hint("there is no store yet; a new app is named by --client-id"));
+    };
+    let app = apps::find(store, text)?;
+    if app.server == *server {
+        return Ok(app.client_id);
+    }
+    Err(Failure::usage(format!("the app {} is registered at {}", apps::called(&app), show::server_of(&app)))
+        .hint("give --xero-url with that address, or leave it out for Xero itself"))
+}
+
 /// The apps of a kind. One that is stored as another kind is not to be had as this one.
-fn of_kind(stored: Vec<App>, args: &OAuth2App, kind: AppKind) -> Outcome<Vec<App>> {
+fn of_kind(stored: Vec<App>, client_id: Option<&str>, kind: AppKind) -> Outcome<Vec<App>> {
     let (fitting, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|app| app.kind == kind);
-    let same =
-        |app: &App| args.client_id.as_ref().is_some_and(|id| id.trim().eq_ignore_ascii_case(&app.client_id));
+    let same = |app: &App| client_id.is_some_and(|id| id.trim().eq_ignore_ascii_case(&app.client_id));
     match others.iter().find(|app| same(app)) {
         Some(other) => Err(Failure::usage(format!("that app is stored as a {} app", other.kind.as_str()))
             .hint(format!("give --kind {}", other.kind.as_str()))),

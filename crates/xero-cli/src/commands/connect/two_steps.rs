@@ -46,6 +46,7 @@ enum Login {
 }
 
 pub(super) fn begin(context: &Context, args: &Begin) -> Outcome {
+    secrets::none_in_the_open(&args.app.secret)?;
     let kind = match args.kind {
         ArgsKind::Web | ArgsKind::Desktop => args.kind.of_app(),
         _ => {

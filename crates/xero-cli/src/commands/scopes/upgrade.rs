@@ -63,7 +63,7 @@ fn leave(context: &Context, connection: &Connection, plan: &Plan) -> Outcome {
         _ => format!("a person must consent in a browser: xeroctl scopes upgrade {name} --yes --paste"),
     };
     ui.document(plan.document(connection, Some(&next)))?;
-    ui.data(plan.lines().join("\n"))?;
+    ui.prose(plan.lines().join("\n"))?;
     ui.tell(format!("  next: {next}"));
     Err(Failure::silent(Kind::NeedsPerson))
 }
