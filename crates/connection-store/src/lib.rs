@@ -40,7 +40,7 @@ pub use store::{
     Call, Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store,
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
-pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Told, Wait};
+pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Told, Wait};
 /// What the public names above are made of, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
     AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri, RefreshToken, Scopes,

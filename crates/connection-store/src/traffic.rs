@@ -40,6 +40,19 @@ pub struct Told {
     pub refused: Option<(Limit, Option<Duration>)>,
 }
 
+/// How many calls count at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// In progress, of the app for the organisation.
+    pub running: usize,
+    /// Of the app for the organisation, in a minute; of other programs too, as far as Xero's answers tell.
+    pub in_minute: usize,
+    /// Of the app in a minute, over all organisations.
+    pub of_app: usize,
+    /// The limit that Xero has refused calls for, and for how long still.
+    pub paused: Option<Wait>,
+}
+
 /// The calls that count at a moment. Times are milliseconds since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {

@@ -10,6 +10,7 @@ mod list;
 mod manage;
 mod scopes;
 mod store;
+mod using;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -34,6 +35,7 @@ pub(crate) use self::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
     },
+    using::{Asking, Exec, TokenFormat},
 };
 
 /// The connection manager for Xero
@@ -130,6 +132,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Print an access token, refreshed if need be
     Token(Token),
+    /// Run a program with an access token in its environment, and in no other
+    Exec(Exec),
+    /// Show what is left of Xero's limits for a connection
+    Limits(OneConnection),
     /// Renew the tokens of a connection now
     Refresh(OneConnection),
     /// Renew all logins that near their end; once, for as long as it runs (--daemon), or each day (--install)
@@ -241,6 +247,9 @@ pub(crate) struct Token {
     /// How long the token must still live, in seconds; an access token lives half an hour in all
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=1500))]
     pub(crate) min_ttl: u64,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = TokenFormat::Plain)]
+    pub(crate) format: TokenFormat,
 }
 
 /// `xeroctl orgs`.
@@ -309,6 +318,8 @@ pub(crate) struct Request {
     /// The body: @FILE, or - for standard input
     #[arg(short, long, value_name = "@FILE|-")]
     pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// Print the status and headers of the answer before it
     #[arg(short, long)]
     pub(crate) include: bool,

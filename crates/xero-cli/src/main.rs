@@ -121,6 +121,8 @@ fn run(context: &Context, command: Option<&Command>) -> Outcome {
         Command::Show(args) => commands::show::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
         Command::Token(args) => commands::token::run(context, args),
+        Command::Exec(args) => commands::exec::run(context, args),
+        Command::Limits(args) => commands::limits::run(context, args),
         Command::Refresh(args) => commands::refresh::run(context, args),
         Command::Keepalive(args) => commands::keepalive::run(context, args),
         Command::Log(args) => commands::log::run(context, args),

@@ -1,13 +1,16 @@
 //! Signals: the terminal is put right before one does its work, and a renewal that has begun is finished first.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{During, end, watch};
+pub(crate) use self::unix::{During, Forwarding, end, end_as, watch};
 
 #[cfg(unix)]
 mod unix {
     use std::{
         io::{IsTerminal, Write},
-        sync::{Mutex, Once, PoisonError},
+        sync::{
+            Mutex, Once, PoisonError,
+            atomic::{AtomicBool, AtomicU32, Ordering},
+        },
     };
 
     use signal_hook::{
@@ -31,6 +34,9 @@ mod unix {
             let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
             std::thread::spawn(move || {
                 for signal in signals.forever() {
+                    if forwarded(signal) {
+                        continue;
+                    }
                     let work = WORK.lock().unwrap_or_else(PoisonError::into_inner).take();
                     let told = work.is_some_and(|work| work.send(signal).is_ok());
                     if !told {
@@ -54,6 +60,52 @@ mod unix {
         }
         drop(err.write_all(b"error: cancelled\n"));
         std::process::exit(ENDED_BY + signal);
+    }
+
+    /// Whether signals are another program's, and which one's; 0: of none that has begun.
+    static FORWARD: AtomicBool = AtomicBool::new(false);
+    static CHILD: AtomicU32 = AtomicU32::new(0);
+
+    /// Signals go to a program that was started, which decides what they mean.
+    pub(crate) struct Forwarding;
+
+    impl Forwarding {
+        /// From now on signals do not end this program.
+        pub(crate) fn begin() -> Self {
+            watch();
+            FORWARD.store(true, Ordering::SeqCst);
+            Self
+        }
+
+        /// Sends them to this process.
+        pub(crate) fn to(&self, child: u32) {
+            CHILD.store(child, Ordering::SeqCst);
+        }
+    }
+
+    impl Drop for Forwarding {
+        fn drop(&mut self) {
+            FORWARD.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// What a terminal sends it sends to all that it has in front, the program among them.
+    fn forwarded(signal: i32) -> bool {
+        let to_all = matches!(signal, SIGINT | SIGQUIT) && std::io::stdin().is_terminal();
+        let child = i32::try_from(CHILD.load(Ordering::SeqCst)).ok().and_then(rustix::process::Pid::from_raw);
+        if let (false, Some(child), Some(signal)) =
+            (to_all, child, rustix::process::Signal::from_named_raw(signal))
+        {
+            // One that has ended needs no signal.
+            let _gone_already = rustix::process::kill_process(child, signal);
+        }
+        FORWARD.load(Ordering::SeqCst)
+    }
+
+    /// Ends as a program did that a signal has ended.
+    pub(crate) fn end_as(signal: i32) -> ! {
+        drop(emulate_default_handler(signal));
+        std::process::exit(ENDED_BY + signal)
     }
 
     /// Signals that come while something asynchronous is done: the first is told here, another one ends the program.
@@ -103,6 +155,19 @@ impl During {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Consoles send Ctrl-C to the program that was started too.
+#[cfg(not(unix))]
+pub(crate) struct Forwarding;
+
+#[cfg(not(unix))]
+impl Forwarding {
+    pub(crate) fn begin() -> Self {
+        Self
+    }
+
+    pub(crate) fn to(&self, _child: u32) {}
 }
 
 /// What a process that Ctrl-C ends has as its status (NTSTATUS `0xC000013A`).

@@ -65,9 +65,11 @@ impl Ui {
 
     /// The one JSON document of this run; nothing without `--json`.
     pub(crate) fn document(&self, value: impl Serialize) -> Outcome {
-        if !self.json {
-            return Ok(());
-        }
+        if self.json { self.as_document(value) } else { Ok(()) }
+    }
+
+    /// The same where another option than `--json` asks for it.
+    pub(crate) fn as_document(&self, value: impl Serialize) -> Outcome {
         let mut document = json!({ "schema": SCHEMA });
         let value = serde_json::to_value(value).expect("documents are made of strings and numbers");
         if let (Value::Object(document), Value::Object(fields)) = (&mut document, value) {

@@ -1,16 +1,17 @@
 //! Requests to Xero's API with a connection's authority.
 
 mod refusal;
+mod sending;
 
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Limits, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders,
-    Server, Store, sign_private,
+    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders, Server,
+    Store, sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
 use url::Url;
@@ -18,7 +19,10 @@ use xero_auth_oauth1::{Answer, Problem, Retry};
 use xero_auth_oauth2::{ApiAnswer, ApiProblem};
 
 use self::refusal::refused_at;
-pub(crate) use self::refusal::{Refusal, no_token, refused};
+pub(crate) use self::{
+    refusal::{Refusal, no_token, refused},
+    sending::{IDEMPOTENCY_KEY, Patience, send},
+};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
@@ -143,6 +147,7 @@ pub(crate) struct Call {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
+    pub(crate) patience: Patience,
     /// The largest answer that is taken, in bytes.
     limit: usize,
 }
@@ -168,6 +173,7 @@ impl Call {
             url: target_url(server, target)?,
             headers: HeaderMap::new(),
             body: None,
+            patience: Patience::SHORT,
             limit: MAX_ANSWER,
         })
     }
@@ -207,104 +213,25 @@ fn target_url(server: &Server, target: &str) -> Outcome<Url> {
     base.join(&relative).map_err(bad)
 }
 
-/// Sends a call, authorised anew, and once more where a fresh signature or token may help.
-pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'_>) -> Outcome<Reply> {
-    let client = client(&call.url, timeout)?;
-    tracing::info!(connection = authority.name(), "asking with");
-    let reply = send_with(&client, call, authority).await?;
-    note_limits(authority, &reply);
-    Ok(reply)
-}
-
-async fn send_with(client: &Client, call: &Call, authority: &Authority<'_>) -> Outcome<Reply> {
-    let headers = authority.authorise(&call.signable()?).await?;
-    let reply = send_once(client, call, &headers).await?;
-    match reply.refusal(authority.kind()) {
-        Some(refusal) if authority.try_again(&refusal, &headers).await? => {
-            tracing::info!("refused; once more with a fresh authorisation");
-            let headers = authority.authorise(&call.signable()?).await?;
-            send_once(client, call, &headers).await
-        }
-        Some(Refusal::Signed(_)) => second_key(client, call, authority, reply).await,
-        _ => Ok(reply),
-    }
-}
-
-/// Keeps what an answer says of Xero's limits. A request that was answered does not fail for that.
-fn note_limits(authority: &Authority<'_>, reply: &Reply) {
-    let Authority::Stored(store, connection) = authority else { return };
-    let left = |name: &str| reply.headers.get(name)?.to_str().ok()?.trim().parse().ok();
-    let limits = Limits {
-        seen_at: store.clock().now(),
-        day_left: left("x-daylimit-remaining"),
-        minute_left: left("x-minlimit-remaining"),
-        app_minute_left: left("x-appminlimit-remaining"),
-    };
-    if limits.day_left.is_some() || limits.minute_left.is_some() {
-        drop(store.note_limits(connection, &limits));
-    }
-}
-
-/// While the portal changes over to another certificate there are two keys, and it takes one of them. The one that it takes is
-/// the first from then on.
-async fn second_key(
-    client: &Client,
-    call: &Call,
-    authority: &Authority<'_>,
-    refused: Reply,
-) -> Outcome<Reply> {
-    let Authority::Stored(store, connection) = authority else { return Ok(refused) };
-    if connection.app.second.is_none() {
-        return Ok(refused);
-    }
-    let trial = Trial { store, connection, consumer_key: None, rank: Rank::Second };
-    let headers = Authority::Trial(trial).authorise(&call.signable()?).await?;
-    let reply = send_once(client, call, &headers).await?;
-    if reply.refusal(AppKind::Private).is_some() {
-        return Ok(refused);
-    }
-    tracing::info!("the server takes the app's second key: it is the first from now on");
-    store.swap_secrets(&connection.app.id)?;
-    Ok(reply)
-}
-
-async fn send_once(client: &Client, call: &Call, authorisation: &RequestHeaders) -> Outcome<Reply> {
-    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-    headers.extend(call.headers.clone());
-    // What the connection says stands alone, whatever else was given.
-    for (name, value) in authorisation.iter() {
-        let cannot = || Failure::new(Kind::Other, format!("{name} cannot be sent as a header"));
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot())?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| cannot())?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    let mut request = client.request(call.method.clone(), call.url.clone()).headers(headers);
-    if let Some(body) = &call.body {
-        request = request.body(body.clone());
-    }
-    // Queries and bodies hold other people's data: neither is logged.
-    tracing::info!(method = %call.method, host = host(&call.url), path = call.url.path(), "sending");
-    let response = request.send().await.map_err(|error| unreachable_server(error, &call.url))?;
-    Reply::read(response, call).await
-}
-
 impl Reply {
-    async fn read(mut response: Response, call: &Call) -> Outcome<Self> {
+    /// `Ok(Err(…))`: the connection broke off.
+    async fn read(mut response: Response, call: &Call) -> Outcome<Result<Self, reqwest::Error>> {
         let (status, headers) = (response.status(), response.headers().clone());
         tracing::info!(status = status.as_u16(), "answered");
         let limit = call.limit;
         let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| unreachable_server(error, &call.url))?
-        {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(Ok(Self { status, headers, body })),
+                Err(error) => return Ok(Err(error)),
+            };
             if body.len() + chunk.len() > limit {
                 let message = format!("{} sent an answer of more than {limit} bytes", host(&call.url));
                 return Err(Failure::new(Kind::Other, message).hint("ask for less, for example a page"));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Self { status, headers, body })
     }
 
     /// Why the call was refused, if it was.

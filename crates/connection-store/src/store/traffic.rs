@@ -14,7 +14,7 @@ use super::{
     owner::{Sign, SignOfLife, look_for},
 };
 use crate::{
-    Connection, Error, Told, Wait,
+    Connection, Error, Pace, Told, Wait,
     traffic::{Counters, Whose},
 };
 
@@ -115,6 +115,19 @@ impl Store {
             None => None,
         };
         Ok(Call { store: self.clone(), whose, id })
+    }
+
+    /// How many calls count now against the connection's limits, by what was made with this store.
+    pub fn pace(&self, connection: &Connection) -> Pace {
+        let (whose, now) = (whose(connection), self.millis());
+        let traffic = self.counting(|one| one.counters.traffic(&whose, now)).unwrap_or_default();
+        let paused = traffic.paused.filter(|(_, until)| *until > now);
+        Pace {
+            running: traffic.running,
+            in_minute: traffic.running + traffic.free_at.len(),
+            of_app: traffic.of_app,
+            paused: paused.map(|(limit, until)| Wait { limit, time: Duration::from_millis(until - now) }),
+        }
     }
 
     /// `None` where the counters cannot be used.

@@ -124,6 +124,11 @@ impl Counters {
         tx.commit()
     }
 
+    /// What counts now.
+    pub(crate) fn traffic(&self, whose: &Whose, now: u64) -> rusqlite::Result<Traffic> {
+        traffic(&self.0.unchecked_transaction()?, whose, now)
+    }
+
     /// Ends the calls of those who are dead: when the server saw them is not known, but not later than now. True where
     /// there was one.
     fn forget_dead(

@@ -1,20 +1,30 @@
 //! `xeroctl request`: sends a request with a connection's authority and prints the answer.
 
-use std::io::{IsTerminal, Read};
+mod pages;
+
+use std::{
+    io::{IsTerminal, Read},
+    time::Duration,
+};
 
 use connection_store::{AppKind, Connection};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MODIFIED_SINCE},
+};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 use xero_auth_oauth2::{ApiProblem, needed_for};
 use xero_certs::{Access, Existing, NewFile, check_path, write_files};
 
+use self::pages::Pages;
 use crate::{
     Context,
     args::Request,
     failure::{Failure, Outcome},
     show,
     ui::one_line,
-    xero_api::{self, Authority, Call, Refusal, Reply},
+    xero_api::{self, Authority, Call, IDEMPOTENCY_KEY, Patience, Refusal, Reply},
 };
 
 pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
@@ -27,16 +37,12 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
     let connection = store.connection(args.using.name().as_deref())?;
     xero_api::check_server(global, &connection)?;
     let mut call = Call::new(&connection.app.server, &args.method, &args.path)?;
-    for text in &args.headers {
-        let (name, value) = xero_api::header(text)?;
-        call.headers.append(name, value);
-    }
-    if let Some(data) = &args.data {
-        call.body = Some(body(data)?);
-        call.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    }
+    prepare(&mut call, context, args)?;
     let authority = Authority::Stored(&store, &connection);
-    let reply = context.ask_xero(xero_api::send(&call, context.timeout(), &authority))?;
+    let reply = match args.asking.paginate {
+        true => context.ask_xero(all_pages(context, &mut call, &authority))?,
+        false => context.ask_xero(xero_api::send(&call, context.timeout(), &authority))?,
+    };
     if let Some(refusal) = reply.refusal(connection.app.kind) {
         print(context, args, &reply)?;
         if !ui.json
@@ -67,6 +73,62 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
         None => {
             ui.document(document(&reply, json!({ "body": body_json(&reply) })))?;
             print(context, args, &reply)
+        }
+    }
+}
+
+/// Headers, query and body.
+fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
+    let asking = &args.asking;
+    for text in &args.headers {
+        let (name, value) = xero_api::header(text)?;
+        call.headers.append(name, value);
+    }
+    for query in &asking.queries {
+        let (name, value) = query.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            Failure::usage("a query is not of the form NAME=VALUE").hint("as in: --query page=2")
+        })?;
+        call.url.query_pairs_mut().append_pair(name, value);
+    }
+    for (name, value) in [("where", &asking.r#where), ("order", &asking.order)] {
+        if let Some(value) = value {
+            call.url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    let header = |text: &str| HeaderValue::from_str(text).map_err(|_| Failure::usage("that is no header"));
+    if let Some(since) = &asking.modified_since {
+        call.headers.insert(IF_MODIFIED_SINCE, header(since)?);
+    }
+    if let Some(data) = &args.data {
+        call.body = Some(body(data)?);
+        call.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    }
+    let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&call.method);
+    if writes || asking.idempotency_key.is_some() {
+        let key = asking.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+        call.headers.entry(HeaderName::from_static(IDEMPOTENCY_KEY)).or_insert(header(&key)?);
+    }
+    if asking.paginate && call.method != Method::GET {
+        return Err(Failure::usage("only what is read has pages").hint("leave --paginate out"));
+    }
+    call.patience = Patience::of(Duration::from_secs(asking.max_wait), context.ui);
+    Ok(())
+}
+
+/// A refusal of one page is the answer.
+async fn all_pages(context: &Context, call: &mut Call, authority: &Authority<'_>) -> Outcome<Reply> {
+    let spinner = context.ui.spinner("Fetching pages", context.timeout());
+    let mut pages = Pages::of(&call.url);
+    loop {
+        call.url = pages.url();
+        let reply = xero_api::send(call, context.timeout(), authority).await?;
+        if !reply.status.is_success() {
+            return Ok(reply);
+        }
+        if !pages.take(&reply)? {
+            drop(spinner);
+            context.ui.say(format!("{} pages.", pages.fetched));
+            return Ok(Reply { body: pages.whole().to_string().into_bytes(), ..reply });
         }
     }
 }

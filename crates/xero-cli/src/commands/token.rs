@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Context,
-    args::Token,
+    args::{Token, TokenFormat},
     failure::{Failure, Outcome},
     show, xero_api,
 };
@@ -22,13 +22,26 @@ pub(crate) fn run(context: &Context, args: &Token) -> Outcome {
     let access = context.ask_xero(async {
         store.access(&connection, need).await.map_err(|error| xero_api::no_token(error, &connection))
     })?;
-    ui.document(json!({
+    let tenant_id = connection.organisation.as_ref().map(|one| one.id.as_str());
+    let document = json!({
         "connection": connection.name,
         "access_token": access.token.expose(),
         "expires_at": show::timestamp(access.expires_at),
-        "tenant_id": connection.organisation.as_ref().map(|one| one.id.as_str()),
-    }))?;
-    ui.data(access.token.expose())
+        "tenant_id": tenant_id,
+    });
+    let (token, tenant_id) = (access.token.expose(), tenant_id.unwrap_or_default());
+    match args.format {
+        _ if ui.json => ui.document(document),
+        TokenFormat::Json => ui.as_document(document),
+        TokenFormat::Plain => ui.data(token),
+        // Neither has a character in it that a shell or a header minds.
+        TokenFormat::Env => ui.data(format!("XERO_ACCESS_TOKEN={token}\nXERO_TENANT_ID={tenant_id}")),
+        TokenFormat::Header => {
+            let tenant =
+                if tenant_id.is_empty() { String::new() } else { format!("\nxero-tenant-id: {tenant_id}") };
+            ui.data(format!("Authorization: Bearer {token}{tenant}"))
+        }
+    }
 }
 
 /// Private apps have no tokens.

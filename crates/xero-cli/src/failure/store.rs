@@ -1,6 +1,6 @@
 //! Failures of the store: their kinds, and what to do next.
 
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use connection_store::Error as StoreError;
 
@@ -14,6 +14,11 @@ impl From<StoreError> for Failure {
             return error.into();
         }
         let failure = Self::new(kind_of(&error), error.to_string());
+        if let StoreError::LimitReached(wait) = error {
+            let whole =
+                Duration::from_secs(wait.time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+            return failure.hint("wait before the next call, and send fewer; nothing was sent").wait(whole);
+        }
         let failure = match error.source() {
             Some(source) => failure.because(source),
             None => failure,
@@ -37,6 +42,7 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
         StoreError::RefreshBusy => Kind::Temporary,
+        StoreError::LimitReached(_) => Kind::RateLimited,
         StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
         StoreError::NoSuchAuthorisation(_) | StoreError::NoSuchApp(_) => Kind::NoSuchConnection,
         StoreError::HandedOver { .. } | StoreError::NotAdopted { .. } => Kind::NeedsPerson,
