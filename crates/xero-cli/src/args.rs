@@ -373,4 +373,32 @@ mod tests {
         let global = global.map(|argument| argument.get_id().to_string()).collect();
         command.get_subcommands().for_each(|below| walk(below, &global));
     }
+
+    /// Every command's help, at the width of a usual terminal.
+    #[test]
+    fn help_of_every_command() {
+        fn walk(command: &mut clap::Command, name: &str, pages: &mut Vec<(String, String)>) {
+            let page = command.render_long_help().to_string();
+            pages.push((name.to_owned(), page));
+            let below = command.get_subcommands_mut().filter(|below| !below.is_hide_set());
+            below.for_each(|below| walk(below, &format!("{name} {}", below.get_name()), pages));
+        }
+        let mut command = Cli::command().term_width(80);
+        command.build();
+        let mut pages = Vec::new();
+        walk(&mut command, "xeroctl", &mut pages);
+        assert!(pages.len() > 50, "{}", pages.len());
+        for (name, page) in &pages {
+            let usage = page.lines().find(|line| line.starts_with("Usage: ")).unwrap_or_default();
+            assert!(usage.starts_with(&format!("Usage: {name}")), "{name}: {usage}");
+            let widest = page.lines().map(unicode_width::UnicodeWidthStr::width).max();
+            assert!(widest <= Some(80), "{name}: {widest:?}\n{page}");
+        }
+        // What all commands have is said once.
+        let own =
+            |page: &str| page.split("\nGlobal options:").next().unwrap_or_default().trim_end().to_owned();
+        let all: Vec<_> = pages.iter().map(|(name, page)| format!("=== {name}\n{}\n", own(page))).collect();
+        let global = pages[0].1.split("\nGlobal options:").nth(1).unwrap_or_default();
+        insta::assert_snapshot!(format!("{}=== of all\n{global}", all.join("\n")));
+    }
 }

@@ -1,5 +1,7 @@
 //! A command that failed: what, why, what to do next, and the exit status that says which kind.
 
+#[cfg(test)]
+mod inventory;
 mod oauth2;
 mod store;
 

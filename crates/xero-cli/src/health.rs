@@ -119,6 +119,14 @@ fn of_end(end: SystemTime, now: SystemTime, soon: Duration, over: Health) -> Hea
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use connection_store::{
+        AccessToken, AppIdentity, ClientId, ClientSecret, Handed, Lock, ManualClock, NeedsLogin, NewApp,
+        NewAuthorisation, NewConnection, NewKey, RefreshToken, Scopes, Server, Store, StoreKey, User,
+    };
+    use xero_certs::{KeySize, PrivateKey, SelfSigned};
+
     use super::*;
     use crate::args::HEALTH;
 
@@ -179,6 +187,115 @@ mod tests {
             (Kind::Other, "failed"),
         ] {
             assert_eq!(Health::of_failure(kind).words(), words);
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A connection of a web app to a server of its own, with a login of this moment, and tested.
+    fn connection(now: SystemTime) -> Connection {
+        let folder = tempfile::tempdir().unwrap();
+        let key = NewKey { key: StoreKey::File(StoreKey::generate().unwrap()), lock: Lock::Command };
+        let clock = Arc::new(ManualClock::at(now));
+        let store = Store::create(&folder.path().join("c.db"), &key).unwrap().with_clock(clock);
+        let client_id = ClientId::parse("4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A").unwrap();
+        let identity = AppIdentity { client_id, secret: Some(ClientSecret::new("secret").unwrap()) };
+        let server = Server::at("https://xero.example/").unwrap();
+        let login = NewAuthorisation {
+            app: NewApp { kind: AppKind::Web, identity, server, redirect_uris: Vec::new() },
+            refresh_token: Some(RefreshToken::new("refresh").unwrap()),
+            access: Some((AccessToken::new("access").unwrap(), 30 * MINUTE)),
+            scopes: Scopes::parse("@read").unwrap(),
+            asked: None,
+            user: User::default(),
+            consent: None,
+        };
+        let new = NewConnection {
+            name: "acme".to_owned(),
+            authorisation: store.add_authorisation(&login).unwrap().id,
+            organisation: None,
+            make_default: false,
+            replace: false,
+            tested: true,
+        };
+        store.add_connections(&[new]).unwrap();
+        let connection = store.connection(None).unwrap();
+        assert_eq!(connection.tested_at, Some(now));
+        connection
+    }
+
+    /// The same of a private app whose certificate ends then.
+    fn private(web: &Connection, key: &PrivateKey, not_before: SystemTime, days: u32) -> Connection {
+        let certificate = SelfSigned { common_name: "acme".to_owned(), not_before, days }.issue(key).unwrap();
+        let mut private = web.clone();
+        private.authorisation = None;
+        (private.app.kind, private.app.certificate) = (AppKind::Private, Some(certificate));
+        private
+    }
+
+    fn with_login(web: &Connection, change: impl Fn(&mut Authorisation)) -> Connection {
+        let mut changed = web.clone();
+        change(changed.authorisation.as_mut().unwrap());
+        changed
+    }
+
+    /// What counts first, where several things could be said of one connection.
+    #[test]
+    fn of_whole_connections() {
+        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let web = &connection(now);
+        let key = &PrivateKey::generate(KeySize::default()).unwrap();
+        let handed = |way| Some(Handed { way, since: now });
+        let marked = || Some(NeedsLogin { reason: "revoked".to_owned(), since: now });
+        let untested = |mut one: Connection| {
+            one.tested_at = None;
+            one
+        };
+        let mut custom = with_login(web, |login| login.refresh_expires_at = None);
+        custom.app.kind = AppKind::Custom;
+        let mut retired = private(web, key, now - 100 * DAY, 50);
+        retired.app.server = Server::xero();
+        let without_refresh = with_login(web, |login| login.refresh_expires_at = None);
+        let all = [
+            (web.clone(), now, Health::Ok),
+            (untested(web.clone()), now, Health::NeverTested),
+            (web.clone(), now + 52 * DAY, Health::Ok),
+            (web.clone(), now + 53 * DAY, Health::EndsSoon),
+            (untested(web.clone()), now + 53 * DAY, Health::EndsSoon),
+            (web.clone(), now + 60 * DAY, Health::LogInAgain),
+            (with_login(web, |login| login.needs_login = marked()), now, Health::LogInAgain),
+            (with_login(web, |login| login.handed = handed(HandedWay::Exported)), now, Health::HandedOver),
+            (with_login(web, |login| login.handed = handed(HandedWay::Imported)), now, Health::NotAdopted),
+            (
+                with_login(web, |login| login.handed = handed(HandedWay::Exported)),
+                now + 99 * DAY,
+                Health::HandedOver,
+            ),
+            (
+                with_login(web, |login| {
+                    (login.handed, login.needs_login) = (handed(HandedWay::Imported), marked());
+                }),
+                now,
+                Health::LogInAgain,
+            ),
+            (without_refresh.clone(), now, Health::EndsSoon),
+            (without_refresh, now + 31 * MINUTE, Health::LogInAgain),
+            (
+                with_login(web, |login| (login.refresh_expires_at, login.access_expires_at) = (None, None)),
+                now,
+                Health::LogInAgain,
+            ),
+            (custom.clone(), now + 99 * DAY, Health::Ok),
+            (with_login(&custom, |login| login.needs_login = marked()), now, Health::LogInAgain),
+            (private(web, key, now, 61), now, Health::Ok),
+            (untested(private(web, key, now, 61)), now, Health::NeverTested),
+            (private(web, key, now, 60), now, Health::EndsSoon),
+            (private(web, key, now - 100 * DAY, 50), now, Health::Ended),
+            (untested(private(web, key, now - 100 * DAY, 50)), now, Health::Ended),
+            (retired, now, Health::Retired),
+        ];
+        for (at, (connection, now, health)) in all.into_iter().enumerate() {
+            assert_eq!(Health::of(&connection, now), health, "number {at}: {connection:?}");
         }
     }
 }

@@ -258,6 +258,9 @@ async fn an_app_that_is_here_keeps_its_secret_and_gets_the_other_as_its_second()
     let login = elsewhere.add_authorisation(&same_app).unwrap();
     elsewhere.add_connections(&[under(&login, "own")]).unwrap();
     elsewhere.import(&bundle, &Importing { adopt: true, ..ALL }).unwrap();
+    let login = elsewhere.connection(Some("acme")).unwrap().authorisation.unwrap().id;
+    let told: Vec<_> = elsewhere.events(&login, 2).unwrap().into_iter().map(|event| event.what).collect();
+    assert_eq!(told, [EventKind::Adopted, EventKind::HandedOver]);
     let apps = elsewhere.apps().unwrap();
     assert_eq!(apps.len(), 1);
     assert!(apps[0].second.is_some());
@@ -310,6 +313,50 @@ fn a_bundle_that_somebody_made_up_brings_nothing_that_cannot_be() {
         );
         assert!(other.connections().unwrap().is_empty() && other.apps().unwrap().is_empty(), "{to}");
     }
+}
+
+/// The same id, and another server, client id or kind: no store has written that.
+#[tokio::test]
+async fn an_app_of_another_server_does_not_take_the_place_of_one_that_is_here() {
+    let server = TokenServer::start().await;
+    let (_home, store) = Home::with_store();
+    let login = store.add_authorisation(&consent(&server.server(), "refresh-0")).unwrap();
+    store.add_connections(&[under(&login, "acme")]).unwrap();
+    let bytes = store.export(&text(&["acme"]), Logins::Stay).unwrap().bundle().to_bytes();
+    let whole = String::from_utf8(bytes.to_vec()).unwrap();
+    let address = server.server().address().unwrap().to_owned();
+    let evil = whole.replacen(&address, "https://evil.example/", 1);
+    assert_ne!(evil, whole);
+    let bundle = Bundle::read(evil.as_bytes()).unwrap();
+    assert_eq!(bundle.connections()[0].server.as_deref(), Some("https://evil.example/"));
+    let importing = Importing { existing: Existing::Rename, ..ALL };
+    let refused = store.import(&bundle, &importing);
+    assert!(
+        matches!(&refused, Err(Error::OtherApp { here, packed, .. }) if *here == address && packed == "https://evil.example/"),
+        "{refused:?}"
+    );
+    assert_eq!((names(&store), store.apps().unwrap().len()), (text(&["acme"]), 1));
+}
+
+#[tokio::test]
+async fn a_login_that_lives_here_needs_nobody_whatever_the_bundle_says() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store, &server.server());
+    let bytes = store.export(&text(&["acme"]), Logins::Stay).unwrap().bundle().to_bytes();
+    let importing = Importing { existing: Existing::Replace, adopt: true, ..ALL };
+    let imported = store.import(&Bundle::read(&bytes).unwrap(), &importing).unwrap();
+    assert_eq!((imported[0].replaced, imported[0].needs_login), (true, false));
+    authorise(&store, "acme").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_twice_is_packed_once() {
+    let server = TokenServer::start().await;
+    let (home, store) = Home::with_store();
+    expired(&home, &store, &server.server());
+    let bundle = handed_over(&store, &["acme", "ACME", "acme"]);
+    assert_eq!(bundle.connections().len(), 1);
 }
 
 #[tokio::test]

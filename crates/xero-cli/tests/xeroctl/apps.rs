@@ -217,3 +217,73 @@ fn another_key_and_consumer_key_by_hand() {
         &[&[&edit("wrong.pfx")[..], &[key]].concat(), &[&edit("other.pfx")[..], &[key]].concat(), &["test"]]
     ));
 }
+
+#[test]
+fn names_that_a_screen_cannot_give_back_are_refused() {
+    let (home, id) = home();
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["rename", "maple", "a\u{202e}b"],
+            &["rename", "maple", "a\u{200b}"],
+            &["edit", "maple", "--rename", "\u{feff}a"],
+            &["apps", "edit", &id, "--app-name", "\u{202e}abc"],
+            &["apps", "edit", &id, "--app-name", "-x"],
+            &["rename", "maple", "maple"],
+            &["rename", "maple", "Maple"],
+            &["rename", "Maple", "nobody\u{301}"],
+        ]
+    ));
+}
+
+#[test]
+fn an_app_is_named_by_its_name_or_by_enough_of_its_client_id() {
+    let (home, id) = home();
+    home.ok(&["apps", "edit", &id, "--app-name", "Books"]);
+    let uri = "http://localhost:8742/callback";
+    let twice = ["apps", "edit", "Books", "--redirect-uri", uri, "--redirect-uri", uri, "--json"];
+    let edited = home.ok(&twice).json();
+    assert_eq!(edited["app"]["redirect_uris"].as_array().unwrap().len(), 1);
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["apps", "show", &id[..1]],
+            &["connect", "second", "--kind", "web", "--app", "nothing", "--paste"],
+            &["connect", "second", "--kind", "desktop", "--app", "Books", "--paste"],
+            &["connect", "second", "--kind", "private", "--app", "Books"],
+            &["connect", "second", "--kind", "web", "--app", "Books", "--client-id", &id],
+            &[
+                "connect",
+                "second",
+                "--kind",
+                "web",
+                "--app",
+                "Books",
+                "--paste",
+                "--xero-url",
+                "http://127.0.0.1:9"
+            ],
+        ]
+    ));
+    let begun = home.ok(&["connect", "begin", "--kind", "web", "--app", "books", "--json"]).json();
+    assert!(begun["login"]["address"].as_str().unwrap().contains(&id), "{begun}");
+    let fresh = Sandbox::with_mock();
+    let none = ["connect", "--kind", "web", "--app", "Books", "--paste", "--key-file", "store.key"];
+    insta::assert_snapshot!("no_store_and_no_app", transcript(&fresh, &[&none]));
+}
+
+#[test]
+fn a_wrong_secret_is_mended_without_a_consent() {
+    let (home, id) = home();
+    let new = home.mock().generate_secret(&id).unwrap();
+    home.write("new", &format!("{new}\n"));
+    home.ok(&["apps", "edit", &id, "--app-name", "Nightly books"]);
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["refresh", "maple"],
+            &["apps", "secret", "set", "Nightly books", "--client-secret-file", "new"],
+            &["refresh", "maple"],
+        ]
+    ));
+}

@@ -62,6 +62,7 @@ fn it_is_filtered() {
         (&["kind=private"], &["private"]),
         (&["health=ends soon"], &["birch"]),
         (&["health=log in*"], &["old"]),
+        (&["health=log-in-again"], &["old"]),
         (&["org=maple*", "kind=web", "name=*株式*"], &["日本商事株式会"]),
         (&["kind=web", "kind=private"], &[]),
         (&["name=o?d"], &["old"]),
@@ -81,6 +82,7 @@ fn what_cannot_be_asked_for() {
         &[
             &["list", "--filter", "colour=red"],
             &["list", "--filter", "name="],
+            &["list", "--filter", "health=okk"],
             &["list", "--sort", "age"],
             &["list", "--filter", "nobody"],
             &["list", "acme"],
@@ -197,4 +199,33 @@ fn tables_are_legible_at_60_80_and_140_columns() {
             }
         }
     }
+}
+
+#[test]
+fn of_many_names_the_nearest_are_given() {
+    let seeded = Seeded::new();
+    let tokens = seeded.minted(DAY, crate::seeded::SCOPES);
+    let names: Vec<_> = (100..160).map(|number| format!("client-{number}-ltd")).collect();
+    let mut names: Vec<_> = names.iter().map(String::as_str).collect();
+    names.push("maple");
+    seeded.put(&names, DAY, &tokens);
+    insta::assert_snapshot!(transcript(
+        &seeded.home,
+        &[&["show", "client-123"], &["show", "mapel"], &["show", "zzz", "--json"]]
+    ));
+}
+
+#[test]
+fn where_the_limit_is_reached_no_other_connection_of_it_is_tried() {
+    let seeded = Seeded::new();
+    let tokens = seeded.minted(crate::seeded::MINUTE, crate::seeded::SCOPES);
+    seeded.put(&["a", "b", "c"], crate::seeded::MINUTE, &tokens);
+    seeded.home.connect("private");
+    let problem = xero_mock::RateLimit::Minute;
+    let retry_after = Some(std::time::Duration::from_secs(58));
+    let home = &seeded.home;
+    home.mock().fault(Fault::TooManyRequests { problem, retry_after });
+    let asked = home.mock().journal().len();
+    insta::assert_snapshot!(transcript(home, &[&["test", "--all"]]));
+    assert_eq!(home.mock().journal().len() - asked, 2, "one of the three, and the other app");
 }

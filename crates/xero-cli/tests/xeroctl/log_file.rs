@@ -81,7 +81,7 @@ fn no_secret_is_in_it_at_any_level() {
                 "--client-secret",
                 "marker-of-an-option",
             ],
-            4,
+            2,
         ),
         (&["test", "--all"], 0),
     ] {
@@ -105,4 +105,27 @@ fn places_that_cannot_be() {
         &home,
         &[&["list", "--log-file", "nothing/run.log"], &["list", "--log-file", "folder", "--json"]]
     ));
+}
+
+#[test]
+fn it_says_which_connection_and_what_became_of_its_login() {
+    let seeded = Seeded::new();
+    seeded.login("maple", 31 * DAY);
+    let home = &seeded.home;
+    home.ok(&["refresh", "maple", "--log-file", "run.log"]);
+    home.ok(&["test", "maple", "--log-file", "run.log"]);
+    home.mock().fault(Fault::Maintenance.times(9).on("/connect/token"));
+    assert_eq!(home.run(&["refresh", "maple", "--log-file", "run.log"]).status, 5);
+    let status = home.run(&["doctor", "--offline", "--log-file", "run.log", "nobody"]).status;
+    assert_eq!(status, 3);
+    let text = log(home);
+    for line in [
+        "renewing the login connections=\"maple\"",
+        "renewed connections=\"maple\"",
+        "asking with connection=\"maple\"",
+        "not renewed connections=\"maple\" error=",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("message=\"\""), "what was told as data is no error\n{text}");
 }

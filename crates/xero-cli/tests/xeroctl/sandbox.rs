@@ -127,6 +127,15 @@ impl Sandbox {
 
     /// `xeroctl` with a person at a terminal.
     pub(crate) fn terminal(&self, arguments: &[&str]) -> Terminal {
+        Terminal::start(self.at_terminal(arguments))
+    }
+
+    /// The same with a terminal of so many columns.
+    pub(crate) fn terminal_of(&self, columns: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start_with(self.at_terminal(arguments), columns)
+    }
+
+    fn at_terminal(&self, arguments: &[&str]) -> CommandBuilder {
         let mut command = CommandBuilder::new(BINARY);
         command.args(arguments);
         command.env_clear();
@@ -134,7 +143,7 @@ impl Sandbox {
             command.env(name, value);
         }
         command.cwd(self.folder.path());
-        Terminal::start(command)
+        command
     }
 
     /// All of the surroundings that the program gets.
@@ -292,6 +301,11 @@ impl Run {
     /// Standard output as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.raw.0).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// What was run, without the program.
+    pub(crate) fn command(&self) -> &str {
+        &self.shown
     }
 
     /// The login that the run says can be finished.

@@ -16,7 +16,7 @@ use crate::sandbox::Sandbox;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const SCOPES: &str = "openid profile email accounting.settings.read offline_access";
+pub(crate) const SCOPES: &str = "openid profile email accounting.settings.read offline_access";
 
 /// A home with a mock, a store and a web app, into which logins are put.
 pub(crate) struct Seeded {

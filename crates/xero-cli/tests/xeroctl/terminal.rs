@@ -33,8 +33,17 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts a program in a terminal of its own. The command says all of its surroundings.
-    pub(crate) fn start(mut command: CommandBuilder) -> Self {
-        let pair = native_pty_system().openpty(SIZE).unwrap();
+    pub(crate) fn start(command: CommandBuilder) -> Self {
+        Self::start_in(command, SIZE)
+    }
+
+    /// The same with a terminal of so many columns, and with enough lines for all that a program shows.
+    pub(crate) fn start_with(command: CommandBuilder, cols: u16) -> Self {
+        Self::start_in(command, PtySize { rows: 600, cols, ..SIZE })
+    }
+
+    fn start_in(mut command: CommandBuilder, size: PtySize) -> Self {
+        let pair = native_pty_system().openpty(size).unwrap();
         command.env("TERM", "xterm");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -49,7 +58,7 @@ impl Terminal {
                 }
             }
         });
-        let screen = vt100::Parser::new(SIZE.rows, SIZE.cols, 0);
+        let screen = vt100::Parser::new(size.rows, size.cols, 0);
         Self { child, master: pair.master, keyboard, output: receive, reader: Some(reader), screen }
     }
 
@@ -82,6 +91,14 @@ impl Terminal {
     /// Types a line.
     pub(crate) fn line(&mut self, text: &str) -> &mut Self {
         self.keys(text).keys(ENTER)
+    }
+
+    /// Lines on the screen that the terminal had to break.
+    pub(crate) fn broken_lines(&self) -> Vec<String> {
+        let screen = self.screen.screen();
+        let rows: Vec<_> = screen.rows(0, screen.size().1).collect();
+        let is_broken = |at: &usize| u16::try_from(*at).is_ok_and(|at| screen.row_wrapped(at));
+        (0..rows.len()).filter(is_broken).map(|at| rows[at].clone()).collect()
     }
 
     /// The process's id.

@@ -96,3 +96,38 @@ fn a_keychain_that_has_the_only_key_and_does_not_answer() {
     drop(db);
     assert_finds(&doctor(&home, &[], &["--offline"]), "keychain problem", "--key-file FILE", 9);
 }
+
+#[test]
+fn a_configuration_file_that_cannot_be_used() {
+    let home = healthy().home;
+    std::fs::create_dir_all(home.path("config/xeroctl")).unwrap();
+    for (contents, mend) in [
+        ("stor = '/a'\n", "store"),
+        ("quiet = quite\n", "key = value"),
+        ("timeout = 0\n", "xeroctl help config"),
+        ("passphrase = 'marker'\n", "passphrase_file"),
+    ] {
+        home.write("config/xeroctl/config.toml", contents);
+        assert_eq!(home.run(&["list"]).status, 2, "other commands do not begin");
+        let run = doctor(&home, &[], &["--offline"]);
+        assert_finds(&run, "configuration problem", mend, 2);
+        assert!(!run.text().contains("marker"), "{}", run.text());
+    }
+    let named = doctor(&home, &[("XEROCTL_CONFIG", "nothing.toml")], &["--offline"]);
+    assert_finds(&named, "configuration problem", "check the path", 2);
+    home.write("config/xeroctl/config.toml", "timeout = 20\n");
+    assert_well(&doctor(&home, &[], &[]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_file_that_others_can_change() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = healthy().home;
+    std::fs::create_dir_all(home.path("config/xeroctl")).unwrap();
+    let path = home.write("config/xeroctl/config.toml", "timeout = 20\n");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let mend = assert_finds(&doctor(&home, &[], &[]), "configuration problem", "chmod go-w", 2);
+    super::mended(&home, &mend);
+    assert_well(&doctor(&home, &[], &[]));
+}
