@@ -5,6 +5,7 @@ mod browser;
 mod consent;
 mod custom_connection;
 mod guide;
+mod limits;
 mod package;
 mod pasted_address;
 mod planted_secrets;

@@ -176,7 +176,7 @@ fn connections_are_added_all_or_none() {
     for (names, bad) in [
         (["a", "Taken"], Error::NameTaken("Taken".into()).to_string()),
         (["a", "A"], Error::NameTaken("A".into()).to_string()),
-        (["a", "-b"], "a connection's name must not begin with a hyphen".to_owned()),
+        (["a", "-b"], "a name must not begin with a hyphen".to_owned()),
     ] {
         let refused = store.add_connections(&names.map(one)).unwrap_err();
         assert_eq!(refused.to_string(), bad);

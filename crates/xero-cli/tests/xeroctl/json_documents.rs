@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use xero_mock::{Consent, DEMO_COMPANY, MAPLE_FLORIST};
+use xero_mock::{Consent, DEMO_COMPANY, Fault, MAPLE_FLORIST, RateLimit};
 
 use crate::{
     browser::{ELSEWHERE, web_options},
@@ -17,7 +17,9 @@ use crate::{
 /// Fields below these are Xero's or the server's own.
 const FOREIGN: [&str; 3] = ["headers", "body", "error.body"];
 /// Pages of the manual of what is no command by itself.
-const GROUPS: [&str; 7] = [
+/// `exec` prints what the program prints that it starts.
+const GROUPS: [&str; 8] = [
+    "xeroctl-exec",
     "xeroctl-apps",
     "xeroctl-apps-secret",
     "xeroctl-cert",
@@ -238,6 +240,7 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "show", &["maple"]);
     seen.run(home, "test", &["--all"]);
     seen.run(home, "token", &["maple"]);
+    seen.run(home, "limits", &["maple"]);
     seen.run(home, "refresh", &["maple"]);
     seen.run(home, "log", &["maple"]);
     seen.run(home, "keepalive", &[]);
@@ -252,6 +255,10 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.note("reauth", &run);
     seen.run(home, "default", &["maple"]);
     seen.run(home, "disconnect", &["demo", "--yes"]);
+    let wait = Some(std::time::Duration::from_secs(600));
+    home.mock().fault(Fault::TooManyRequests { problem: RateLimit::Day, retry_after: wait });
+    seen.fails(home, &["request", "-c", "maple", "GET", "Organisation"]);
+    seen.run(home, "limits", &["maple"]);
     home.mock().kill_refresh_tokens(&app.client_id);
     home.mock().disconnect(&app.client_id, MAPLE_FLORIST.id).unwrap();
     let run = home.run(&["test", "--all", "--json"]);

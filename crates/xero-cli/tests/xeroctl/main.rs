@@ -44,6 +44,7 @@ mod store_keychain;
 mod store_keys;
 mod terminal;
 mod troubles;
+mod using;
 mod weather;
 mod webhook;
 mod widths;

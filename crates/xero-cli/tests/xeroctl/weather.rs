@@ -1,6 +1,6 @@
 //! Bad days: the server is down, slow, rude or switched off. Each with its exact message and status.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use xero_mock::{Fault, RateLimit};
 
@@ -9,6 +9,8 @@ use crate::sandbox::{Sandbox, fixture, private_options, transcript};
 /// `test acme` with one fault after the other.
 fn under(home: &Sandbox, name: &str, fault: Fault) -> String {
     home.mock().clear_faults();
+    // As if a limit that was met before were over.
+    drop(fs::remove_file(home.path("data/xeroctl/connections.db-calls")));
     home.mock().fault(fault);
     let run = home.run(&["test", "acme", "--timeout", "2"]);
     format!("# {name}\n{}\n", run.text())
@@ -135,7 +137,7 @@ fn the_rate_limit_is_in_the_json_document() {
     let home = Sandbox::connected();
     home.mock()
         .fault(Fault::RateLimited { problem: RateLimit::Minute, retry_after: Some(Duration::from_secs(22)) });
-    let run = home.run(&["request", "GET", "Invoices", "--json"]);
+    let run = home.run(&["request", "GET", "Invoices", "--json", "--max-wait", "0"]);
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.status, &document["error"]["retry_after_seconds"]), (7, &22.into()));
 }

@@ -1,0 +1,236 @@
+//! Using a connection: tokens in several forms, programs with a token, lists of many pages, limits and retries.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Value, json};
+use xero_mock::{ClientApp, Fault, MAPLE_FLORIST, RateLimit};
+
+use crate::sandbox::{Run, Sandbox, transcript};
+
+const SCOPES: [&str; 3] = ["accounting.settings.read", "accounting.invoices", "accounting.contacts"];
+
+/// A home with the custom connection `acme`, which nobody has to consent to.
+pub(crate) fn home() -> (Sandbox, ClientApp) {
+    let home = Sandbox::with_mock();
+    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let app = home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &SCOPES).unwrap();
+    home.mock().authorise_custom_app(&app.client_id).unwrap();
+    home.write("secret", app.client_secret.as_deref().unwrap());
+    let options = ["--kind", "custom", "--client-id", &app.client_id, "--client-secret-file", "secret"];
+    home.ok(&[&["connect", "acme"][..], &options].concat());
+    home.mock().clear_journal();
+    (home, app)
+}
+
+/// How often the mock was asked for this path, and with which values of a header.
+fn asked(home: &Sandbox, path: &str, header: &str) -> Vec<Option<String>> {
+    let journal = home.mock().journal();
+    let entries = journal.iter().filter(|entry| entry.path.ends_with(path));
+    entries.map(|entry| entry.header(header).map(str::to_owned)).collect()
+}
+
+fn lines(run: &Run) -> Vec<&str> {
+    run.raw.0.lines().collect()
+}
+
+#[test]
+fn a_token_in_each_form() {
+    let (home, _) = home();
+    let token = home.ok(&["token", "acme"]).raw.0;
+    let token = token.trim();
+    let tenant = MAPLE_FLORIST.id;
+    let env = home.ok(&["token", "acme", "--format", "env"]);
+    assert_eq!(lines(&env), [format!("XERO_ACCESS_TOKEN={token}"), format!("XERO_TENANT_ID={tenant}")]);
+    let header = home.ok(&["token", "acme", "--format", "header"]);
+    assert_eq!(
+        lines(&header),
+        [format!("Authorization: Bearer {token}"), format!("xero-tenant-id: {tenant}")]
+    );
+    let [one, other] = [&["--format", "json"][..], &["--json"]];
+    let json = |options: &[&str]| home.ok(&[&["token", "acme"][..], options].concat()).json();
+    assert_eq!(json(one), json(other));
+    assert_eq!(json(one)["access_token"], token);
+    assert_eq!(home.run(&["token", "acme", "--format", "xml"]).status, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_finds_the_token_in_its_environment_alone() {
+    let (home, _) = home();
+    let token = home.ok(&["token", "acme"]).raw.0.trim().to_owned();
+    let script = "echo $XERO_ACCESS_TOKEN $XERO_TENANT_ID $XERO_BASE_URL $XEROCTL_CONNECTION; cat; \
+                  tr '\\0' ' ' < /proc/$PPID/cmdline; tr '\\0' ' ' < /proc/$PPID/environ";
+    let run = home.run_with(&["exec", "acme", "--", "sh", "-c", script], "from outside\n");
+    assert_eq!(run.status, 0, "{}", run.text());
+    let (first, rest) = run.raw.0.split_once('\n').unwrap();
+    assert_eq!(first, format!("{token} {} {}/ acme", MAPLE_FLORIST.id, home.mock().url()));
+    assert!(rest.starts_with("from outside\n"), "{rest}");
+    assert!(!rest.contains(&token), "the token is in xeroctl's own arguments or environment");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_ends_as_it_wants() {
+    let (home, _) = home();
+    let status = |script: &str| home.run(&["exec", "acme", "--", "sh", "-c", script]).status;
+    assert_eq!([status("exit 0"), status("exit 7"), status("exit 255")], [0, 7, 255]);
+    // Ended by a signal, as a shell would see it: here there is no status.
+    assert_eq!(status("kill -TERM $$"), -1);
+    assert_eq!(status("kill -KILL $$"), -1);
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_are_the_programs() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+    let (home, _) = home();
+    let script = "trap 'echo told; exit 9' TERM; echo ready; while :; do read -r line || sleep 0.01; done";
+    let mut command = home.command(crate::sandbox::BINARY);
+    command.args(["exec", "acme", "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(output.next().unwrap().unwrap(), "ready");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    // The shell looks at its trap once a line was read.
+    drop(child.stdin.take());
+    assert_eq!(output.next().unwrap().unwrap(), "told");
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn misuse_of_exec() {
+    let (home, _) = home();
+    let commands: [&[&str]; 5] = [
+        &["exec", "acme", "--", "no-such-program"],
+        &["exec", "acme"],
+        &["exec", "acme", "sh"],
+        &["exec", "nobody", "--", "sh"],
+        &["exec", "acme", "--min-ttl", "1501", "--", "sh"],
+    ];
+    let mut text = transcript(&home, &commands);
+    let private = Sandbox::connected();
+    text.push_str(&private.run(&["exec", "acme", "--", "sh"]).text());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn all_pages_are_one_document() {
+    let (home, _) = home();
+    let run = home.ok(&["request", "GET", "Invoices", "--paginate", "-Q", "pageSize=100"]);
+    let whole = run.json();
+    let invoices = whole["Invoices"].as_array().unwrap();
+    let mut ids: Vec<_> = invoices.iter().map(|invoice| invoice["InvoiceID"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((invoices.len(), ids.len(), run.stderr.as_str()), (250, 250, "3 pages.\n"));
+    let by_page = home.ok(&["request", "GET", "Invoices?page=3&pageSize=100", "--paginate", "--json"]).json();
+    assert_eq!(by_page["body"]["Invoices"].as_array().unwrap().len(), 50, "from the page that was named");
+    let accounts = home.ok(&["request", "GET", "Contacts", "--paginate"]);
+    assert_eq!(accounts.stderr, "2 pages.\n", "a list without pages is seen to be the same again");
+    home.ok(&["request", "GET", "Invoices", "--paginate", "-o", "all.json", "-q"]);
+    let file: Value = serde_json::from_slice(&fs::read(home.path("all.json")).unwrap()).unwrap();
+    assert_eq!(file["Invoices"].as_array().unwrap().len(), 250);
+}
+
+#[test]
+fn queries_are_encoded() {
+    let (home, _) = home();
+    let arguments =
+        ["request", "GET", "Invoices", "--where", "Status==\"PAID\" AND Total>1", "--order", "Date DESC"];
+    home.ok(&[&arguments[..], &["-Q", "summaryOnly=a&b", "--modified-since", "2026-01-02"]].concat());
+    let entry = home.mock().journal().pop().unwrap();
+    let query = "summaryOnly=a%26b&where=Status%3D%3D%22PAID%22+AND+Total%3E1&order=Date+DESC";
+    assert_eq!(entry.query.as_deref(), Some(query));
+    assert_eq!(entry.header("if-modified-since"), Some("2026-01-02T00:00:00"));
+}
+
+#[test]
+fn a_write_is_sent_again_under_one_key_and_done_once() {
+    let (home, _) = home();
+    home.write("contact.json", r#"{"Contacts":[{"Name":"Once"}]}"#);
+    let post = ["request", "POST", "Contacts", "-d", "@contact.json"];
+    home.mock().fault(Fault::LoseReply.on("/api.xro"));
+    let run = home.ok(&post);
+    assert!(run.stderr.contains("broke the connection off. Once more."), "{}", run.stderr);
+    let keys = asked(&home, "/Contacts", "idempotency-key");
+    assert_eq!(keys.len(), 2);
+    assert!(keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
+    let named = |run: &Run| {
+        run.json()["Contacts"].as_array().unwrap().iter().filter(|one| one["Name"] == "Once").count()
+    };
+    assert_eq!(named(&home.ok(&["request", "GET", "Contacts"])), 1);
+    home.mock().clear_journal();
+    home.write("contact.json", r#"{"Contacts":[{"Name":"Another"}]}"#);
+    home.ok(&[&post[..], &["--idempotency-key", "mine-1"]].concat());
+    assert_eq!(asked(&home, "/Contacts", "idempotency-key"), [Some("mine-1".to_owned())]);
+}
+
+#[test]
+fn a_server_in_trouble_is_asked_again_where_it_does_no_harm() {
+    let (home, _) = home();
+    home.mock().fault(Fault::Maintenance.on("/api.xro"));
+    home.mock().fault(Fault::CutAfterBytes(20).on("/api.xro"));
+    let run = home.ok(&["request", "GET", "Organisation"]);
+    assert_eq!(run.stderr.matches("Once more.").count(), 2, "{}", run.stderr);
+    home.mock().clear_journal();
+    home.mock().fault(Fault::Maintenance.on("/api.xro"));
+    let run = home.run(&["request", "DELETE", "Invoices/1"]);
+    assert_eq!((run.status, asked(&home, "/1", "authorization").len()), (5, 1), "{}", run.text());
+    home.mock().clear_journal();
+    home.mock().fault(Fault::Maintenance.on("/api.xro"));
+    let run = home.run(&["request", "GET", "Organisation", "--max-wait", "0"]);
+    assert_eq!((run.status, asked(&home, "/Organisation", "authorization").len()), (5, 1), "{}", run.text());
+}
+
+#[test]
+fn a_limit_is_waited_for_as_long_as_was_said_and_by_all() {
+    let (home, _) = home();
+    let limited = |seconds| Fault::TooManyRequests {
+        problem: RateLimit::Minute,
+        retry_after: Some(Duration::from_secs(seconds)),
+    };
+    home.mock().fault(limited(1));
+    let run = home.ok(&["request", "GET", "Organisation"]);
+    assert_eq!(asked(&home, "/Organisation", "authorization").len(), 2, "{}", run.text());
+    home.mock().fault(limited(3_000));
+    home.mock().clear_journal();
+    let commands: [&[&str]; 4] = [
+        &["request", "GET", "Organisation"],
+        &["request", "GET", "Organisation", "--json"],
+        &["test", "acme"],
+        &["limits", "acme"],
+    ];
+    let text = transcript(&home, &commands);
+    assert_eq!(asked(&home, "/Organisation", "authorization").len(), 1, "only the first was sent");
+    insta::assert_snapshot!(seconds(&text));
+    let document = home.ok(&["limits", "acme", "--json"]).json();
+    assert_eq!(document["paused"]["limit"], "one minute");
+    assert_eq!(document["running"], json!(0));
+}
+
+/// How much of the pause is over differs.
+fn seconds(text: &str) -> String {
+    let text = regex::Regex::new(r"\d{4} seconds").unwrap().replace_all(text, "SECONDS seconds").into_owned();
+    let text =
+        regex::Regex::new(r"DATE \d\d:\d\d:\d\d UTC").unwrap().replace_all(&text, "DATE TIME").into_owned();
+    regex::Regex::new(r"seconds\x22: \d{4}").unwrap().replace_all(&text, "seconds\": SECONDS").into_owned()
+}
+
+#[test]
+fn misuse_of_request() {
+    let (home, _) = home();
+    let commands: [&[&str]; 7] = [
+        &["request", "GET", "Organisation", "-Q", "page"],
+        &["request", "GET", "Organisation", "--modified-since", "yesterday"],
+        &["request", "POST", "Contacts", "--paginate"],
+        &["request", "GET", "Invoices", "--paginate", "-i"],
+        &["request", "POST", "Contacts", "--idempotency-key", "two words"],
+        &["request", "GET", "Organisation", "--max-wait", "86401"],
+        &["limits", "nobody"],
+    ];
+    insta::assert_snapshot!(transcript(&home, &commands));
+}
