@@ -31,7 +31,8 @@ const MOVING: [&str; 4] = [
     "umask 077; printf 'six words that nobody guesses\\n' > passphrase",
 ];
 
-const MANAGING: [&str; 4] = [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "printf 'not the secret\\n' > wrong"];
+const MANAGING: [&str; 4] =
+    [LOGGED_IN[0], LOGGED_IN[1], LOGGED_IN[2], "umask 077; printf 'not the secret\\n' > wrong"];
 /// The same with a redirect URI that needs no port of this machine.
 const LOGGED_IN_ELSEWHERE: [&str; 3] = [
     LOGGED_IN[0],

@@ -20,7 +20,7 @@ use crate::{
     Context,
     args::{ImportFrom, SourcePassphrase},
     failure::{Failure, Kind, Outcome},
-    secrets::{file_line, stdin_line},
+    secrets::{file_line, first_line, read_small, stdin_line},
     show,
     ui::{Ui, one_line},
 };
@@ -216,7 +216,7 @@ impl XeroCli {
 
     fn derived(&self, passphrase: &str) -> Outcome<Key> {
         let path = self.folder.join(SALT_FILE);
-        let salt = file_line(&path)?;
+        let salt = first_line(&read_small(&path)?, &path.display().to_string())?;
         let salt = STANDARD.decode(salt.trim()).ok().filter(|salt| !salt.is_empty()).ok_or_else(|| {
             Failure::new(Kind::Other, format!("{} holds no salt", path.display()))
                 .hint("the tokens cannot be opened with a passphrase without it")
