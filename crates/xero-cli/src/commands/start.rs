@@ -8,7 +8,7 @@ use crate::{Context, failure::Outcome};
 const WAYS: [(&str, &[&str]); 5] = [
     ("Connect an app and an organisation; it asks for everything", &["xeroctl connect"]),
     ("See what is connected, and whether it works", &["xeroctl list", "xeroctl test --all"]),
-    ("Give a job what it needs", &["xeroctl token NAME", "xeroctl request -c NAME GET Invoices"]),
+    ("Give a job what it needs", &["xeroctl exec NAME -- PROGRAM", "xeroctl request -c NAME GET Invoices"]),
     ("Keep logins alive without anybody", &["xeroctl keepalive --install"]),
     ("Find out what is wrong, or how something is done", &["xeroctl doctor", "xeroctl help"]),
 ];

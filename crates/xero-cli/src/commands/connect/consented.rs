@@ -214,7 +214,7 @@ pub(crate) fn closing(ui: &Ui, connections: &[Connection]) {
         _ => {
             ui.say(format!("  xeroctl token {name}"));
             ui.say(format!("  xeroctl request -c {name} GET Invoices"));
-            ui.say(format!("  XERO_ACCESS_TOKEN=\"$(xeroctl token {name})\" your-program"));
+            ui.say(format!("  xeroctl exec {name} -- your-program"));
         }
     }
 }
