@@ -1,13 +1,16 @@
 //! A home of its own for each test, the binary in it, and its output in a form that does not change from run to run.
 
 use std::{
+    borrow::Cow,
     fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use portable_pty::CommandBuilder;
+use regex::Regex;
 use xero_mock::{MAPLE_FLORIST, Mock};
 
 use crate::terminal::Terminal;
@@ -262,6 +265,14 @@ impl Sandbox {
 
 /// Consumer keys, fingerprints, nonces, signatures and dates differ from run to run.
 pub(crate) fn mask(text: &str) -> String {
+    MASKS.iter().fold(text.to_owned(), |text, (pattern, name)| match pattern.replace_all(&text, *name) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => masked,
+    })
+}
+
+/// What differs, and what stands in its place. Made once: it takes longer than most commands.
+static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let settings: [(&str, &str); 24] = [
         // The beginning of a client id or consumer key, in a table.
         (r"(\s\s)[0-9A-Z]{8}(\s\s)", "${1}APPBEGIN${2}"),
@@ -292,10 +303,8 @@ pub(crate) fn mask(text: &str) -> String {
         (r"\b20[2-3]\d-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?\b", "DATE"),
         (r"\b\d+ days left|ended \d+ days ago|\x22days_left\x22: -?\d+", "DAYS"),
     ];
-    settings.iter().fold(text.to_owned(), |text, (pattern, name)| {
-        regex::Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
-    })
-}
+    settings.map(|(pattern, name)| (Regex::new(pattern).unwrap(), name)).into()
+});
 
 impl Run {
     /// Standard output as JSON.
