@@ -43,7 +43,7 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 fn path() -> PathBuf {
-    PathBuf::from("/home/ada/connections.db")
+    PathBuf::from("data/connections.db")
 }
 
 fn refused() -> io::Error {
