@@ -114,7 +114,8 @@ fn a_terminal_of_60_columns_breaks_no_line() {
     let seeded = varied();
     let home = &seeded.home;
     for command in SHOWN {
-        let mut terminal = home.terminal_of(60, command);
+        // Nobody is at this terminal to answer.
+        let mut terminal = home.terminal_of(60, &[command, &["--no-input"]].concat());
         let (_, screen) = terminal.wait();
         assert!(!screen.is_empty(), "{command:?}");
         for line in terminal.broken_lines() {
