@@ -140,7 +140,7 @@ fn a_secret_generated_anew_is_asked_for() {
     let (home, app) = Sandbox::logged_in();
     let secret = home.mock().generate_secret(&app.client_id).unwrap();
     let refused = home.run(&["refresh"]);
-    assert!(refused.stderr.contains("`xeroctl reauth maple` asks for it"), "{}", refused.text());
+    assert!(refused.stderr.contains("`xeroctl apps secret set "), "{}", refused.text());
     let mut terminal = home.terminal(&["reauth", "maple"]);
     terminal.expect("Paste the address");
     let location = home
