@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug, io, net::TcpListener, path::PathBuf, time::SystemTime};
 
-use connection_store::{AppKind, Error as StoreError, Server};
+use connection_store::{AppKind, Error as StoreError, Server, Wait};
 use xero_auth_oauth1::{Error as SignError, Place, Problem, RateLimit};
 use xero_auth_oauth2::{AccessToken, ApiProblem, Cause, Error as AuthError, Identity, Limit};
 use xero_certs::{Error as CertError, FileKind};
@@ -115,6 +115,7 @@ fn of_store_use() -> Vec<StoreError> {
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: None },
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: Some(path()) },
         StoreError::RefreshBusy,
+        StoreError::LimitReached(Wait { limit: Limit::Minute, time: Duration::from_millis(21_500) }),
         StoreError::NoSuchAuthorisation("0a1b".to_owned()),
         StoreError::NoSuchApp("0a1b".to_owned()),
         StoreError::AppMismatch,

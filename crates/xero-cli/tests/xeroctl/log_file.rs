@@ -122,7 +122,7 @@ fn it_says_which_connection_and_what_became_of_its_login() {
     for line in [
         "renewing the login connections=\"maple\"",
         "renewed connections=\"maple\"",
-        "asking with connection=\"maple\"",
+        "sending connection=\"maple\"",
         "not renewed connections=\"maple\" error=",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

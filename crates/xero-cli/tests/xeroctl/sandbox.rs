@@ -243,6 +243,11 @@ impl Sandbox {
         mask(&text)
     }
 
+    /// As if limits that were met before were over.
+    pub(crate) fn forget_calls(&self) {
+        fs::remove_file(self.path("data/xeroctl/connections.db-calls")).ok();
+    }
+
     /// All that lies in the home, as paths.
     pub(crate) fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -99,7 +99,8 @@ fn connections_that_were_good() {
     assert_guide(7, &home.run(&["request", "-c", "narrow", "GET", "Invoices"]));
     let retry_after = Some(Duration::from_secs(22));
     home.mock().fault(Fault::TooManyRequests { problem: RateLimit::Minute, retry_after });
-    assert_guide(13, &home.run(&["request", "-c", "maple", "GET", "Organisation"]));
+    assert_guide(13, &home.run(&["request", "-c", "maple", "GET", "Organisation", "--max-wait", "0"]));
+    home.forget_calls();
     home.mock().disconnect(&app.client_id, MAPLE_FLORIST.id).unwrap();
     assert_guide(5, &home.run(&["test", "maple"]));
     home.mock().generate_secret(&app.client_id).unwrap();

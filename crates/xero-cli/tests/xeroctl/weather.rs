@@ -1,6 +1,6 @@
 //! Bad days: the server is down, slow, rude or switched off. Each with its exact message and status.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use xero_mock::{Fault, RateLimit};
 
@@ -9,8 +9,7 @@ use crate::sandbox::{Sandbox, fixture, private_options, transcript};
 /// `test acme` with one fault after the other.
 fn under(home: &Sandbox, name: &str, fault: Fault) -> String {
     home.mock().clear_faults();
-    // As if a limit that was met before were over.
-    drop(fs::remove_file(home.path("data/xeroctl/connections.db-calls")));
+    home.forget_calls();
     home.mock().fault(fault);
     let run = home.run(&["test", "acme", "--timeout", "2"]);
     format!("# {name}\n{}\n", run.text())
