@@ -247,7 +247,7 @@ fn an_app_is_named_by_its_name_or_by_enough_of_its_client_id() {
     insta::assert_snapshot!(transcript(
         &home,
         &[
-            &["apps", "show", &id[..1]],
+            &["apps", "show", "x"],
             &["connect", "second", "--kind", "web", "--app", "nothing", "--paste"],
             &["connect", "second", "--kind", "desktop", "--app", "Books", "--paste"],
             &["connect", "second", "--kind", "private", "--app", "Books"],
