@@ -37,8 +37,10 @@ pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
 pub use store::{Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store};
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
-/// What the public names above are made of, so that this crate can be linked alone.
+/// What a refused signature means (OAuth 1.0a).
+pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};
+/// What the public names above are made of, and what a refused token means, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
-    AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
+    AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
     TenantLink, User, is_loopback,
 };
