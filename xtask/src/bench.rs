@@ -35,7 +35,12 @@ pub(crate) fn gateway() -> Result<(), Stop> {
     let token = fs::read_to_string(folder.path().join("token"));
     let token = token.map_err(|error| Stop::because("the gateway wrote no token", &error))?;
     let proxies = [
-        Proxy { name: "nginx", address: format!("http://127.0.0.1:{}", nginx.port()), token: None, process: nginx.id() },
+        Proxy {
+            name: "nginx",
+            address: format!("http://127.0.0.1:{}", nginx.port()),
+            token: None,
+            process: nginx.id(),
+        },
         Proxy {
             name: "gateway",
             address: gateway.address().to_owned(),
@@ -59,7 +64,8 @@ pub(crate) fn gateway() -> Result<(), Stop> {
 
 /// A custom connection to the upstream, and a gateway for it.
 fn open(folder: &Path, port: u16) -> Result<Gateway, Stop> {
-    let xeroctl = std::path::absolute(XEROCTL).map_err(|error| Stop::because("there is no folder", &error))?;
+    let xeroctl =
+        std::path::absolute(XEROCTL).map_err(|error| Stop::because("there is no folder", &error))?;
     let secret = folder.join("secret");
     let written = fs::write(&secret, "secret").and_then(|()| private(&secret));
     written.map_err(|error| Stop::because("cannot write a file", &error))?;
@@ -74,7 +80,8 @@ fn open(folder: &Path, port: u16) -> Result<Gateway, Stop> {
         command
     };
     let id = "0123456789ABCDEF0123456789ABCDEF";
-    let connect = ["connect", "bench", "--kind", "custom", "--client-id", id, "--client-secret-file", "secret"];
+    let connect =
+        ["connect", "bench", "--kind", "custom", "--client-id", id, "--client-secret-file", "secret"];
     for arguments in [&["store", "init", "--key-file", "store.key"][..], &connect] {
         let status = command().args(arguments).stdout(Stdio::null()).status();
         let status = status.map_err(|error| Stop::because("cannot run xeroctl", &error))?;
@@ -82,7 +89,8 @@ fn open(folder: &Path, port: u16) -> Result<Gateway, Stop> {
             return Err(Stop::failed(status, "xeroctl cannot connect to the upstream"));
         }
     }
-    let options = ["gateway", "--listen", "127.0.0.1:0", "--token-file", "token", "--at-once", "1000", "--json"];
+    let options =
+        ["gateway", "--listen", "127.0.0.1:0", "--token-file", "token", "--at-once", "1000", "--json"];
     Gateway::start(command().args(options))
 }
 

@@ -25,7 +25,8 @@ impl Gateway {
         read.map_err(|error| Stop::because("cannot read from xeroctl", &error))?;
         let said: Value = serde_json::from_str(&line).unwrap_or_default();
         let address = said["address"].as_str();
-        gateway.address = address.ok_or_else(|| Stop::new("the gateway does not say where it is"))?.to_owned();
+        gateway.address =
+            address.ok_or_else(|| Stop::new("the gateway does not say where it is"))?.to_owned();
         Ok(gateway)
     }
 

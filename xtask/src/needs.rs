@@ -56,7 +56,8 @@ pub(crate) fn needs() -> Result<(), Stop> {
 
 /// The same for what is measured, and what it is measured with.
 pub(crate) fn bench() -> Result<(), Stop> {
-    let missing: Vec<_> = BENCH.iter().filter(|(program, _)| !on_path(program)).map(|&(_, package)| package).collect();
+    let missing: Vec<_> =
+        BENCH.iter().filter(|(program, _)| !on_path(program)).map(|&(_, package)| package).collect();
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 

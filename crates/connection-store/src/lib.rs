@@ -41,6 +41,6 @@ pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};
 /// What the public names above are made of, and what a refused token means, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
-    AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri, RefreshToken, Scopes,
-    TenantLink, User, is_loopback,
+    AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, RedirectUri,
+    RefreshToken, Scopes, TenantLink, User, is_loopback,
 };

@@ -119,7 +119,8 @@ impl Clients {
     /// # Errors
     /// [`ClientError::Form`], [`ClientError::Entry`].
     pub fn read(text: &str) -> Result<Self, ClientError> {
-        let file: File = toml::from_str(text).map_err(|error| ClientError::Form(error.message().to_owned()))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| ClientError::Form(error.message().to_owned()))?;
         let mut clients = Self::default();
         for entry in file.client {
             let client = Client::checked(entry)?;
@@ -187,7 +188,8 @@ impl Client {
         if !named {
             return Err(wrong("has a name that is not of visible ASCII characters"));
         }
-        let digest = digest_of(&entry.sha256).ok_or_else(|| wrong("has a sha256 that is not 64 hexadecimal digits"))?;
+        let digest = digest_of(&entry.sha256)
+            .ok_or_else(|| wrong("has a sha256 that is not 64 hexadecimal digits"))?;
         let method = |name: &String| match name.as_str() {
             "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE" => {
                 name.parse().map_err(|_| wrong("has a method that is none"))
@@ -241,7 +243,9 @@ mod tests {
         let name = |value: &str| clients.of(&bearing(value)).map(|client| client.name().to_string());
         assert_eq!(name(&format!("Bearer {}", one.expose())).as_deref(), Some("one"));
         assert_eq!(name(&format!("bearer  {} ", one.expose())).as_deref(), Some("one"));
-        for wrong in ["Bearer", "Bearer ", &format!("Basic {}", one.expose()), &format!("Bearer {}", other.expose())] {
+        for wrong in
+            ["Bearer", "Bearer ", &format!("Basic {}", one.expose()), &format!("Bearer {}", other.expose())]
+        {
             assert_eq!(name(wrong), None, "{wrong}");
         }
         let mut twice = bearing(&format!("Bearer {}", one.expose()));
@@ -260,7 +264,9 @@ mod tests {
         assert!(client.may_path("/api.xro/2.0/invoices/1") && !client.may_path("/api.xro/2.0/InvoicesX"));
         assert_eq!(client.only_connection(), Some("acme"));
         let free = Clients::read(&entry("")).unwrap();
-        assert!(free.0[0].may_path("/x") && free.0[0].may_method(&Method::PUT) && free.0[0].may_connection("x"));
+        assert!(
+            free.0[0].may_path("/x") && free.0[0].may_method(&Method::PUT) && free.0[0].may_connection("x")
+        );
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, Response, StatusCode, header::{CONTENT_LENGTH, CONTENT_ENCODING}};
+use hyper::{
+    Method, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
@@ -58,7 +61,8 @@ pub(crate) async fn narrowed(answered: Answered, tenant: &Tenant) -> Result<Answ
     if parts.status != StatusCode::OK {
         return Ok(Answered(parts, body));
     }
-    let failed = || Refusal::new(StatusCode::BAD_GATEWAY, "upstream", "Xero's list of organisations cannot be read");
+    let failed =
+        || Refusal::new(StatusCode::BAD_GATEWAY, "upstream", "Xero's list of organisations cannot be read");
     let read = Limited::new(body, LONGEST).collect().await.map_err(|_| failed())?.to_bytes();
     if read.is_empty() {
         return Ok(Answered(parts, Body::whole(Bytes::new()))); // the answer to HEAD

@@ -2,7 +2,7 @@
 
 use hyper::{
     HeaderMap, Method, StatusCode, Uri,
-    header::{HOST, HeaderName, ORIGIN, TRANSFER_ENCODING, CONTENT_LENGTH},
+    header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING},
     http::request::Parts,
 };
 
@@ -30,10 +30,16 @@ impl Door {
         check_page(&parts.headers)?;
         check_headers(&parts.headers)?;
         match parts.method {
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-                Ok(())
+            Method::GET
+            | Method::HEAD
+            | Method::OPTIONS
+            | Method::POST
+            | Method::PUT
+            | Method::PATCH
+            | Method::DELETE => Ok(()),
+            _ => {
+                Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Xero's APIs have no such method"))
             }
-            _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Xero's APIs have no such method")),
         }
     }
 
@@ -130,9 +136,18 @@ mod tests {
             assert_eq!(of(own), None, "{own}");
         }
         for other in [
-            "evil.example:8786", "127.0.0.1", "localhost:80", "127.0.0.1:87860", "127.0.0.1.evil.example:8786",
-            "localhost.evil.example:8786", "evil.example", "", "127.0.0.1:08786", "127.0.0.2:8786",
-            "user@127.0.0.1:8786", "api.xero.com",
+            "evil.example:8786",
+            "127.0.0.1",
+            "localhost:80",
+            "127.0.0.1:87860",
+            "127.0.0.1.evil.example:8786",
+            "localhost.evil.example:8786",
+            "evil.example",
+            "",
+            "127.0.0.1:08786",
+            "127.0.0.2:8786",
+            "user@127.0.0.1:8786",
+            "api.xero.com",
         ] {
             assert_eq!(of(other), Some(421), "{other}");
         }
@@ -140,7 +155,10 @@ mod tests {
         assert_eq!(status(Door::Unix, "GET", "/a", &[("host", "gateway")]), None);
         assert_eq!(status(Door::Unix, "GET", "/a", &[]), Some(400));
         assert_eq!(status(OWN, "GET", "/a", &[]), Some(400));
-        assert_eq!(status(OWN, "GET", "/a", &[("host", "localhost:8786"), ("host", "localhost:8786")]), Some(400));
+        assert_eq!(
+            status(OWN, "GET", "/a", &[("host", "localhost:8786"), ("host", "localhost:8786")]),
+            Some(400)
+        );
     }
 
     #[test]
@@ -174,7 +192,11 @@ mod tests {
             ("sec-fetch-mode", "cors", None),
             ("x-http-method-override", "DELETE", Some(400)),
         ] {
-            assert_eq!(status(OWN, "GET", "/a", &[("host", "localhost:8786"), (name, value)]), expected, "{name}: {value}");
+            assert_eq!(
+                status(OWN, "GET", "/a", &[("host", "localhost:8786"), (name, value)]),
+                expected,
+                "{name}: {value}"
+            );
         }
     }
 }

@@ -162,7 +162,10 @@ impl Exchange<'_> {
         headers.insert(AUTHORIZATION, authorization);
         if let (true, Means::Bearer { .. }, Some(tenant)) = (self.with_tenant, &grant.means, &grant.tenant) {
             let id = HeaderValue::from_str(&tenant.id);
-            headers.insert(TENANT, id.map_err(|_| Refusal::bad("organisation", "the organisation's id is no header"))?);
+            headers.insert(
+                TENANT,
+                id.map_err(|_| Refusal::bad("organisation", "the organisation's id is no header"))?,
+            );
         }
         *request.headers_mut() = headers;
         let settings = &self.shared.settings;

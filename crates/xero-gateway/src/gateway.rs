@@ -6,9 +6,7 @@ use std::{
 };
 
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Version,
-    body::Incoming,
-    header::ACCEPT_ENCODING,
+    HeaderMap, Method, Request, Response, StatusCode, Version, body::Incoming, header::ACCEPT_ENCODING,
     http::request::Parts,
 };
 use serde_json::json;
@@ -66,10 +64,16 @@ impl Gateway {
     }
 
     /// The answer to one request, Xero's or the gateway's own.
-    pub(crate) async fn answer(self, door: Door, lane: Arc<Lane>, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(
+        self,
+        door: Door,
+        lane: Arc<Lane>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         let (parts, incoming) = request.into_parts();
         let version = parts.version;
-        let mut entry = Entry::new(parts.method.clone(), parts.uri.path(), &self.shared.metrics, lane.enter());
+        let mut entry =
+            Entry::new(parts.method.clone(), parts.uri.path(), &self.shared.metrics, lane.enter());
         let answered = self.shared.handle(door, parts, incoming, &mut entry).await;
         let answer = answered.unwrap_or_else(|refusal| refused(&refusal, version, &mut entry));
         entry.status = Some(answer.status());
@@ -98,7 +102,8 @@ impl Shared {
         entry: &mut Entry,
     ) -> Result<Response<Body>, Refusal> {
         door.check(&parts)?;
-        let asked = parts.uri.path_and_query().ok_or_else(|| Refusal::bad("form", "a request must name a path"))?;
+        let asked =
+            parts.uri.path_and_query().ok_or_else(|| Refusal::bad("form", "a request must name a path"))?;
         let target = Target::read(asked);
         if target == Ok(Target::Health) {
             return Ok(health());

@@ -84,7 +84,10 @@ impl Grants {
             Err(trouble) => {
                 // Names that are none are not kept.
                 if trouble.status == 404 {
-                    self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&name.map(str::to_owned));
+                    self.slots
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&name.map(str::to_owned));
                 }
                 Err(trouble)
             }

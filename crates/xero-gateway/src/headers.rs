@@ -60,8 +60,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap) {
 /// A client may name the organisation, and no other one. An empty name is none: SDKs send it for custom connections.
 pub(crate) fn check_tenant(headers: &HeaderMap, tenant: Option<&Tenant>) -> Result<(), Refusal> {
     let own = |named: &HeaderValue| {
-        named.is_empty()
-            || tenant.is_some_and(|one| named.as_bytes().eq_ignore_ascii_case(one.id.as_bytes()))
+        named.is_empty() || tenant.is_some_and(|one| named.as_bytes().eq_ignore_ascii_case(one.id.as_bytes()))
     };
     if headers.get_all(TENANT).iter().all(own) {
         return Ok(());
@@ -88,25 +87,45 @@ mod tests {
     use super::*;
 
     fn map(headers: &[(&str, &str)]) -> HeaderMap {
-        headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn what_ends_here_does_not_go_on() {
         let mut sent = map(&[
-            ("authorization", "Bearer client"), ("host", "localhost"), ("connection", "close, X-Secret"),
-            ("x-secret", "1"), ("keep-alive", "5"), ("te", "trailers"), ("upgrade", "h2c"), ("cookie", "a=b"),
-            ("via", "x"), ("forwarded", "for=1"), ("xeroctl-connection", "acme"), ("xero-tenant-id", "1"),
-            ("proxy-authorization", "Basic x"), ("transfer-encoding", "chunked"), ("expect", "100-continue"),
-            ("accept", "application/json"), ("if-modified-since", "x"), ("idempotency-key", "k"),
+            ("authorization", "Bearer client"),
+            ("host", "localhost"),
+            ("connection", "close, X-Secret"),
+            ("x-secret", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("cookie", "a=b"),
+            ("via", "x"),
+            ("forwarded", "for=1"),
+            ("xeroctl-connection", "acme"),
+            ("xero-tenant-id", "1"),
+            ("proxy-authorization", "Basic x"),
+            ("transfer-encoding", "chunked"),
+            ("expect", "100-continue"),
+            ("accept", "application/json"),
+            ("if-modified-since", "x"),
+            ("idempotency-key", "k"),
         ]);
         to_xero(&mut sent);
         let mut left: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["accept", "idempotency-key", "if-modified-since", "user-agent"]);
         let mut returned = map(&[
-            ("connection", "X-One"), ("x-one", "1"), ("set-cookie", "a=b"), ("transfer-encoding", "chunked"),
-            ("x-daylimit-remaining", "4999"), ("content-type", "application/json"),
+            ("connection", "X-One"),
+            ("x-one", "1"),
+            ("set-cookie", "a=b"),
+            ("transfer-encoding", "chunked"),
+            ("x-daylimit-remaining", "4999"),
+            ("content-type", "application/json"),
         ]);
         to_client(&mut returned);
         assert_eq!(returned, map(&[("x-daylimit-remaining", "4999"), ("content-type", "application/json")]));

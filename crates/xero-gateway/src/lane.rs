@@ -41,8 +41,7 @@ impl Lane {
     /// Ends when nothing has moved for longer than it may take.
     pub(crate) async fn given_up(&self, settings: &Settings) {
         loop {
-            let limit =
-                if self.busy.load(Ordering::Relaxed) == 0 { settings.idle } else { settings.stall };
+            let limit = if self.busy.load(Ordering::Relaxed) == 0 { settings.idle } else { settings.stall };
             let end = self.began + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + limit;
             if end <= Instant::now() {
                 return;

@@ -77,7 +77,9 @@ impl Listener {
     /// [`ListenError::NotLoopback`], [`ListenError::Io`].
     pub fn inherited(listener: std::net::TcpListener) -> Result<Self, ListenError> {
         let listener = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
-        Self::of_tcp(listener.map_err(|source| ListenError::Io { place: "an inherited port".to_owned(), source })?)
+        Self::of_tcp(
+            listener.map_err(|source| ListenError::Io { place: "an inherited port".to_owned(), source })?,
+        )
     }
 
     fn of_tcp(listener: TcpListener) -> Result<Self, ListenError> {
@@ -168,7 +170,9 @@ mod unix {
                 return Err(ListenError::Lives(path.to_owned()));
             }
             match fs::symlink_metadata(path) {
-                Ok(there) if !there.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
+                Ok(there) if !there.file_type().is_socket() => {
+                    return Err(ListenError::NotASocket(path.to_owned()));
+                }
                 Ok(_) => fs::remove_file(path).map_err(failed)?,
                 Err(_) => {}
             }

@@ -75,9 +75,19 @@ impl Metrics {
         registry.register("requests", "Requests that were passed on, by answer", self.requests.clone());
         registry.register("refused", "Requests that the gateway answered itself", self.refused.clone());
         let bytes = |what| format!("Bytes of {what}");
-        registry.register_with_unit("received", bytes("bodies from clients"), Unit::Bytes, self.received.clone());
+        registry.register_with_unit(
+            "received",
+            bytes("bodies from clients"),
+            Unit::Bytes,
+            self.received.clone(),
+        );
         registry.register_with_unit("sent", bytes("bodies to clients"), Unit::Bytes, self.sent.clone());
-        registry.register_with_unit("request", "Time until an answer has gone", Unit::Seconds, self.seconds.clone());
+        registry.register_with_unit(
+            "request",
+            "Time until an answer has gone",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
         registry.register("renewals", "Tokens had anew because Xero refused one", self.renewals.clone());
         registry.register("clients", "Clients connected", self.clients.clone());
     }

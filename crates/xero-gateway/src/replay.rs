@@ -5,11 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    HeaderMap, Method, StatusCode,
-    body::Incoming,
-    header::CONTENT_TYPE,
-};
+use hyper::{HeaderMap, Method, StatusCode, body::Incoming, header::CONTENT_TYPE};
 
 use crate::{
     body::{Body, BodyError, Meter},
@@ -66,7 +62,8 @@ impl Payload {
     /// The text of a form that OAuth 1.0a signs.
     pub(crate) fn form(&self) -> Result<Option<String>, Refusal> {
         let Self::Kept(bytes) = self else { return Ok(None) };
-        let text = std::str::from_utf8(bytes).map_err(|_| Refusal::bad("body", "a form must be ASCII text"))?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| Refusal::bad("body", "a form must be ASCII text"))?;
         Ok(Some(text.to_owned()))
     }
 }

@@ -32,10 +32,8 @@ impl Gateway {
     /// closed, and those with a name removed, before it returns.
     pub async fn serve(self, listeners: Vec<Listener>, stop: impl Future<Output = ()>) {
         let (stopping, stopped) = watch::channel(false);
-        let mut doors: JoinSet<()> = listeners
-            .into_iter()
-            .map(|listener| self.clone().attend(listener, stopped.clone()))
-            .collect();
+        let mut doors: JoinSet<()> =
+            listeners.into_iter().map(|listener| self.clone().attend(listener, stopped.clone())).collect();
         stop.await;
         stopping.send_replace(true);
         while doors.join_next().await.is_some() {}

@@ -2,9 +2,7 @@
 
 use std::error::Error as _;
 
-use connection_store::{
-    ApiRequest, AppKind, Connection, Error, Need, Rank, RequestHeaders, Server, Store,
-};
+use connection_store::{ApiRequest, AppKind, Connection, Error, Need, Rank, RequestHeaders, Server, Store};
 use hyper::header::HeaderValue;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
@@ -34,7 +32,10 @@ impl StoreAuthority {
         let own = &connection.app.server;
         if self.only_at.as_ref().is_some_and(|server| server != own) {
             let own = own.api().origin().ascii_serialization();
-            let error = format!("{} is a connection to {own}, and the gateway was started for another server", connection.name);
+            let error = format!(
+                "{} is a connection to {own}, and the gateway was started for another server",
+                connection.name
+            );
             return Err(Trouble { status: 403, error, next: None });
         }
         Ok(connection)

@@ -49,7 +49,8 @@ impl Target {
             "/-/metrics" => return Ok(Self::Metrics),
             _ => {}
         }
-        let (connection, path) = match asked.path().strip_prefix("/c/").and_then(|rest| rest.split_once('/')) {
+        let (connection, path) = match asked.path().strip_prefix("/c/").and_then(|rest| rest.split_once('/'))
+        {
             Some((name, _)) => (Some(decoded(name)?), &asked.path()["/c/".len() + name.len()..]),
             None => (None, asked.path()),
         };
@@ -112,9 +113,9 @@ fn is_dots(segment: &str) -> bool {
 }
 
 fn is_well_escaped(path: &str) -> bool {
-    path.split('%').skip(1).all(|rest| {
-        rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
+    path.split('%')
+        .skip(1)
+        .all(|rest| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 fn decoded(name: &str) -> Result<String, Refusal> {
@@ -142,11 +143,23 @@ mod tests {
     #[test]
     fn what_is_passed_on() {
         for (asked, connection, path) in [
-            ("/api.xro/2.0/Invoices?page=1&where=a//b..%2f", None, "/api.xro/2.0/Invoices?page=1&where=a//b..%2f"),
+            (
+                "/api.xro/2.0/Invoices?page=1&where=a//b..%2f",
+                None,
+                "/api.xro/2.0/Invoices?page=1&where=a//b..%2f",
+            ),
             ("/c/acme/api.xro/2.0/Organisation", Some("acme"), "/api.xro/2.0/Organisation"),
             ("/c/Maple%20Ltd/Files.xro/1.0/Files", Some("Maple Ltd"), "/Files.xro/1.0/Files"),
-            ("/api.xro/2.0/Invoices/1/Attachments/a..b.pdf", None, "/api.xro/2.0/Invoices/1/Attachments/a..b.pdf"),
-            ("/api.xro/2.0/Invoices/1/Attachments/5%25.pdf", None, "/api.xro/2.0/Invoices/1/Attachments/5%25.pdf"),
+            (
+                "/api.xro/2.0/Invoices/1/Attachments/a..b.pdf",
+                None,
+                "/api.xro/2.0/Invoices/1/Attachments/a..b.pdf",
+            ),
+            (
+                "/api.xro/2.0/Invoices/1/Attachments/5%25.pdf",
+                None,
+                "/api.xro/2.0/Invoices/1/Attachments/5%25.pdf",
+            ),
             ("/payroll.xro/1.0/Employees/", None, "/payroll.xro/1.0/Employees/"),
         ] {
             assert_eq!(read(asked), Ok(Target::Api(place(connection, path))), "{asked}");

@@ -75,8 +75,12 @@ impl Upstream {
             match tokio::time::timeout(limit, answered.as_mut()).await {
                 Ok(answer) => return answer.map_err(|error| unanswered(&error)),
                 Err(_) if sent.bytes() == before => {
-                    return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream", "Xero did not answer in time")
-                        .next("look whether the request was done before sending it again"));
+                    return Err(Refusal::new(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        "upstream",
+                        "Xero did not answer in time",
+                    )
+                    .next("look whether the request was done before sending it again"));
                 }
                 Err(_) => {}
             }
@@ -126,7 +130,9 @@ fn tls<C>(connector: C) -> Result<HttpsConnector<C>, Refusal> {
 fn tunnel(proxy: &Intercept) -> Result<Tunnel<HttpConnector>, Refusal> {
     if proxy.uri().scheme_str() != Some("http") {
         let error = "the system's proxy is not reached by http, which is the only way that the gateway knows";
-        return Err(Refusal::new(StatusCode::BAD_GATEWAY, "proxy", error).next("`xeroctl doctor` shows the proxy"));
+        return Err(
+            Refusal::new(StatusCode::BAD_GATEWAY, "proxy", error).next("`xeroctl doctor` shows the proxy")
+        );
     }
     let tunnel = Tunnel::new(proxy.uri().clone(), connector());
     Ok(match proxy.basic_auth() {

@@ -36,7 +36,9 @@ impl Nginx {
 
     /// Passes every request on, with the token.
     pub(super) fn proxy(folder: &Path, upstream: u16, token: &str) -> Result<Self, Stop> {
-        let servers = format!("upstream xero {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}");
+        let servers = format!(
+            "upstream xero {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}"
+        );
         let locations = format!(
             "location / {{ proxy_pass http://xero; proxy_http_version 1.1; proxy_set_header Connection '';
              proxy_set_header Authorization 'Bearer {token}'; }}"
@@ -58,7 +60,8 @@ impl Nginx {
         fs::create_dir_all(&folder).map_err(cannot)?;
         let here = folder.display();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|one| format!("{one}_temp_path {here}/{one};\n")).collect();
+        let temporary: String =
+            temporary.iter().map(|one| format!("{one}_temp_path {here}/{one};\n")).collect();
         let configuration = format!(
             "worker_processes 1; daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;
              events {{ worker_connections 1024; }}

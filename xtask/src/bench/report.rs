@@ -18,7 +18,8 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(rounds: &[(&str, Round)]) -> Result<Self, Stop> {
         let of = |name: &str| {
-            let own: Vec<Round> = rounds.iter().filter(|(other, _)| *other == name).map(|(_, one)| *one).collect();
+            let own: Vec<Round> =
+                rounds.iter().filter(|(other, _)| *other == name).map(|(_, one)| *one).collect();
             let middle = |value: fn(&Round) -> f64| median(own.iter().map(value).collect());
             Some(Round {
                 per_second: middle(|one| one.per_second)?,
@@ -35,7 +36,8 @@ impl Report {
     pub(super) fn write(&self) -> Result<(), Stop> {
         let cannot = |error: std::io::Error| Stop::because(&format!("cannot write {PAGE}"), &error);
         let page = fs::read_to_string(PAGE).map_err(cannot)?;
-        let parts = page.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
+        let parts =
+            page.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
         let (before, after) = parts.ok_or_else(|| Stop::new(format!("{PAGE} has no place for the table")))?;
         fs::write(PAGE, format!("{before}{}\n{self}\n{}{after}", MARKS[0], MARKS[1])).map_err(cannot)
     }

@@ -36,7 +36,8 @@ impl Round {
     pub(super) fn run(proxy: &Proxy, folder: &Path) -> Result<Self, Stop> {
         // The token stands in a file: arguments can be seen by everybody.
         let script = folder.join("wrk.lua");
-        let header = proxy.token.as_ref().map(|token| format!("wrk.headers['Authorization'] = 'Bearer {token}'\n"));
+        let header =
+            proxy.token.as_ref().map(|token| format!("wrk.headers['Authorization'] = 'Bearer {token}'\n"));
         let cannot = |error: std::io::Error| Stop::because("cannot run wrk", &error);
         fs::write(&script, header.unwrap_or_default()).map_err(cannot)?;
         let mut wrk = Command::new("taskset");
@@ -46,7 +47,8 @@ impl Round {
         if !output.status.success() || said.contains("Non-2xx") || said.contains("Socket errors") {
             return Err(Stop::new(format!("{} did not answer every request:\n{said}", proxy.name)));
         }
-        Self::read(&said, memory(proxy.process)?).ok_or_else(|| Stop::new(format!("wrk says nothing:\n{said}")))
+        Self::read(&said, memory(proxy.process)?)
+            .ok_or_else(|| Stop::new(format!("wrk says nothing:\n{said}")))
     }
 
     fn read(said: &str, memory: f64) -> Option<Self> {

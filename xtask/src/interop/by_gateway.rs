@@ -54,8 +54,10 @@ struct Home<'a> {
 impl Home<'_> {
     fn log_in(&self) -> Result<(), Stop> {
         let redirect = ["http://localhost:8743/callback"];
-        let app = self.order("apps", &json!({ "kind": "web", "name": "Gateway", "redirect_uris": redirect }))?;
-        let tokens = json!({ "client_id": app["client_id"], "scopes": SCOPES, "organisations": [ORGANISATION] });
+        let app =
+            self.order("apps", &json!({ "kind": "web", "name": "Gateway", "redirect_uris": redirect }))?;
+        let tokens =
+            json!({ "client_id": app["client_id"], "scopes": SCOPES, "organisations": [ORGANISATION] });
         let tokens = self.order("tokens", &tokens)?;
         self.write("tokens.json", &json!({ "refresh_token": tokens["refresh_token"] }).to_string())?;
         self.write("secret", text(&app, "client_secret")?)?;
@@ -72,14 +74,28 @@ impl Home<'_> {
         let app = json!({ "name": "Old", "organisation": ORGANISATION, "certificate": certificate });
         let app = self.order("apps", &app)?;
         let (key, pfx) = (text(&app, "consumer_key")?, format!("{name}.pfx"));
-        self.run(&["connect", name, "--kind", "private", "--consumer-key", key, "--certificate", &pfx, "--no-password"])
+        self.run(&[
+            "connect",
+            name,
+            "--kind",
+            "private",
+            "--consumer-key",
+            key,
+            "--certificate",
+            &pfx,
+            "--no-password",
+        ])
     }
 
     fn run(&self, arguments: &[&str]) -> Result<(), Stop> {
         println!("$ xeroctl {}", arguments.join(" "));
         let status = self.command().args(arguments).status();
         let status = status.map_err(|error| Stop::because("cannot run xeroctl", &error))?;
-        if status.success() { Ok(()) } else { Err(Stop::failed(status, format!("xeroctl failed ({status})"))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Stop::failed(status, format!("xeroctl failed ({status})")))
+        }
     }
 
     fn command(&self) -> Command {
@@ -106,8 +122,11 @@ impl Home<'_> {
     fn order(&self, path: &str, order: &Value) -> Result<Value, Stop> {
         let cannot = |error: reqwest::Error| Stop::because("the mock does not do it", &error);
         let client = reqwest::blocking::Client::builder().no_proxy().build().map_err(cannot)?;
-        let request = client.post(format!("{}/_mock/{path}", self.mock.url())).header("content-type", "application/json");
-        let answer = request.body(order.to_string()).send().and_then(reqwest::blocking::Response::error_for_status);
+        let request = client
+            .post(format!("{}/_mock/{path}", self.mock.url()))
+            .header("content-type", "application/json");
+        let answer =
+            request.body(order.to_string()).send().and_then(reqwest::blocking::Response::error_for_status);
         let answer = answer.and_then(reqwest::blocking::Response::text).map_err(cannot)?;
         serde_json::from_str(&answer).map_err(|error| Stop::because("the mock's answer", &error))
     }

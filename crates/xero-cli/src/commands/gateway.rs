@@ -37,10 +37,9 @@ pub(crate) fn run(context: &Context, args: &args::Gateway) -> Outcome {
 /// Runs until a signal ends it, with status 0 then: requests under way have their grace, a renewal all its time.
 fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let store = context.open_store()?;
-    let settings = settings(context, args, &store)?;
+    let (settings, who) = (settings(context, args, &store)?, clients::who(context, args)?);
     context.use_all_cores()?;
     let listeners = context.block_on(listeners::open(args))?;
-    let who = clients::who(context, args)?;
     let places = Places::of(&listeners, args);
     tell_start(context, &places, &settings, &who)?;
     let authority = match &context.global.xero_url {
@@ -136,10 +135,12 @@ fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who
     ui.say(format!("Connections:  {served}{default}"));
     ui.say(format!("Clients:      {}", who.said));
     if let Some(address) = address {
-        ui.say(format!("Base address: {address}/api.xro/2.0, or {address}/c/NAME/api.xro/2.0 for one by name"));
+        ui.say(format!(
+            "Base address: {address}/api.xro/2.0, or {address}/c/NAME/api.xro/2.0 for one by name"
+        ));
     }
     ui.say("Access token: the gateway's token, in place of one of Xero's");
-    if let Some(token) = who.shown.as_ref() {
+    if let Some(token) = who.keep()? {
         ui.tell(format!("Token:        {} (shown this once)", token.expose()));
     }
     let fields = json!({
@@ -149,7 +150,7 @@ fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who
         "default": settings.default_connection,
         "read_only": settings.read_only,
         "clients": who.clients.names().collect::<Vec<_>>(),
-        "token_file": who.token_file,
+        "token_file": who.token_file.as_ref().map(|path| path.display().to_string()),
     });
     event(context, "started", fields)
 }

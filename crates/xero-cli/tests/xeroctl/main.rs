@@ -11,6 +11,7 @@ mod connections;
 mod docs;
 mod doctor;
 mod full_disk;
+mod gateway;
 mod import_from;
 mod import_keychain;
 mod import_misuse;

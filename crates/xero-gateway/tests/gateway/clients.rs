@@ -34,7 +34,13 @@ async fn a_client_has_its_limits() {
         token.sha256()
     );
     let clients = Clients::read(&file).unwrap();
-    let gateway = home.open_for(Settings { default_connection: Some("old".to_owned()), ..Settings::default() }, clients, token).await;
+    let gateway = home
+        .open_for(
+            Settings { default_connection: Some("old".to_owned()), ..Settings::default() },
+            clients,
+            token,
+        )
+        .await;
     // The only connection that the client may use is the one that it means.
     for (method, path, status) in [
         ("GET", "/api.xro/2.0/Organisation", 200),
@@ -58,7 +64,11 @@ async fn a_client_has_its_limits() {
 async fn only_the_connections_that_it_was_opened_for_are_served() {
     let home = Home::new().await;
     home.private("old", Some(maple()));
-    let settings = Settings { connections: vec!["old".to_owned()], default_connection: Some("old".to_owned()), ..Settings::default() };
+    let settings = Settings {
+        connections: vec!["old".to_owned()],
+        default_connection: Some("old".to_owned()),
+        ..Settings::default()
+    };
     let gateway = home.open(settings).await;
     assert_eq!(gateway.get("/api.xro/2.0/Organisation").await.status(), 200);
     assert_eq!(gateway.get("/c/acme/api.xro/2.0/Organisation").await.status(), 403);

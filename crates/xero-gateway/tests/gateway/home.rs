@@ -39,7 +39,10 @@ impl Home {
     /// With one login, `acme`, for Maple Florist Ltd.
     pub(crate) async fn new() -> Self {
         let (folder, mock) = (tempfile::tempdir().unwrap(), Mock::start().await.unwrap());
-        let key = NewKey { key: StoreKey::File(StoreKey::generate().unwrap()), lock: Lock::KeyFile("k".to_owned()) };
+        let key = NewKey {
+            key: StoreKey::File(StoreKey::generate().unwrap()),
+            lock: Lock::KeyFile("k".to_owned()),
+        };
         let store = Store::create(&folder.path().join("connections.db"), &key).unwrap();
         let app = mock.create_web_app("Tools", &["http://localhost:8742/callback"]).unwrap();
         let home = Self { folder, mock, store, app };

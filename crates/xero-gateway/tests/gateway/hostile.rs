@@ -44,7 +44,10 @@ async fn try_all(home: &Home, gateway: &Open, cases: Vec<Case>) {
             assert!(!answer.contains(secret.as_str()), "{name}: {answer}");
         }
         let marked = answer.to_ascii_lowercase().contains("xeroctl-gateway: error");
-        assert!(marked || passes > 0 || status(&answer) == 0 || answer.ends_with("\r\n\r\n"), "{name}: {answer}");
+        assert!(
+            marked || passes > 0 || status(&answer) == 0 || answer.ends_with("\r\n\r\n"),
+            "{name}: {answer}"
+        );
         assert!(!answer.to_ascii_lowercase().contains("access-control"), "{name}: {answer}");
         assert_eq!(gateway.get("/connections").await.status(), 200, "after {name}");
     }
@@ -97,20 +100,37 @@ async fn without_a_token_there_is_nothing() {
     let (address, token) = (gateway.address, gateway.token.expose());
     let asks = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n");
     let bearer = |value: &str| asks(ORGANISATION, &format!("Authorization: {value}\r\n"));
-    try_all(&home, &gateway, vec![
-        refused("no token", asks(ORGANISATION, ""), &[401]),
-        refused("an empty token", bearer("Bearer "), &[401]),
-        refused("another token", bearer("Bearer xgw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), &[401]),
-        refused("a part of the token", bearer(&format!("Bearer {}", &token[..token.len() - 1])), &[401]),
-        refused("more than the token", bearer(&format!("Bearer {token}x")), &[401]),
-        refused("another scheme", bearer(&format!("Basic {token}")), &[401]),
-        refused("two tokens", asks(ORGANISATION, &format!("Authorization: Bearer {token}\r\nAuthorization: Bearer x\r\n")), &[401]),
-        refused("the token in the query", asks(&format!("{ORGANISATION}?access_token={token}"), ""), &[401]),
-        refused("a connection by guess", asks("/c/acme/api.xro/2.0/Organisation", ""), &[401]),
-        refused("a connection that is none", asks("/c/nobody/api.xro/2.0/Organisation", ""), &[401]),
-        refused("the metrics", asks("/-/metrics", ""), &[401]),
-        refused("the organisations", asks("/connections", ""), &[401]),
-    ]).await;
+    try_all(
+        &home,
+        &gateway,
+        vec![
+            refused("no token", asks(ORGANISATION, ""), &[401]),
+            refused("an empty token", bearer("Bearer "), &[401]),
+            refused(
+                "another token",
+                bearer("Bearer xgw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                &[401],
+            ),
+            refused("a part of the token", bearer(&format!("Bearer {}", &token[..token.len() - 1])), &[401]),
+            refused("more than the token", bearer(&format!("Bearer {token}x")), &[401]),
+            refused("another scheme", bearer(&format!("Basic {token}")), &[401]),
+            refused(
+                "two tokens",
+                asks(ORGANISATION, &format!("Authorization: Bearer {token}\r\nAuthorization: Bearer x\r\n")),
+                &[401],
+            ),
+            refused(
+                "the token in the query",
+                asks(&format!("{ORGANISATION}?access_token={token}"), ""),
+                &[401],
+            ),
+            refused("a connection by guess", asks("/c/acme/api.xro/2.0/Organisation", ""), &[401]),
+            refused("a connection that is none", asks("/c/nobody/api.xro/2.0/Organisation", ""), &[401]),
+            refused("the metrics", asks("/-/metrics", ""), &[401]),
+            refused("the organisations", asks("/connections", ""), &[401]),
+        ],
+    )
+    .await;
     assert_eq!(crate::home::client().get(gateway.url("/-/health")).send().await.unwrap().status(), 200);
     gateway.stopped().await;
 }
@@ -148,21 +168,52 @@ async fn paths_lead_nowhere_else() {
     .collect();
     cases.extend([
         // It never reaches a server in an address, and is not sent on.
-        Case { name: "a fragment", request: asks("GET", "/api.xro/2.0/a#b"), statuses: &[400, 404], passes: 1 },
+        Case {
+            name: "a fragment",
+            request: asks("GET", "/api.xro/2.0/a#b"),
+            statuses: &[400, 404],
+            passes: 1,
+        },
         refused("the identity server", asks("POST", "/connect/token"), &[404]),
         refused("the identity server with a connection", asks("POST", "/c/acme/connect/token"), &[404]),
         refused("the mock's controls", asks("GET", "/_mock/journal"), &[404]),
         refused("ending a connection", asks("DELETE", "/connections/1"), &[403]),
         refused("writing to the list", asks("POST", "/connections"), &[403]),
         refused("CONNECT", format!("CONNECT api.xero.com:443 HTTP/1.1\r\nHost: {address}\r\n\r\n"), &[400]),
-        refused("CONNECT to ourselves", format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n"), &[400]),
-        refused("a user in the address", asks("GET", &format!("http://user:password@{address}/api.xro/2.0/a")), &[400]),
+        refused(
+            "CONNECT to ourselves",
+            format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n"),
+            &[400],
+        ),
+        refused(
+            "a user in the address",
+            asks("GET", &format!("http://user:password@{address}/api.xro/2.0/a")),
+            &[400],
+        ),
         refused("asterisk", asks("OPTIONS", "*"), &[400]),
         refused("TRACE", asks("TRACE", ORGANISATION), &[405]),
         refused("a method of nobody's", asks("BREW", ORGANISATION), &[405]),
-        refused("another method by a header", format!("{}X-HTTP-Method-Override: DELETE\r\n{close}", gateway.head("GET", ORGANISATION)), &[400]),
-        refused("another organisation", format!("{}Xero-Tenant-Id: 00000000-0000-4000-8000-000000000000\r\n{close}", gateway.head("GET", ORGANISATION)), &[403]),
-        refused("two connections", format!("{}Xeroctl-Connection: other\r\n{close}", gateway.head("GET", "/c/acme/api.xro/2.0/Organisation")), &[400]),
+        refused(
+            "another method by a header",
+            format!("{}X-HTTP-Method-Override: DELETE\r\n{close}", gateway.head("GET", ORGANISATION)),
+            &[400],
+        ),
+        refused(
+            "another organisation",
+            format!(
+                "{}Xero-Tenant-Id: 00000000-0000-4000-8000-000000000000\r\n{close}",
+                gateway.head("GET", ORGANISATION)
+            ),
+            &[403],
+        ),
+        refused(
+            "two connections",
+            format!(
+                "{}Xeroctl-Connection: other\r\n{close}",
+                gateway.head("GET", "/c/acme/api.xro/2.0/Organisation")
+            ),
+            &[400],
+        ),
         refused("a connection that is none", asks("GET", "/c/nobody/api.xro/2.0/Organisation"), &[404]),
     ]);
     try_all(&home, &gateway, cases).await;
@@ -182,20 +233,48 @@ async fn no_second_request_is_smuggled_in() {
     let case = |name, request, statuses| Case { name, request, statuses, passes: 1 };
     let chunked = format!("0\r\n\r\n{inner}");
     let cases = vec![
-        case("length and chunks", framed(&format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n"), &chunked), &[0, 400]),
-        case("chunks and length", framed(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n"), &chunked), &[0, 400]),
-        case("two lengths", framed(&format!("Content-Length: 0\r\nContent-Length: {length}\r\n"), &inner), &[0, 400]),
+        case(
+            "length and chunks",
+            framed(&format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n"), &chunked),
+            &[0, 400],
+        ),
+        case(
+            "chunks and length",
+            framed(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n"), &chunked),
+            &[0, 400],
+        ),
+        case(
+            "two lengths",
+            framed(&format!("Content-Length: 0\r\nContent-Length: {length}\r\n"), &inner),
+            &[0, 400],
+        ),
         case("two lengths in one", framed(&format!("Content-Length: 0, {length}\r\n"), &inner), &[0, 400]),
         case("a length with a sign", framed(&format!("Content-Length: +{length}\r\n"), &inner), &[0, 400]),
         case("a negative length", framed("Content-Length: -1\r\n", &inner), &[0, 400]),
         case("a length beyond all", framed("Content-Length: 99999999999999999999999\r\n", &inner), &[0, 400]),
-        case("chunks that are not last", framed("Transfer-Encoding: chunked, identity\r\n", &chunked), &[0, 400]),
+        case(
+            "chunks that are not last",
+            framed("Transfer-Encoding: chunked, identity\r\n", &chunked),
+            &[0, 400],
+        ),
         case("an encoding of nobody's", framed("Transfer-Encoding: xchunked\r\n", &chunked), &[0, 400]),
         case("a space before the colon", framed("Transfer-Encoding : chunked\r\n", &chunked), &[0, 400]),
         case("a folded header", framed("Transfer-Encoding:\r\n chunked\r\n", &chunked), &[0, 400]),
-        case("a chunk of a wrong size", framed("Transfer-Encoding: chunked\r\n", &format!("z\r\n{inner}")), &[0, 400, 502]),
-        case("a chunk too long for a number", framed("Transfer-Encoding: chunked\r\n", &format!("fffffffffffffffff\r\n{inner}")), &[0, 400, 502]),
-        case("a chunk that does not end", framed("Transfer-Encoding: chunked\r\n", &format!("5\r\nhelloX\r\n0\r\n\r\n{inner}")), &[0, 400, 502]),
+        case(
+            "a chunk of a wrong size",
+            framed("Transfer-Encoding: chunked\r\n", &format!("z\r\n{inner}")),
+            &[0, 400, 502],
+        ),
+        case(
+            "a chunk too long for a number",
+            framed("Transfer-Encoding: chunked\r\n", &format!("fffffffffffffffff\r\n{inner}")),
+            &[0, 400, 502],
+        ),
+        case(
+            "a chunk that does not end",
+            framed("Transfer-Encoding: chunked\r\n", &format!("5\r\nhelloX\r\n0\r\n\r\n{inner}")),
+            &[0, 400, 502],
+        ),
         case("a NUL in a header", framed("X-Y: a\0b\r\n", ""), &[0, 400]),
         case("a lone carriage return", framed("X-Y: a\rTransfer-Encoding: chunked\r\n", &chunked), &[0, 400]),
         case("HTTP/0.9", "GET /api.xro/2.0/Organisation\r\n".to_owned(), &[0, 400]),
@@ -228,12 +307,21 @@ async fn heads_are_bounded() {
     let gateway = home.open(Settings { idle: IDLE, ..Settings::default() }).await;
     let head = gateway.head("GET", ORGANISATION);
     let thousand: String = (0..1000).map(|number| format!("X-{number}: a\r\n")).collect();
-    try_all(&home, &gateway, vec![
-        refused("a giant header", format!("{head}X-Y: {}\r\n\r\n", "a".repeat(1024 * 1024)), &[0, 431]),
-        refused("a header without an end", format!("{head}X-Y: {}", "a".repeat(1024 * 1024)), &[0, 431]),
-        refused("a thousand headers", format!("{head}{thousand}\r\n"), &[0, 431]),
-        refused("a giant path", format!("{}\r\n", gateway.head("GET", &format!("/api.xro/2.0/{}", "a".repeat(1024 * 1024)))), &[0, 400, 414, 431]),
-    ]).await;
+    try_all(
+        &home,
+        &gateway,
+        vec![
+            refused("a giant header", format!("{head}X-Y: {}\r\n\r\n", "a".repeat(1024 * 1024)), &[0, 431]),
+            refused("a header without an end", format!("{head}X-Y: {}", "a".repeat(1024 * 1024)), &[0, 431]),
+            refused("a thousand headers", format!("{head}{thousand}\r\n"), &[0, 431]),
+            refused(
+                "a giant path",
+                format!("{}\r\n", gateway.head("GET", &format!("/api.xro/2.0/{}", "a".repeat(1024 * 1024)))),
+                &[0, 400, 414, 431],
+            ),
+        ],
+    )
+    .await;
     gateway.stopped().await;
 }
 

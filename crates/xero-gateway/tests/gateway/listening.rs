@@ -56,7 +56,11 @@ async fn a_socket_is_its_owners_alone_and_outlives_a_gateway_that_died() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(UnixSocket::bind(&path).await, Err(ListenError::Lives(_))));
     let token = GatewayToken::generate().unwrap();
-    let gateway = Gateway::new(StoreAuthority::new(home.store.clone()), Clients::one("test", &token), Settings::default());
+    let gateway = Gateway::new(
+        StoreAuthority::new(home.store.clone()),
+        Clients::one("test", &token),
+        Settings::default(),
+    );
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(gateway.serve(vec![socket.into()], async { drop(stopped.await) }));
     let client = reqwest::Client::builder().unix_socket(path.clone()).build().unwrap();

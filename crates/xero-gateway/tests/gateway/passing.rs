@@ -22,12 +22,18 @@ async fn a_request_comes_to_xero_as_the_connections_own() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(answer.headers().contains_key("x-minlimit-remaining") && !answer.headers().contains_key("xeroctl-gateway"));
+    assert!(
+        answer.headers().contains_key("x-minlimit-remaining")
+            && !answer.headers().contains_key("xeroctl-gateway")
+    );
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body["Organisations"][0]["Name"], MAPLE_FLORIST.name);
     let journal = home.mock.journal();
     let sent = journal.last().unwrap();
-    assert_eq!((sent.path.as_str(), sent.query.as_deref()), ("/api.xro/2.0/Organisation", Some("summary=true")));
+    assert_eq!(
+        (sent.path.as_str(), sent.query.as_deref()),
+        ("/api.xro/2.0/Organisation", Some("summary=true"))
+    );
     assert_eq!(sent.header("xero-tenant-id"), Some(MAPLE_FLORIST.id));
     assert!(sent.header("authorization").is_some_and(|value| !value.contains(gateway.token.expose())));
     for name in ["cookie", "via", "x-mine", "connection", "xeroctl-connection", "forwarded"] {
@@ -42,7 +48,8 @@ async fn a_body_passes_both_ways_and_errors_are_xeros_own() {
     let home = Home::new().await;
     let gateway = home.open(Settings::default()).await;
     let contact = json!({ "Contacts": [{ "Name": "Ada Byron" }] });
-    let made = gateway.request("POST", "/api.xro/2.0/Contacts").header("accept", "application/json").json(&contact);
+    let made =
+        gateway.request("POST", "/api.xro/2.0/Contacts").header("accept", "application/json").json(&contact);
     let made: Value = made.send().await.unwrap().json().await.unwrap();
     assert_eq!(made["Contacts"][0]["Name"], "Ada Byron");
     assert_eq!(gateway.get("/api.xro/2.0/Nonsense").await.status(), 404);
@@ -64,12 +71,14 @@ async fn connections_are_named_by_path_or_header() {
     let home = Home::new().await;
     home.private("old & gold", Some(maple()));
     let gateway = home.open(Settings::default()).await;
-    for path in ["/c/old%20&%20gold/api.xro/2.0/Organisation", "/c/OLD%20%26%20GOLD/api.xro/2.0/Organisation"] {
+    for path in ["/c/old%20&%20gold/api.xro/2.0/Organisation", "/c/OLD%20%26%20GOLD/api.xro/2.0/Organisation"]
+    {
         assert_eq!(gateway.get(path).await.status(), 200, "{path}");
         let journal = home.mock.journal();
         assert!(journal.last().unwrap().header("authorization").unwrap().starts_with("OAuth "), "{path}");
     }
-    let named = gateway.request("GET", "/api.xro/2.0/Organisation").header("xeroctl-connection", "old & gold");
+    let named =
+        gateway.request("GET", "/api.xro/2.0/Organisation").header("xeroctl-connection", "old & gold");
     assert_eq!(named.send().await.unwrap().status(), 200);
     assert!(home.mock.journal().last().unwrap().header("authorization").unwrap().starts_with("OAuth "));
     assert_eq!(gateway.get("/api.xro/2.0/Organisation").await.status(), 200);
@@ -81,10 +90,14 @@ async fn connections_are_named_by_path_or_header() {
 async fn an_oauth_2_program_works_over_a_private_app() {
     let home = Home::new().await;
     home.private("old", Some(maple()));
-    let gateway = home.open(Settings { default_connection: Some("old".to_owned()), ..Settings::default() }).await;
+    let gateway =
+        home.open(Settings { default_connection: Some("old".to_owned()), ..Settings::default() }).await;
     let tenants: Value = gateway.get("/connections").await.json().await.unwrap();
     assert_eq!(tenants.as_array().unwrap().len(), 1);
-    assert_eq!((&tenants[0]["tenantId"], &tenants[0]["tenantName"]), (&json!(MAPLE_FLORIST.id), &json!(MAPLE_FLORIST.name)));
+    assert_eq!(
+        (&tenants[0]["tenantId"], &tenants[0]["tenantName"]),
+        (&json!(MAPLE_FLORIST.id), &json!(MAPLE_FLORIST.name))
+    );
     assert!(home.seen().is_empty());
     let tenant = tenants[0]["tenantId"].as_str().unwrap();
     let listed = gateway
@@ -101,10 +114,13 @@ async fn an_oauth_2_program_works_over_a_private_app() {
         .await
         .unwrap();
     assert_eq!(form.status(), 200, "{}", form.text().await.unwrap());
-    let made = gateway.request("PUT", "/api.xro/2.0/Contacts").json(&json!({ "Contacts": [{ "Name": "Cleo" }] }));
+    let made =
+        gateway.request("PUT", "/api.xro/2.0/Contacts").json(&json!({ "Contacts": [{ "Name": "Cleo" }] }));
     assert_eq!(made.send().await.unwrap().status(), 200);
     let journal = home.mock.journal();
-    assert!(journal.iter().all(|entry| entry.header("xero-tenant-id").is_none() && entry.status == Some(200)));
+    assert!(
+        journal.iter().all(|entry| entry.header("xero-tenant-id").is_none() && entry.status == Some(200))
+    );
     gateway.stopped().await;
 }
 
@@ -117,7 +133,10 @@ async fn the_list_of_organisations_is_the_connections_own() {
     assert_eq!(tenants.as_array().unwrap().len(), 1);
     assert_eq!(tenants[0]["tenantId"], MAPLE_FLORIST.id);
     let unknown = gateway.get("/c/untested/connections").await;
-    assert_eq!((unknown.status().as_u16(), unknown.headers()["xeroctl-gateway"].as_bytes()), (409, b"error".as_slice()));
+    assert_eq!(
+        (unknown.status().as_u16(), unknown.headers()["xeroctl-gateway"].as_bytes()),
+        (409, b"error".as_slice())
+    );
     assert!(unknown.text().await.unwrap().contains("xeroctl test 'untested'"));
     gateway.stopped().await;
 }
@@ -144,7 +163,10 @@ async fn health_and_metrics_tell_no_secret() {
     assert_eq!(gateway.get("/api.xro/2.0/Organisation").await.status(), 200);
     client().get(gateway.url("/api.xro/2.0/Organisation")).send().await.unwrap();
     let health = client().get(gateway.url("/-/health")).send().await.unwrap();
-    assert_eq!((health.status().as_u16(), health.headers()["xeroctl-gateway"].as_bytes()), (200, b"own".as_slice()));
+    assert_eq!(
+        (health.status().as_u16(), health.headers()["xeroctl-gateway"].as_bytes()),
+        (200, b"own".as_slice())
+    );
     assert!(health.text().await.unwrap().contains("\"status\":\"ok\""));
     let metrics = gateway.get("/-/metrics").await.text().await.unwrap();
     for line in [

@@ -23,14 +23,19 @@ async fn each_piece_goes_on_before_the_next_has_come() {
     let (home, server) = by_hand().await;
     let gateway = home.open(Settings::default()).await;
     let mut client = Wire::to(gateway.address).await;
-    client.write(format!("{}Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n", gateway.head("POST", FILES))).await;
+    client
+        .write(format!("{}Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n", gateway.head("POST", FILES)))
+        .await;
     let mut xero = server.accept().await;
     let head = xero.until("first").await;
     assert!(head.starts_with("POST /files.xro/1.0/Files HTTP/1.1\r\n"), "{head}");
     assert!(head.to_ascii_lowercase().contains("authorization: bearer access-marker"), "{head}");
     client.write("6\r\nsecond\r\n0\r\n\r\n").await;
     xero.until("second\r\n0\r\n\r\n").await;
-    xero.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n3\r\none\r\n").await;
+    xero.write(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n3\r\none\r\n",
+    )
+    .await;
     let answer = client.until("one").await;
     assert!(!answer.to_ascii_lowercase().contains("x-hop"), "{answer}");
     xero.write("3\r\ntwo\r\n0\r\n\r\n").await;
@@ -135,6 +140,9 @@ async fn xero_may_take_its_time_but_not_for_ever() {
     let mut xero = server.accept().await;
     xero.until("\r\n\r\n").await;
     let answer = asking.await.unwrap().unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["xeroctl-gateway"].as_bytes()), (504, b"error".as_slice()));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["xeroctl-gateway"].as_bytes()),
+        (504, b"error".as_slice())
+    );
     gateway.stopped().await;
 }

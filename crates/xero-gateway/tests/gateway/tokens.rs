@@ -35,14 +35,19 @@ async fn a_short_body_is_sent_again_and_a_long_one_is_the_clients_to_send() {
     home.login("stale", OVER);
     let gateway = home.open(Settings::default()).await;
     let contact = json!({ "Contacts": [{ "Name": "Ada Byron" }] });
-    let made = gateway.request("POST", "/c/stale/api.xro/2.0/Contacts").header("accept", "application/json").json(&contact);
+    let made = gateway
+        .request("POST", "/c/stale/api.xro/2.0/Contacts")
+        .header("accept", "application/json")
+        .json(&contact);
     let made = made.send().await.unwrap();
     assert_eq!(made.status(), 200);
     let made: Value = made.json().await.unwrap();
     assert_eq!(made["Contacts"][0]["Name"], "Ada Byron");
     assert_eq!(home.seen().iter().filter(|line| *line == "POST /api.xro/2.0/Contacts").count(), 2);
     home.login("stale-too", OVER);
-    let long = || gateway.request("POST", "/c/stale-too/api.xro/2.0/Contacts").body("x".repeat(2 * 1024 * 1024)).send();
+    let long = || {
+        gateway.request("POST", "/c/stale-too/api.xro/2.0/Contacts").body("x".repeat(2 * 1024 * 1024)).send()
+    };
     assert_eq!(long().await.unwrap().status(), 401, "Xero's own refusal");
     assert_eq!(home.mock.refreshes(), 2);
     assert_eq!(long().await.unwrap().status(), 400, "Xero's own opinion of it, with the new token");
@@ -63,7 +68,11 @@ async fn a_refusal_that_no_token_helps_against_costs_none() {
         home.mock.fault(Fault::Status(401, expired.to_owned(), "application/json".to_owned()).on("/api.xro"));
     }
     for _ in 0..3 {
-        assert_eq!(gateway.get("/api.xro/2.0/Organisation").await.status(), 401, "the new token is refused too");
+        assert_eq!(
+            gateway.get("/api.xro/2.0/Organisation").await.status(),
+            401,
+            "the new token is refused too"
+        );
     }
     assert_eq!(home.mock.refreshes(), 1, "what was renewed in vain is not renewed each time");
     gateway.stopped().await;
@@ -77,7 +86,10 @@ async fn a_login_that_has_ended_says_so_with_the_next_command() {
     home.mock.kill_refresh_tokens(&app);
     let gateway = home.open(Settings::default()).await;
     let answer = gateway.get("/c/stale/connections").await;
-    assert_eq!((answer.status().as_u16(), answer.headers()["xeroctl-gateway"].as_bytes()), (403, b"error".as_slice()));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["xeroctl-gateway"].as_bytes()),
+        (403, b"error".as_slice())
+    );
     let said: Value = answer.json().await.unwrap();
     assert_eq!(said["next"], "log in again: `xeroctl reauth 'stale'`");
     gateway.stopped().await;
@@ -88,7 +100,8 @@ async fn a_signature_that_was_refused_is_made_anew() {
     let home = Home::new().await;
     home.private("old", Some(maple()));
     let gateway = home.open(Settings::default()).await;
-    let used = "oauth_problem=nonce_used&oauth_problem_advice=The%20nonce%20value%20has%20already%20been%20used";
+    let used =
+        "oauth_problem=nonce_used&oauth_problem_advice=The%20nonce%20value%20has%20already%20been%20used";
     let form = "text/html; charset=utf-8".to_owned();
     home.mock.fault(Fault::Status(401, used.to_owned(), form));
     assert_eq!(gateway.get("/c/old/api.xro/2.0/Organisation").await.status(), 200);

@@ -1,6 +1,9 @@
 //! Who may use a gateway: those of a file, or whoever has the token of this run.
 
-use std::{io::IsTerminal, path::Path};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use xero_certs::{Access, Existing, NewFile, write_files};
 use xero_gateway::{ClientError, Clients, GatewayToken};
@@ -20,22 +23,16 @@ const ONLY: &str = "token";
 pub(super) struct Who {
     pub(super) clients: Clients,
     pub(super) said: String,
-    /// The file that the token of this run was written to.
-    pub(super) token_file: Option<String>,
-    /// The token, where it is shown on the terminal.
-    pub(super) shown: Option<GatewayToken>,
+    /// The file that the token of this run goes to.
+    pub(super) token_file: Option<PathBuf>,
+    /// The token of this run.
+    token: Option<GatewayToken>,
 }
 
+/// Changes nothing yet.
 pub(super) fn who(context: &Context, args: &args::Gateway) -> Outcome<Who> {
     if let Some(path) = &args.clients {
-        let clients = read(path)?.0;
-        let names: Vec<&str> = clients.names().collect();
-        if names.is_empty() {
-            return Err(Failure::usage(format!("there is no client in {}", path.display()))
-                .hint(format!("`xeroctl gateway token new NAME --clients {}`", quoted(path))));
-        }
-        let said = format!("{}, of {}", names.join(", "), path.display());
-        return Ok(Who { clients, said, token_file: None, shown: None });
+        return of_file(path);
     }
     if args.token_file.is_none() && (context.ui.json || !std::io::stderr().is_terminal()) {
         return Err(Failure::usage("nobody could use the gateway: there is nowhere to show its token")
@@ -43,16 +40,35 @@ pub(super) fn who(context: &Context, args: &args::Gateway) -> Outcome<Who> {
     }
     let token = GatewayToken::generate().map_err(|error| unusable(&error))?;
     let clients = Clients::one(ONLY, &token);
-    match &args.token_file {
-        Some(path) => {
-            write(path, format!("{}\n", token.expose()).as_bytes())?;
-            let file = path.display().to_string();
-            let said = format!("whoever has the token in {file}");
-            Ok(Who { clients, said, token_file: Some(file), shown: None })
-        }
-        None => {
-            let said = "whoever has the token of this run".to_owned();
-            Ok(Who { clients, said, token_file: None, shown: Some(token) })
+    let said = match &args.token_file {
+        Some(path) => format!("whoever has the token in {}", path.display()),
+        None => "whoever has the token of this run".to_owned(),
+    };
+    Ok(Who { clients, said, token_file: args.token_file.clone(), token: Some(token) })
+}
+
+fn of_file(path: &Path) -> Outcome<Who> {
+    let clients = read(path)?.0;
+    let names: Vec<&str> = clients.names().collect();
+    if names.is_empty() {
+        let path = path.display();
+        let quoted = show::quoted(&path.to_string());
+        return Err(Failure::usage(format!("there is no client in {path}"))
+            .hint(format!("`xeroctl gateway token new NAME --clients {quoted}`")));
+    }
+    let said = format!("{}, of {}", names.join(", "), path.display());
+    Ok(Who { clients, said, token_file: None, token: None })
+}
+
+impl Who {
+    /// Writes the token of this run where it is to go, or gives what is to be shown.
+    pub(super) fn keep(&self) -> Outcome<Option<&GatewayToken>> {
+        match (&self.token_file, &self.token) {
+            (Some(path), Some(token)) => {
+                write(path, format!("{}\n", token.expose()).as_bytes())?;
+                Ok(None)
+            }
+            (_, token) => Ok(token.as_ref()),
         }
     }
 }
@@ -78,8 +94,4 @@ pub(super) fn write(path: &Path, contents: &[u8]) -> Outcome {
 pub(super) fn unusable(error: &ClientError) -> Failure {
     let kind = if matches!(error, ClientError::Random) { Kind::Other } else { Kind::Usage };
     Failure::new(kind, error.to_string())
-}
-
-fn quoted(path: &Path) -> String {
-    show::quoted(&path.display().to_string())
 }

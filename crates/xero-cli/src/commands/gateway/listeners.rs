@@ -11,8 +11,7 @@ use crate::{
     show,
 };
 
-const ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8786);
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8786);
 
 /// All of them, open. Options count beside what was handed over; without either there is one port.
 pub(super) async fn open(args: &args::Gateway) -> Outcome<Vec<Listener>> {
@@ -31,7 +30,8 @@ pub(super) async fn open(args: &args::Gateway) -> Outcome<Vec<Listener>> {
 fn handed_over() -> Outcome<Vec<Listener>> {
     let (mut given, mut listeners) = (ListenFd::from_env(), Vec::new());
     let strange = |error: std::io::Error| {
-        Failure::usage("what the service manager handed over cannot be listened at").because(&error)
+        Failure::usage("what the service manager handed over cannot be listened at")
+            .because(&error)
             .hint("in the .socket unit: ListenStream= with an address of this machine or a path")
     };
     for place in 0..given.len() {

@@ -7,7 +7,8 @@ use super::clients::{read, unusable, write};
 use crate::{Context, args::GatewayTokenNew, failure::Outcome};
 
 /// At the head of a new file.
-const HEAD: &str = "# Clients of `xeroctl gateway`. sha256 is that of the token; lists limit a client to what is in them.\n";
+const HEAD: &str =
+    "# Clients of `xeroctl gateway`. sha256 is that of the token; lists limit a client to what is in them.\n";
 
 pub(super) fn run(context: &Context, args: &GatewayTokenNew) -> Outcome {
     let before = if args.clients.exists() { read(&args.clients)?.1 } else { HEAD.to_owned() };
