@@ -120,7 +120,7 @@ impl Places {
 }
 
 fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who) -> Outcome {
-    let ui = &context.ui;
+    let (ui, token) = (&context.ui, who.keep()?);
     let address = places.address.as_deref();
     let place = [address, places.socket.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" and ");
     let place = if place.is_empty() { "the socket that was handed over".to_owned() } else { place };
@@ -140,7 +140,7 @@ fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who
         ));
     }
     ui.say("Access token: the gateway's token, in place of one of Xero's");
-    if let Some(token) = who.keep()? {
+    if let Some(token) = token {
         ui.tell(format!("Token:        {} (shown this once)", token.expose()));
     }
     let fields = json!({

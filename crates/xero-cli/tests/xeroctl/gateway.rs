@@ -122,7 +122,7 @@ fn a_program_with_the_token_of_the_run_uses_every_connection() {
     assert_eq!(gateway.status("x", "GET", "/-/health"), 200);
     let (last, status, said) = gateway.end("TERM");
     assert_eq!((&last["event"], status), (&Value::from("stopped"), Some(0)), "{said}");
-    assert!(said.contains("old") && !said.contains(&token), "{said}");
+    assert!(said.contains("all of the store; maple where none is named") && !said.contains(&token), "{said}");
     let log = fs::read_to_string(log).unwrap();
     assert!(
         log.contains(
@@ -196,6 +196,7 @@ fn a_service_manager_is_told_and_hands_its_socket_over() {
         s.bind(('127.0.0.1', 0))\n\
         s.listen()\n\
         os.dup2(s.fileno(), 3)\n\
+        os.set_inheritable(3, True)\n\
         os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n\
         os.execv(sys.argv[1], sys.argv[1:])\n";
     command.args(["-c", script, BINARY, "gateway", "--json", "--token-file", "token"]);

@@ -93,5 +93,5 @@ pub(super) fn write(path: &Path, contents: &[u8]) -> Outcome {
 
 pub(super) fn unusable(error: &ClientError) -> Failure {
     let kind = if matches!(error, ClientError::Random) { Kind::Other } else { Kind::Usage };
-    Failure::new(kind, error.to_string())
+    Failure::new(kind, error.to_string()).hint("`xeroctl help gateway token new` says what an entry takes")
 }
