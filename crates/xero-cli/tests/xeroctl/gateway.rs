@@ -187,7 +187,7 @@ fn a_service_manager_is_told_and_hands_its_socket_over() {
     let notice = || {
         let mut bytes = [0; 64];
         let length = notices.recv(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..length]).into_owned()
+        String::from_utf8_lossy(&bytes[..length]).trim().to_owned()
     };
     let mut command = home.command("python3");
     // What systemd does: descriptor 3 is the socket, and the variables say for whom.
