@@ -1,9 +1,13 @@
-//! `cargo xtask interop`: other people's clients, unmodified but for their base addresses, against the mock.
+//! `cargo xtask interop`: other people's clients, unmodified but for their base addresses, against the mock, and by way of
+//! the gateway.
+
+mod by_gateway;
 
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
+use self::by_gateway::{CONNECTIONS, Stage};
 use crate::mock::Mock;
 use crate::needs;
 use crate::programs::Programs;
@@ -22,18 +26,25 @@ const SURROUNDINGS: [(&str, &str); 3] =
 /// Installs the clients where that has not been done yet, which needs the network, and lets each do its whole job.
 /// The scripts say what they do and end with another status than 0 when something is not as it should be.
 pub(crate) fn interop() -> Result<(), Stop> {
-    let node = node_client()?;
-    let python = python_client()?;
-    let programs = Programs::build(&["xero-mock"])?;
+    let node = node_client("with-xero-node.mjs")?;
+    let python = python_client("with_xero_python.py")?;
+    let by_gateway =
+        [node_client("with-xero-node-by-gateway.mjs")?, python_client("with_xero_python_by_gateway.py")?];
+    let programs = Programs::build(&["xero-cli", "xero-mock"])?;
     for mut client in [node, python] {
         let mock = Mock::start(programs.path("xero-mock")?)?;
         run(client.arg(mock.url()).envs(SURROUNDINGS))?;
+    }
+    for mut client in by_gateway {
+        let stage = Stage::set(&programs)?;
+        client.arg(stage.address()).arg(stage.token_file()).args(CONNECTIONS);
+        run(client.envs(SURROUNDINGS))?;
     }
     Ok(())
 }
 
 /// The script is put beside the packages, where node looks for them.
-fn node_client() -> Result<Command, Stop> {
+fn node_client(script: &str) -> Result<Command, Stop> {
     let folder = folder("node")?;
     let copy = |file: &str| {
         let copied = fs::copy(Path::new(SOURCES).join(file), folder.join(file));
@@ -49,11 +60,11 @@ fn node_client() -> Result<Command, Stop> {
         run(&mut npm)
     })?;
     let mut node = Command::new("node");
-    node.arg(copy("with-xero-node.mjs")?);
+    node.arg(copy(script)?);
     Ok(node)
 }
 
-fn python_client() -> Result<Command, Stop> {
+fn python_client(script: &str) -> Result<Command, Stop> {
     let folder = folder("python")?;
     let list = Path::new(SOURCES).join("requirements.txt");
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -73,7 +84,7 @@ fn python_client() -> Result<Command, Stop> {
         run(Command::new(&python).args(pip).arg(&list))
     })?;
     let mut client = Command::new(python);
-    client.arg(Path::new(SOURCES).join("with_xero_python.py"));
+    client.arg(Path::new(SOURCES).join(script));
     Ok(client)
 }
 

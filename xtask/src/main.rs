@@ -1,11 +1,13 @@
 //! The project's chores, run as `cargo xtask CHORE`. They start things and check text; what programs do is asserted in tests.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "to say what is being done is their purpose")]
 
+mod bench;
 mod ci;
 mod command_line;
 mod deb;
 mod demo;
 mod e2e;
+mod gateway;
 mod interop;
 mod metadata;
 mod mock;
@@ -61,6 +63,12 @@ enum Chore {
     Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
+    /// Measure: the gateway beside nginx, with the same upstream on the same cores
+    Bench {
+        /// What is measured
+        #[arg(value_parser = ["gateway"])]
+        what: String,
+    },
     /// Run the tests of xero-certs under AddressSanitizer
     Sanitize,
     /// Run `test`, then check licences, bans, sources and advisories with cargo-deny
@@ -91,6 +99,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Pictures => e2e::pictures(),
         Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
+        Chore::Bench { .. } => bench::gateway(),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),
         Chore::Tidy => tidy::tidy(),

@@ -27,6 +27,9 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("npm", "npm"),
 ];
 
+/// What the gateway is measured beside, and with.
+const BENCH: [(&str, &str); 3] = [("nginx", "nginx-light"), ("taskset", "util-linux"), ("wrk", "wrk")];
+
 /// Python modules and the Debian packages that bring them.
 const MODULES: [(&str, &str); 5] = [
     ("cryptography", "python3-cryptography"),
@@ -49,6 +52,13 @@ pub(crate) fn needs() -> Result<(), Stop> {
     let python = python().ok_or_else(|| Stop::new("the Python modules are still missing"))?;
     println!("All tools are here; Python is {python}.");
     Ok(())
+}
+
+/// The same for what is measured, and what it is measured with.
+pub(crate) fn bench() -> Result<(), Stop> {
+    let missing: Vec<_> =
+        BENCH.iter().filter(|(program, _)| !on_path(program)).map(|&(_, package)| package).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 /// The first Python that has the modules: the one named by `PYTHON`, Debian's own, the one on the path.

@@ -41,8 +41,10 @@ pub use store::{
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Told, Wait};
-/// What the public names above are made of, so that this crate can be linked alone.
+/// What a refused signature means (OAuth 1.0a).
+pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};
+/// What the public names above are made of, and what a refused token means, so that this crate can be linked alone.
 pub use xero_auth_oauth2::{
-    AccessToken, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri, RefreshToken, Scopes,
-    TenantLink, User, is_loopback,
+    AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri,
+    RefreshToken, Scopes, TenantLink, User, is_loopback,
 };

@@ -4,6 +4,7 @@ mod cert;
 mod completion;
 mod connect;
 mod doctor;
+mod gateway;
 mod import_from;
 mod keepalive;
 mod list;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
     },
     doctor::Doctor,
+    gateway::{Gateway, GatewayStep, GatewayTokenCommand, GatewayTokenNew},
     import_from::{ImportFrom, ImportSource, SourcePassphrase},
     keepalive::{Keepalive, Log, Manager, Renewing, Telling},
     list::{Field, Filter, HEALTH, List, SORTS, Sort},
@@ -159,6 +161,11 @@ pub(crate) enum Command {
     Disconnect(Disconnect),
     /// Send a request with a connection's authority and print the answer
     Request(Request),
+    /// Open a local server that makes other programs' requests a connection's own
+    ///
+    /// Programs use its address in place of https://api.xero.com and its token in place of an access token; it adds what the
+    /// connection needs, whatever its kind, and renews tokens. It is open to this machine alone.
+    Gateway(Box<Gateway>),
     /// Print the signed Authorization header for a request
     Sign(Sign),
     /// Make one connection the default

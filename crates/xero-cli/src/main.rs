@@ -10,6 +10,7 @@ mod host;
 mod keys;
 mod path_completer;
 mod secrets;
+mod service_manager;
 mod show;
 mod signals;
 mod store_access;
@@ -132,6 +133,7 @@ fn run(context: &Context, command: Option<&Command>) -> Outcome {
         Command::Reauth(args) => commands::reauth::run(context, args),
         Command::Disconnect(args) => commands::disconnect::run(context, args),
         Command::Request(args) => commands::request::run(context, args),
+        Command::Gateway(args) => commands::gateway::run(context, args),
         Command::Sign(args) => commands::sign::run(context, args),
         Command::Default(args) => commands::default::run(context, args),
         Command::Remove(args) => commands::remove::run(context, args),
@@ -221,12 +223,18 @@ impl Context {
         })
     }
 
+    /// Has what follows run on all cores, where there are several.
+    pub(crate) fn use_all_cores(&self) -> Outcome {
+        if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+            let runtime = started(&mut tokio::runtime::Builder::new_multi_thread())?;
+            drop(self.runtime.set(runtime));
+        }
+        Ok(())
+    }
+
     fn runtime(&self) -> Outcome<&Runtime> {
         if self.runtime.get().is_none() {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))?;
+            let runtime = started(&mut tokio::runtime::Builder::new_current_thread())?;
             drop(self.runtime.set(runtime));
         }
         Ok(self.runtime.get().expect("it was made above, if not before"))
@@ -263,6 +271,11 @@ impl Context {
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.global.timeout)
     }
+}
+
+fn started(builder: &mut tokio::runtime::Builder) -> Outcome<Runtime> {
+    let built = builder.enable_all().build();
+    built.map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))
 }
 
 /// True where what is not known looks like a secret: who gives one there has shown it to other users already.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The crates whose events are told. Those of HTTP libraries hold headers, and are told nowhere.
-const OURS: [&str; 4] = ["xeroctl", "connection_store", "xero_auth_oauth2", "xero_certs"];
+const OURS: [&str; 5] = ["xeroctl", "connection_store", "xero_auth_oauth2", "xero_certs", "xero_gateway"];
 /// Beginning and end of a run: for the file, since a terminal shows them anyway.
 const RUN: &str = "xeroctl::run";
 

@@ -10,7 +10,7 @@ const OURS: [(&str, &[&str]); 9] = [
     ("xero-auth-oauth2", &["xero-certs"]),
     ("connection-store", &["xero-auth-oauth1", "xero-auth-oauth2", "xero-certs"]),
     ("xero-gateway", &["connection-store"]),
-    ("xero-cli", &["connection-store", "xero-auth-oauth1", "xero-auth-oauth2", "xero-certs"]),
+    ("xero-cli", &["connection-store", "xero-auth-oauth1", "xero-auth-oauth2", "xero-certs", "xero-gateway"]),
     ("xero-mock", &[]),
     ("xero-trials", &["xero-mock"]),
     ("xtask", &[]),

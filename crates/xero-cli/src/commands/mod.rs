@@ -16,6 +16,7 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod exec;
 pub(crate) mod export;
+pub(crate) mod gateway;
 pub(crate) mod help;
 pub(crate) mod import;
 pub(crate) mod import_from;

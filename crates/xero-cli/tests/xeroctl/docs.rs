@@ -331,6 +331,12 @@ fn managing_connections() {
 
 #[cfg(unix)]
 #[test]
+fn the_gateway() {
+    check("docs/gateway.md");
+}
+
+#[cfg(unix)]
+#[test]
 fn keeping_logins_alive() {
     check_after(&LOGGED_IN, "docs/keeping-logins-alive.md");
 }

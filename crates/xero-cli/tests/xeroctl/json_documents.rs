@@ -18,11 +18,12 @@ use crate::{
 const FOREIGN: [&str; 3] = ["headers", "body", "error.body"];
 /// Pages of the manual of what is no command by itself.
 /// `exec` prints what the program prints that it starts.
-const GROUPS: [&str; 8] = [
+const GROUPS: [&str; 9] = [
     "xeroctl-exec",
     "xeroctl-apps",
     "xeroctl-apps-secret",
     "xeroctl-cert",
+    "xeroctl-gateway-token",
     "xeroctl-scopes",
     "xeroctl-store",
     "xeroctl-store-key",
@@ -122,6 +123,16 @@ impl Seen {
         let run = home.run(&[&words[..], arguments, &["--json"]].concat());
         assert_eq!(run.status, 0, "{}", run.text());
         self.note(command, &run)
+    }
+
+    /// A gateway's first document; it ends when this returns.
+    #[cfg(unix)]
+    fn started(&mut self, home: &Sandbox, command: &str, arguments: &[&str]) {
+        let gateway = crate::gateway::Gateway::start(home, arguments);
+        assert_eq!(gateway.started["schema"], 1);
+        let known = self.0.entry(command.to_owned()).or_default();
+        fields(&gateway.started, "", known);
+        known.remove("schema");
     }
 
     /// What fails has the same document everywhere.
@@ -247,6 +258,8 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "keepalive", &["--install", "systemd", "--print"]);
     seen.run(home, "keepalive", &["--uninstall", "systemd", "--print"]);
     seen.run(home, "keepalive", &["--uninstall", "systemd"]);
+    seen.run(home, "gateway token new", &["nightly", "--clients", "clients.toml"]);
+    seen.started(home, "gateway", &["--clients", "clients.toml"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation", "--output", "answer.json"]);
     let run =

@@ -12,6 +12,7 @@ mod docs;
 mod doctor;
 mod exposed;
 mod full_disk;
+mod gateway;
 mod handed_over;
 mod import_from;
 mod import_keychain;

@@ -25,6 +25,7 @@ use crate::{
     Context,
     args::Keepalive,
     failure::{Failure, Kind, Outcome},
+    service_manager::{notify_ready, notify_stopping},
     show, store_access,
     ui::{SCHEMA, Ui, one_line},
 };
@@ -268,20 +269,3 @@ fn file_id(path: &std::path::Path) -> Option<FileId> {
     let made = fs::metadata(path).ok()?.created().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some((made.as_secs(), made.subsec_nanos().into()))
 }
-
-#[cfg(target_os = "linux")]
-fn notify_ready() {
-    // Where nobody listens nobody waits for it.
-    drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
-}
-
-#[cfg(target_os = "linux")]
-fn notify_stopping() {
-    drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
-}
-
-#[cfg(not(target_os = "linux"))]
-fn notify_ready() {}
-
-#[cfg(not(target_os = "linux"))]
-fn notify_stopping() {}

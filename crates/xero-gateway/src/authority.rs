@@ -1,0 +1,107 @@
+//! Whose authority requests are made with: what the gateway asks of whatever keeps connections.
+
+use std::{fmt, pin::Pin, time::SystemTime};
+
+use hyper::header::HeaderValue;
+use url::Url;
+
+/// What comes of a question that may need a disk or the network.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
+
+/// Knows connections by name. Whoever asks may go away at any time: what was begun is finished all the same.
+pub trait Authority: Send + Sync + 'static {
+    /// How requests of a connection are made; `None` is the default connection. It may renew a token. `instead_of` is the
+    /// [`generation`](Means::Bearer) of a token that Xero refused: only a newer one will do.
+    fn grant(&self, connection: Option<&str>, instead_of: Option<i64>) -> Answer<'_, Grant>;
+
+    /// The `Authorization` header of one request of a connection whose requests are signed.
+    fn sign(&self, connection: &str, request: Signable, key: Key) -> Answer<'_, HeaderValue>;
+
+    /// Xero took a signature with the connection's second key and refused the first: they are to change places.
+    fn swap_keys(&self, connection: &str) -> Answer<'_, ()>;
+}
+
+/// How requests of a connection are made, for a few seconds. Its `Debug` prints no token.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The connection's name, as it is kept.
+    pub connection: String,
+    /// Where its server's API begins: the only place where its requests go.
+    pub api: Url,
+    /// The organisation that it is pinned to, once that is known.
+    pub tenant: Option<Tenant>,
+    /// What stands for the connection in a request.
+    pub means: Means,
+}
+
+/// An organisation, and since when it is connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id, a UUID.
+    pub id: String,
+    /// Its name when last seen.
+    pub name: String,
+    /// When the connection to it was made.
+    pub since: SystemTime,
+}
+
+/// What stands for a connection in a request.
+#[derive(Clone)]
+pub enum Means {
+    /// An access token (OAuth 2.0).
+    Bearer {
+        /// The value of the `Authorization` header.
+        authorization: HeaderValue,
+        /// Which of the connection's tokens it is.
+        generation: i64,
+        /// True for client credentials, which have one organisation and no list of them.
+        custom: bool,
+    },
+    /// A signature for each request (OAuth 1.0a).
+    Signature {
+        /// True where there is a second key, because the portal changes over to another certificate.
+        second_key: bool,
+    },
+}
+
+/// A request that is to be signed.
+#[derive(Debug, Clone)]
+pub struct Signable {
+    /// The method, in upper case.
+    pub method: String,
+    /// The whole URL.
+    pub url: Url,
+    /// The body, where it is form-encoded.
+    pub form: Option<String>,
+}
+
+/// Which of a connection's keys signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// The one that signs as a rule.
+    First,
+    /// The one beside it, while the portal changes over.
+    Second,
+}
+
+/// Why there is no authority for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The HTTP status that says so to a client.
+    pub status: u16,
+    /// What failed, and why.
+    pub error: String,
+    /// What to do next.
+    pub next: Option<String>,
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bearer { generation, custom, .. } => {
+                write!(f, "Bearer([redacted], generation {generation}, custom {custom})")
+            }
+            Self::Signature { second_key } => write!(f, "Signature(second key {second_key})"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Bodies as they pass through: in pieces, counted, with what is to be done when they end.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use crate::{access_log::Entry, lane::Lane};
+
+/// Why a body ends before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the connection failed")]
+    Wire(#[from] hyper::Error),
+    #[error("the body is longer than the limit")]
+    TooLong,
+}
+
+/// How much of a body has passed, and on which connection of a client.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    bytes: AtomicU64,
+    lane: Arc<Lane>,
+}
+
+impl Meter {
+    pub(crate) fn new(lane: &Arc<Lane>) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicU64::new(0), lane: Arc::clone(lane) })
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self, bytes: usize) -> u64 {
+        self.lane.touch();
+        let bytes = bytes as u64;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+}
+
+/// A body that is passed on.
+#[derive(Debug)]
+pub(crate) struct Body {
+    inner: Inner,
+    meter: Option<(Arc<Meter>, u64)>,
+    /// Written down when the body has ended or was given up.
+    _entry: Option<Box<Entry>>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Whole(Full<Bytes>),
+    Stream(Incoming),
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _entry: None }
+    }
+
+    pub(crate) fn stream(incoming: Incoming) -> Self {
+        Self { inner: Inner::Stream(incoming), meter: None, _entry: None }
+    }
+
+    /// Counted, and ended with an error after so many bytes.
+    pub(crate) fn metered(self, meter: &Arc<Meter>, limit: Option<u64>) -> Self {
+        Self { meter: Some((Arc::clone(meter), limit.unwrap_or(u64::MAX))), ..self }
+    }
+
+    pub(crate) fn logged(self, entry: Box<Entry>) -> Self {
+        Self { _entry: Some(entry), ..self }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = match &mut self.inner {
+            Inner::Whole(whole) => {
+                ready!(Pin::new(whole).poll_frame(cx)).map(|frame| frame.map_err(|never| match never {}))
+            }
+            Inner::Stream(stream) => {
+                ready!(Pin::new(stream).poll_frame(cx)).map(|frame| frame.map_err(BodyError::from))
+            }
+        };
+        if let (Some((meter, limit)), Some(Ok(frame))) = (&self.meter, &frame)
+            && let Some(data) = frame.data_ref()
+            && meter.count(data.len()) > *limit
+        {
+            return Poll::Ready(Some(Err(BodyError::TooLong)));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Whole(whole) => whole.is_end_stream(),
+            Inner::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Whole(whole) => whole.size_hint(),
+            Inner::Stream(stream) => stream.size_hint(),
+        }
+    }
+}

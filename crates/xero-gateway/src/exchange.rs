@@ -1,0 +1,195 @@
+//! One request at Xero: authorised, sent, and sent once more where a new token or signature may help.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use connection_store::{ApiAnswer, ApiProblem, SignatureAnswer, SignatureProblem, SignatureRetry};
+use http_body_util::{BodyExt, Limited};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, HeaderValue},
+    http::{response, uri::PathAndQuery},
+};
+use url::Url;
+
+use crate::{
+    access_log::Entry,
+    authority::{Grant, Key, Means, Signable},
+    body::Body,
+    gateway::Shared,
+    headers::{self, TENANT},
+    metrics::Of,
+    refusal::Refusal,
+    replay::Payload,
+};
+
+/// The longest refusal that is read to find out why, in bytes.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// A request that was let in.
+pub(crate) struct Exchange<'a> {
+    pub(crate) shared: &'a Shared,
+    /// The connection's name as it was asked for.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) grant: &'a Grant,
+    pub(crate) method: Method,
+    pub(crate) path: PathAndQuery,
+    /// Without what ends here.
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+    /// The body, where it is signed with the rest.
+    pub(crate) form: Option<String>,
+    pub(crate) with_tenant: bool,
+}
+
+/// An answer, read as far as it had to be.
+pub(crate) struct Answered(pub(crate) response::Parts, pub(crate) Body);
+
+impl Exchange<'_> {
+    /// The answer, whatever its status.
+    pub(crate) async fn run(mut self, entry: &Entry) -> Result<Answered, Refusal> {
+        let authorization = self.authorization(self.grant, Key::First).await?;
+        let answer = self.send(self.grant, authorization, entry).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            let (parts, body) = answer.into_parts();
+            return Ok(Answered(parts, Body::stream(body)));
+        }
+        let (parts, body) = answer.into_parts();
+        let read = Limited::new(body, LONGEST_REFUSAL).collect();
+        let Ok(Ok(refusal)) = tokio::time::timeout(self.shared.settings.answer, read).await else {
+            return Err(Refusal::new(StatusCode::BAD_GATEWAY, "upstream", "Xero broke a refusal off"));
+        };
+        let refusal = refusal.to_bytes();
+        match self.again(&parts, &refusal, entry).await? {
+            Some(answer) => {
+                let (parts, body) = answer.into_parts();
+                Ok(Answered(parts, Body::stream(body)))
+            }
+            None => Ok(Answered(parts, Body::whole(refusal))),
+        }
+    }
+
+    async fn again(
+        &mut self,
+        parts: &response::Parts,
+        body: &Bytes,
+        entry: &Entry,
+    ) -> Result<Option<Response<Incoming>>, Refusal> {
+        match &self.grant.means {
+            Means::Bearer { generation, .. } if is_stale(parts, body) => {
+                self.again_with_new_token(*generation, entry).await
+            }
+            Means::Bearer { .. } => Ok(None),
+            Means::Signature { second_key } => {
+                self.again_with_new_signature(signs_again(parts, body), *second_key, entry).await
+            }
+        }
+    }
+
+    async fn again_with_new_token(
+        &mut self,
+        refused: i64,
+        entry: &Entry,
+    ) -> Result<Option<Response<Incoming>>, Refusal> {
+        // The next request has the new token, also where this one cannot be sent again.
+        let Some(grant) = self.shared.grants.instead_of(self.name, refused).await? else { return Ok(None) };
+        let of = Of { connection: grant.connection.as_str().into() };
+        self.shared.metrics.renewals.get_or_create(&of).inc();
+        let Payload::Kept(_) = self.payload else { return Ok(None) };
+        let authorization = self.authorization(&grant, Key::First).await?;
+        self.send(&grant, authorization, entry).await.map(Some)
+    }
+
+    async fn again_with_new_signature(
+        &mut self,
+        same_key: bool,
+        second_key: bool,
+        entry: &Entry,
+    ) -> Result<Option<Response<Incoming>>, Refusal> {
+        let Payload::Kept(_) = self.payload else { return Ok(None) };
+        if !same_key && !second_key {
+            return Ok(None);
+        }
+        let key = if same_key { Key::First } else { Key::Second };
+        let authorization = self.authorization(self.grant, key).await?;
+        let answer = self.send(self.grant, authorization, entry).await?;
+        if key == Key::Second && answer.status() != StatusCode::UNAUTHORIZED {
+            tracing::info!("the server takes the app's second key: it is the first from now on");
+            self.shared.authority.swap_keys(&self.grant.connection).await?;
+        }
+        Ok(Some(answer))
+    }
+
+    async fn authorization(&self, grant: &Grant, key: Key) -> Result<HeaderValue, Refusal> {
+        match &grant.means {
+            Means::Bearer { authorization, .. } => Ok(authorization.clone()),
+            Means::Signature { .. } => {
+                let (method, url) = (self.method.to_string(), self.url()?);
+                let signable = Signable { method, url, form: self.form.clone() };
+                Ok(self.shared.authority.sign(&grant.connection, signable, key).await?)
+            }
+        }
+    }
+
+    /// As it is signed: the very text that is sent.
+    fn url(&self) -> Result<Url, Refusal> {
+        let text = self.address();
+        match Url::parse(&text) {
+            Ok(url) if url.as_str() == text => Ok(url),
+            _ => Err(Refusal::bad("path", "the address has characters that must be escaped to be signed")),
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("{}{}", self.grant.api.as_str().trim_end_matches('/'), self.path)
+    }
+
+    async fn send(
+        &mut self,
+        grant: &Grant,
+        authorization: HeaderValue,
+        entry: &Entry,
+    ) -> Result<Response<Incoming>, Refusal> {
+        let body = self.payload.take().unwrap_or_else(|| Body::whole(Bytes::new()));
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self
+            .address()
+            .parse()
+            .map_err(|_| Refusal::bad("path", "the path and query are not those of a URL"))?;
+        let mut headers = self.headers.clone();
+        headers.insert(AUTHORIZATION, authorization);
+        if let (true, Means::Bearer { .. }, Some(tenant)) = (self.with_tenant, &grant.means, &grant.tenant) {
+            let id = HeaderValue::from_str(&tenant.id);
+            headers.insert(
+                TENANT,
+                id.map_err(|_| Refusal::bad("organisation", "the organisation's id is no header"))?,
+            );
+        }
+        *request.headers_mut() = headers;
+        let settings = &self.shared.settings;
+        let mut answer = self.shared.upstream.send(request, &entry.received, settings.answer).await?;
+        headers::to_client(answer.headers_mut());
+        Ok(answer)
+    }
+}
+
+/// True where Xero's refusal means that another token may help.
+fn is_stale(parts: &response::Parts, body: &Bytes) -> bool {
+    let headers = texts(&parts.headers);
+    let answer = ApiAnswer { status: parts.status.as_u16(), headers: &headers, body };
+    matches!(ApiProblem::read(&answer), Some(ApiProblem::TokenExpired | ApiProblem::TokenInvalid))
+}
+
+/// True where the same key may do with another nonce and time.
+fn signs_again(parts: &response::Parts, body: &Bytes) -> bool {
+    let answer = SignatureAnswer::new(parts.status.as_u16(), body);
+    let headers = texts(&parts.headers);
+    let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+    SignatureProblem::read(&answer, SystemTime::now()).retry() == SignatureRetry::SignAgain
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
+}

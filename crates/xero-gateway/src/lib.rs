@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod access_log;
+mod authority;
+mod body;
+mod client;
+mod connections;
+mod door;
+mod exchange;
+mod gateway;
+mod grants;
+mod headers;
+mod lane;
+mod listener;
+mod metrics;
+mod refusal;
+mod replay;
+mod serving;
+mod settings;
+mod store_authority;
+mod target;
+mod upstream;
+
+pub use authority::{Answer, Authority, Grant, Key, Means, Signable, Tenant, Trouble};
+pub use client::{Client, ClientError, Clients, GatewayToken};
+pub use gateway::Gateway;
+#[cfg(unix)]
+pub use listener::UnixSocket;
+pub use listener::{ListenError, Listener};
+pub use refusal::MARK;
+pub use settings::Settings;
+pub use store_authority::StoreAuthority;

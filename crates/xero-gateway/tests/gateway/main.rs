@@ -1,0 +1,12 @@
+//! What a gateway does for its clients, and what it does not let others do, against a mock of Xero.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod clients;
+mod home;
+mod hostile;
+mod listening;
+mod passing;
+mod streaming;
+mod tokens;
+mod wire;
