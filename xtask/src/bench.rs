@@ -89,8 +89,17 @@ fn open(folder: &Path, port: u16) -> Result<Gateway, Stop> {
             return Err(Stop::failed(status, "xeroctl cannot connect to the upstream"));
         }
     }
-    let options =
-        ["gateway", "--listen", "127.0.0.1:0", "--token-file", "token", "--at-once", "1000", "--json"];
+    let options = [
+        "gateway",
+        "--listen",
+        "127.0.0.1:0",
+        "--token-file",
+        "token",
+        "--at-once",
+        "1000",
+        "--no-limits",
+        "--json",
+    ];
     Gateway::start(command().args(options))
 }
 

@@ -1,7 +1,12 @@
 //! Whose authority requests are made with: what the gateway asks of whatever keeps connections.
 
-use std::{fmt, pin::Pin, time::SystemTime};
+use std::{
+    fmt,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
+use connection_store::Told;
 use hyper::header::HeaderValue;
 use url::Url;
 
@@ -17,8 +22,17 @@ pub trait Authority: Send + Sync + 'static {
     /// The `Authorization` header of one request of a connection whose requests are signed.
     fn sign(&self, connection: &str, request: Signable, key: Key) -> Answer<'_, HeaderValue>;
 
+    /// Waits until one more request of the connection fits into Xero's limits, but no longer than `patience`.
+    fn admit(&self, connection: &str, patience: Duration) -> Answer<'_, Box<dyn Counted>>;
+
     /// Xero took a signature with the connection's second key and refused the first: they are to change places.
     fn swap_keys(&self, connection: &str) -> Answer<'_, ()>;
+}
+
+/// A request that counts against Xero's limits for as long as this is there.
+pub trait Counted: Send + Sync + fmt::Debug {
+    /// What its answer says of the limits.
+    fn told(&mut self, told: Told);
 }
 
 /// How requests of a connection are made, for a few seconds. Its `Debug` prints no token.
@@ -93,6 +107,8 @@ pub struct Trouble {
     pub error: String,
     /// What to do next.
     pub next: Option<String>,
+    /// After which time it may be tried again, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 impl fmt::Debug for Means {

@@ -14,7 +14,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use crate::{access_log::Entry, lane::Lane};
+use crate::{access_log::Entry, authority::Counted, lane::Lane};
 
 /// Why a body ends before its end.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,8 @@ impl Meter {
 pub(crate) struct Body {
     inner: Inner,
     meter: Option<(Arc<Meter>, u64)>,
+    /// Counts until the body has ended.
+    _counted: Option<Box<dyn Counted>>,
     /// Written down when the body has ended or was given up.
     _entry: Option<Box<Entry>>,
 }
@@ -65,16 +67,20 @@ enum Inner {
 
 impl Body {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _entry: None }
+        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _counted: None, _entry: None }
     }
 
     pub(crate) fn stream(incoming: Incoming) -> Self {
-        Self { inner: Inner::Stream(incoming), meter: None, _entry: None }
+        Self { inner: Inner::Stream(incoming), meter: None, _counted: None, _entry: None }
     }
 
     /// Counted, and ended with an error after so many bytes.
     pub(crate) fn metered(self, meter: &Arc<Meter>, limit: Option<u64>) -> Self {
         Self { meter: Some((Arc::clone(meter), limit.unwrap_or(u64::MAX))), ..self }
+    }
+
+    pub(crate) fn counted(self, counted: Option<Box<dyn Counted>>) -> Self {
+        Self { _counted: counted, ..self }
     }
 
     pub(crate) fn logged(self, entry: Box<Entry>) -> Self {

@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use connection_store::{ApiAnswer, ApiProblem, SignatureAnswer, SignatureProblem, SignatureRetry};
+use connection_store::{ApiAnswer, ApiProblem, SignatureAnswer, SignatureProblem, SignatureRetry, Told};
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    body::Incoming,
     header::{AUTHORIZATION, HeaderValue},
     http::{response, uri::PathAndQuery},
 };
@@ -51,11 +50,10 @@ impl Exchange<'_> {
     pub(crate) async fn run(mut self, entry: &Entry) -> Result<Answered, Refusal> {
         let authorization = self.authorization(self.grant, Key::First).await?;
         let answer = self.send(self.grant, authorization, entry).await?;
-        if answer.status() != StatusCode::UNAUTHORIZED {
-            let (parts, body) = answer.into_parts();
-            return Ok(Answered(parts, Body::stream(body)));
-        }
         let (parts, body) = answer.into_parts();
+        if parts.status != StatusCode::UNAUTHORIZED {
+            return Ok(Answered(parts, body));
+        }
         let read = Limited::new(body, LONGEST_REFUSAL).collect();
         let Ok(Ok(refusal)) = tokio::time::timeout(self.shared.settings.answer, read).await else {
             return Err(Refusal::new(StatusCode::BAD_GATEWAY, "upstream", "Xero broke a refusal off"));
@@ -64,7 +62,7 @@ impl Exchange<'_> {
         match self.again(&parts, &refusal, entry).await? {
             Some(answer) => {
                 let (parts, body) = answer.into_parts();
-                Ok(Answered(parts, Body::stream(body)))
+                Ok(Answered(parts, body))
             }
             None => Ok(Answered(parts, Body::whole(refusal))),
         }
@@ -75,7 +73,7 @@ impl Exchange<'_> {
         parts: &response::Parts,
         body: &Bytes,
         entry: &Entry,
-    ) -> Result<Option<Response<Incoming>>, Refusal> {
+    ) -> Result<Option<Response<Body>>, Refusal> {
         match &self.grant.means {
             Means::Bearer { generation, .. } if is_stale(parts, body) => {
                 self.again_with_new_token(*generation, entry).await
@@ -91,7 +89,7 @@ impl Exchange<'_> {
         &mut self,
         refused: i64,
         entry: &Entry,
-    ) -> Result<Option<Response<Incoming>>, Refusal> {
+    ) -> Result<Option<Response<Body>>, Refusal> {
         // The next request has the new token, also where this one cannot be sent again.
         let Some(grant) = self.shared.grants.instead_of(self.name, refused).await? else { return Ok(None) };
         let of = Of { connection: grant.connection.as_str().into() };
@@ -106,7 +104,7 @@ impl Exchange<'_> {
         same_key: bool,
         second_key: bool,
         entry: &Entry,
-    ) -> Result<Option<Response<Incoming>>, Refusal> {
+    ) -> Result<Option<Response<Body>>, Refusal> {
         let Payload::Kept(_) = self.payload else { return Ok(None) };
         if !same_key && !second_key {
             return Ok(None);
@@ -150,7 +148,7 @@ impl Exchange<'_> {
         grant: &Grant,
         authorization: HeaderValue,
         entry: &Entry,
-    ) -> Result<Response<Incoming>, Refusal> {
+    ) -> Result<Response<Body>, Refusal> {
         let body = self.payload.take().unwrap_or_else(|| Body::whole(Bytes::new()));
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
@@ -169,9 +167,17 @@ impl Exchange<'_> {
         }
         *request.headers_mut() = headers;
         let settings = &self.shared.settings;
+        // What is of no organisation does not count against the limits of one.
+        let mut counted = match self.with_tenant {
+            true => Some(self.shared.authority.admit(&grant.connection, settings.max_wait).await?),
+            false => None,
+        };
         let mut answer = self.shared.upstream.send(request, &entry.received, settings.answer).await?;
+        if let Some(counted) = &mut counted {
+            counted.told(told(answer.status(), answer.headers()));
+        }
         headers::to_client(answer.headers_mut());
-        Ok(answer)
+        Ok(answer.map(|body| Body::stream(body).counted(counted)))
     }
 }
 
@@ -188,6 +194,19 @@ fn signs_again(parts: &response::Parts, body: &Bytes) -> bool {
     let headers = texts(&parts.headers);
     let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
     SignatureProblem::read(&answer, SystemTime::now()).retry() == SignatureRetry::SignAgain
+}
+
+/// What an answer says of Xero's limits.
+fn told(status: StatusCode, headers: &HeaderMap) -> Told {
+    let minute_left =
+        headers.get("x-minlimit-remaining").and_then(|left| left.to_str().ok()?.trim().parse().ok());
+    let headers = texts(headers);
+    let answer = ApiAnswer { status: status.as_u16(), headers: &headers, body: &[] };
+    let refused = match ApiProblem::read(&answer) {
+        Some(ApiProblem::RateLimited { which, retry_after }) => Some((which, retry_after)),
+        _ => None,
+    };
+    Told { minute_left, refused }
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(&str, &str)> {

@@ -107,7 +107,7 @@ mod tests {
     use hyper::header::HeaderValue;
 
     use super::*;
-    use crate::authority::{Answer, Key, Signable};
+    use crate::authority::{Answer, Counted, Key, Signable};
 
     /// Gives a token of the next generation each time that it is told of a refused one.
     #[derive(Default)]
@@ -123,7 +123,7 @@ mod tests {
             let renewed = instead_of.map(|_| self.generation.fetch_add(1, Ordering::Relaxed));
             Box::pin(async move {
                 if name == "none" {
-                    return Err(Trouble { status: 404, error: name, next: None });
+                    return Err(Trouble { status: 404, error: name, next: None, retry_after: None });
                 }
                 let generation = renewed.map_or(self.generation.load(Ordering::Relaxed), |before| before + 1);
                 let authorization = HeaderValue::from_static("Bearer x");
@@ -135,6 +135,10 @@ mod tests {
 
         fn sign(&self, _: &str, _: Signable, _: Key) -> Answer<'_, HeaderValue> {
             Box::pin(async { Ok(HeaderValue::from_static("OAuth")) })
+        }
+
+        fn admit(&self, _: &str, _: Duration) -> Answer<'_, Box<dyn Counted>> {
+            unreachable!("no request is sent here")
         }
 
         fn swap_keys(&self, _: &str) -> Answer<'_, ()> {

@@ -21,7 +21,7 @@ mod store_authority;
 mod target;
 mod upstream;
 
-pub use authority::{Answer, Authority, Grant, Key, Means, Signable, Tenant, Trouble};
+pub use authority::{Answer, Authority, Counted, Grant, Key, Means, Signable, Tenant, Trouble};
 pub use client::{Client, ClientError, Clients, GatewayToken};
 pub use gateway::Gateway;
 #[cfg(unix)]

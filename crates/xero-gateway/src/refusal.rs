@@ -1,8 +1,12 @@
 //! What the gateway itself answers where it does not pass a request on.
 
+use std::time::Duration;
+
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use serde_json::json;
 
@@ -19,11 +23,12 @@ pub(crate) struct Refusal {
     pub(crate) reason: &'static str,
     pub(crate) error: String,
     pub(crate) next: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, reason: &'static str, error: impl Into<String>) -> Self {
-        Self { status, reason, error: error.into(), next: None }
+        Self { status, reason, error: error.into(), next: None, retry_after: None }
     }
 
     pub(crate) fn bad(reason: &'static str, error: impl Into<String>) -> Self {
@@ -44,6 +49,10 @@ impl Refusal {
         let mut answer = own(self.status, "application/json", format!("{document}\n"));
         let headers = answer.headers_mut();
         headers.insert(MARK, HeaderValue::from_static("error"));
+        if let Some(time) = self.retry_after {
+            let seconds = u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"xero-gateway\""));
         }
@@ -59,7 +68,9 @@ impl Refusal {
 impl From<Trouble> for Refusal {
     fn from(trouble: Trouble) -> Self {
         let status = StatusCode::from_u16(trouble.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, reason: "authority", error: trouble.error, next: trouble.next }
+        let Trouble { error, next, retry_after, .. } = trouble;
+        let reason = if status == StatusCode::TOO_MANY_REQUESTS { "limit" } else { "authority" };
+        Self { status, reason, error, next, retry_after }
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Settings {
     pub at_once: usize,
     /// How many clients may be connected to each listener; more wait to be accepted.
     pub max_connections: usize,
+    /// How long a request waits for Xero's limits, which all who use the store keep together.
+    pub max_wait: Duration,
     /// A client's connection on which no request begins for so long is closed, whatever part of one has come.
     pub idle: Duration,
     /// A client's connection is closed where nothing of its requests has moved for so long. Longer than `answer`.
@@ -36,6 +38,7 @@ impl Default for Settings {
             connections: Vec::new(),
             default_connection: None,
             at_once: 5,
+            max_wait: Duration::from_secs(60),
             max_connections: 256,
             idle: Duration::from_secs(30),
             stall: Duration::from_secs(180),

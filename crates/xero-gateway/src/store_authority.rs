@@ -1,24 +1,41 @@
 //! The authority of the connections in a store.
 
-use std::error::Error as _;
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use connection_store::{ApiRequest, AppKind, Connection, Error, Need, Rank, RequestHeaders, Server, Store};
+use connection_store::{
+    ApiRequest, AppKind, Call, Connection, Error, Need, Rank, RequestHeaders, Server, Store, Told,
+};
 use hyper::header::HeaderValue;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
-use crate::authority::{Answer, Authority, Grant, Key, Means, Signable, Tenant, Trouble};
+use crate::authority::{Answer, Authority, Counted, Grant, Key, Means, Signable, Tenant, Trouble};
 
 /// The connections of a store. A look at it costs a few reads of its file, on a thread where that holds nobody up.
 #[derive(Debug, Clone)]
 pub struct StoreAuthority {
     store: Store,
     only_at: Option<Server>,
+    /// Nothing is counted where the server has no limits.
+    unlimited: bool,
+    /// The connections as they were last looked at, by name.
+    seen: Arc<Mutex<HashMap<String, Connection>>>,
 }
 
 impl StoreAuthority {
     /// All connections of the store.
     pub fn new(store: Store) -> Self {
-        Self { store, only_at: None }
+        Self { store, only_at: None, unlimited: false, seen: Arc::default() }
+    }
+
+    /// The same, but for servers that have no limits: no request waits for them.
+    #[must_use]
+    pub fn unlimited(self, unlimited: bool) -> Self {
+        Self { unlimited, ..self }
     }
 
     /// The same, but for connections to any other server than this one.
@@ -36,7 +53,7 @@ impl StoreAuthority {
                 "{} is a connection to {own}, and the gateway was started for another server",
                 connection.name
             );
-            return Err(Trouble { status: 403, error, next: None });
+            return Err(Trouble { status: 403, error, next: None, retry_after: None });
         }
         Ok(connection)
     }
@@ -62,6 +79,9 @@ impl StoreAuthority {
                 custom: connection.app.kind == AppKind::Custom,
             }
         };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(connection.name.clone(), connection.clone());
+        drop(seen);
         let since = connection.created_at;
         let tenant = connection.organisation.map(|one| Tenant { id: one.id, name: one.name, since });
         Ok(Grant { connection: connection.name, api, tenant, means })
@@ -94,10 +114,42 @@ impl Authority for StoreAuthority {
         aside(move || own.sign_now(&name, &request, key))
     }
 
+    fn admit(&self, connection: &str, patience: Duration) -> Answer<'_, Box<dyn Counted>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
+        let (own, name, handle) = (self.clone(), connection.to_owned(), Handle::current());
+        if self.unlimited {
+            return Box::pin(async { Ok(Box::new(Uncounted) as Box<dyn Counted>) });
+        }
+        aside(move || {
+            let connection = seen.map_or_else(|| own.connection(Some(&name)), Ok)?;
+            let admitted = handle.block_on(own.store.admit(&connection, patience, |wait| {
+                tracing::info!(connection = name, limit = %wait.limit, seconds = wait.time.as_secs(), "waiting");
+            }));
+            let call = admitted.map_err(|error| trouble(&error, Some(&name)))?;
+            Ok(Box::new(StoreCall(call)) as Box<dyn Counted>)
+        })
+    }
+
     fn swap_keys(&self, connection: &str) -> Answer<'_, ()> {
         let (own, name) = (self.clone(), connection.to_owned());
         aside(move || own.swap_now(&name))
     }
+}
+
+#[derive(Debug)]
+struct StoreCall(Call);
+
+impl Counted for StoreCall {
+    fn told(&mut self, told: Told) {
+        self.0.told(told);
+    }
+}
+
+#[derive(Debug)]
+struct Uncounted;
+
+impl Counted for Uncounted {
+    fn told(&mut self, _: Told) {}
 }
 
 /// On a thread of its own, which goes on where the caller goes away.
@@ -108,7 +160,7 @@ fn aside<T: Send + 'static>(
     Box::pin(async move {
         work.await.unwrap_or_else(|_| {
             let error = "the store could not be read".to_owned();
-            Err(Trouble { status: 500, error, next: None })
+            Err(Trouble { status: 500, error, next: None, retry_after: None })
         })
     })
 }
@@ -118,6 +170,7 @@ fn header(headers: &RequestHeaders) -> Result<HeaderValue, Trouble> {
         status: 502,
         error: "what authorises requests cannot be sent as a header".to_owned(),
         next: None,
+        retry_after: None,
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -135,6 +188,9 @@ fn trouble(error: &Error, name: Option<&str>) -> Trouble {
         }
         Error::NeedsLogin { .. } => (403, format!("log in again: `xeroctl reauth{name}`")),
         Error::Sign(_) => (400, "send the request in the form that Xero signs".to_owned()),
+        Error::LimitReached(_) => {
+            (429, "wait before the next call, and send fewer; nothing was sent".to_owned())
+        }
         Error::Copied { .. } => (403, "`xeroctl store adopt`".to_owned()),
         Error::HandedOver { .. } | Error::NotAdopted { .. } => (403, format!("`xeroctl adopt{name}`")),
         Error::Auth(_) | Error::RefreshBusy | Error::Busy | Error::NotSaved { .. } | Error::DiskFull => {
@@ -142,5 +198,9 @@ fn trouble(error: &Error, name: Option<&str>) -> Trouble {
         }
         _ => (500, format!("`xeroctl doctor{name}` looks for the reason")),
     };
-    Trouble { status, error: text, next: Some(next) }
+    let retry_after = match error {
+        Error::LimitReached(wait) => Some(wait.time),
+        _ => None,
+    };
+    Trouble { status, error: text, next: Some(next), retry_after }
 }

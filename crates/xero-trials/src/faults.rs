@@ -4,6 +4,7 @@ mod clocks;
 mod consents;
 mod crowds;
 mod disks;
+mod gateways;
 mod handing;
 mod logs;
 mod replies;
@@ -39,7 +40,7 @@ const fn own(fault: Fault) -> Fault {
     Fault { own: true, ..fault }
 }
 
-pub(crate) const FAULTS: [Fault; 34] = [
+pub(crate) const FAULTS: [Fault; 35] = [
     fault("kill-refresh", "SIGKILL before each system call of a renewal", signals::kill_refresh),
     fault(
         "kill-token",
@@ -87,6 +88,7 @@ pub(crate) const FAULTS: [Fault; 34] = [
         "all processes are stopped for eight hours while the reply is under way",
         sleepers::laptop,
     )),
+    own(fault("kill-gateway", "SIGKILL of a gateway that clients use, around its renewal", gateways::killed)),
     own(fault("kill-rekey", "SIGKILL before each system call of `store rekey`", stores::rekey)),
     own(fault("kill-key-add", "SIGKILL before each system call of `store key add`", stores::key_add)),
     own(fault("kill-restore", "SIGKILL before each system call of `store restore`", stores::restore)),

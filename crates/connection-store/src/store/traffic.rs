@@ -37,6 +37,7 @@ pub struct Call {
     whose: Whose,
     /// `None`: it is not counted.
     id: Option<i64>,
+    told: Told,
 }
 
 impl fmt::Debug for Call {
@@ -48,20 +49,25 @@ impl fmt::Debug for Call {
 impl Call {
     /// Ends it with what its answer says of the limits, for all others.
     pub fn end(mut self, told: &Told) {
-        self.finish(told);
+        self.told(*told);
     }
 
-    fn finish(&mut self, told: &Told) {
+    /// What its answer says of the limits; it goes on until it is dropped.
+    pub fn told(&mut self, told: Told) {
+        self.told = told;
+    }
+
+    fn finish(&mut self) {
         let Some(id) = self.id.take() else { return };
         let now = self.store.millis();
         // Where it cannot be noted it is forgotten when its process is gone.
-        let _noted = self.store.counting(|one| one.counters.end(id, &self.whose, now, told));
+        let _noted = self.store.counting(|one| one.counters.end(id, &self.whose, now, &self.told));
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.finish(&Told::default());
+        self.finish();
     }
 }
 
@@ -114,7 +120,7 @@ impl Store {
             Some(Err(wait)) => return Err(wait),
             None => None,
         };
-        Ok(Call { store: self.clone(), whose, id })
+        Ok(Call { store: self.clone(), whose, id, told: Told::default() })
     }
 
     /// How many calls count now against the connection's limits, by what was made with this store.

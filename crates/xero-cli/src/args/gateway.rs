@@ -31,6 +31,12 @@ pub(crate) struct Gateway {
     /// How many requests of one connection are with Xero at once; more wait. Xero takes 5
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) at_once: u16,
+    /// How long a request waits for Xero's limits, which all processes that use the store keep together
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) max_wait: u64,
+    /// Count nothing, and wait for nobody: for a server that has no limits
+    #[arg(long, conflicts_with = "max_wait")]
+    pub(crate) no_limits: bool,
     /// The largest body of a request, in bytes; without it, any
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_body: Option<u64>,

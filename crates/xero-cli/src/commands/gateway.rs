@@ -42,9 +42,10 @@ fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let listeners = context.block_on(listeners::open(args))?;
     let places = Places::of(&listeners, args);
     tell_start(context, &places, &settings, &who)?;
+    let authority = StoreAuthority::new(store.clone()).unlimited(args.no_limits);
     let authority = match &context.global.xero_url {
-        Some(address) => StoreAuthority::new(store.clone()).only_at(Server::at(address)?),
-        None => StoreAuthority::new(store.clone()),
+        Some(address) => authority.only_at(Server::at(address)?),
+        None => authority,
     };
     let gateway = Gateway::new(authority, who.clients, settings);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -89,7 +90,8 @@ fn settings(context: &Context, args: &args::Gateway, store: &Store) -> Outcome<S
         max_body: args.max_body,
         grace: Duration::from_secs(args.grace),
         answer,
-        stall: answer + SLACK,
+        max_wait: Duration::from_secs(args.max_wait),
+        stall: answer + Duration::from_secs(args.max_wait) + SLACK,
         ..Settings::default()
     })
 }

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use connection_store::{Limit, Told};
 use serde_json::{Value, json};
 use xero_gateway::Settings;
-use xero_mock::Fault;
+use xero_mock::{Fault, RateLimit};
 
 use crate::home::{HALF_AN_HOUR, Home, maple};
 
@@ -109,6 +110,46 @@ async fn a_signature_that_was_refused_is_made_anew() {
     let signed: Vec<_> = journal.iter().filter_map(|entry| entry.header("authorization")).collect();
     assert!(signed.len() == 2 && signed[0] != signed[1]);
     gateway.stopped().await;
+}
+
+/// Five at once and sixty in a minute, for all who use the store: what is too much for a client's patience is not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_kept_with_all_who_use_the_store() {
+    let home = Home::new().await;
+    let connection = home.store.connection(Some("acme")).unwrap();
+    let gateway = home.open(Settings { max_wait: Duration::ZERO, ..Settings::default() }).await;
+    for _ in 0..59 {
+        home.store.try_admit(&connection).unwrap().end(&Told::default());
+    }
+    assert_eq!(gateway.get("/api.xro/2.0/Organisation").await.status(), 200);
+    let answer = gateway.get("/api.xro/2.0/Organisation").await;
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    let after: u64 = header("retry-after").parse().unwrap();
+    assert_eq!((answer.status().as_u16(), header("xeroctl-gateway").as_str()), (429, "error"));
+    assert!((1..=60).contains(&after), "{after}");
+    assert_eq!(home.seen().iter().filter(|line| line.ends_with("Organisation")).count(), 1);
+    assert_eq!(gateway.get("/connections").await.status(), 200, "which is of no organisation");
+    gateway.stopped().await;
+}
+
+/// What the server refuses is known to other processes, and the call has ended once its answer was read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_says_of_limits_is_known_to_all() {
+    let home = Home::new().await;
+    let connection = home.store.connection(Some("acme")).unwrap();
+    let gateway = home.open(Settings::default()).await;
+    let wait = Some(Duration::from_secs(600));
+    home.mock.fault(Fault::TooManyRequests { problem: RateLimit::Day, retry_after: wait }.on("/api.xro"));
+    let answer = gateway.get("/api.xro/2.0/Organisation").await;
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers().get("xeroctl-gateway")),
+        (429, None),
+        "Xero's own"
+    );
+    drop(answer.bytes().await.unwrap());
+    gateway.stopped().await;
+    let pace = home.store.pace(&connection);
+    assert_eq!((pace.running, pace.paused.map(|wait| wait.limit)), (0, Some(Limit::Day)));
 }
 
 /// A request that stops, and a gateway that stops: neither breaks a refresh off.
