@@ -47,6 +47,13 @@ pub(crate) struct Shared {
     places: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
+/// A request for something of Xero's.
+struct Asked {
+    place: Place,
+    parts: Parts,
+    incoming: Incoming,
+}
+
 impl Gateway {
     /// A gateway that listens nowhere yet.
     pub fn new(authority: impl Authority, clients: Clients, settings: Settings) -> Self {
@@ -115,11 +122,12 @@ impl Shared {
             Target::Metrics => self.metrics_for(client),
             Target::Connections(place) => {
                 connections::check_method(&parts.method)?;
-                self.list_organisations(client, place, parts, incoming, entry).await
+                self.list_organisations(client, Asked { place, parts, incoming }, entry).await
             }
             Target::Api(place) => {
-                let (name, grant) = self.let_in(client, &place, &parts, entry).await?;
-                let exchange = self.exchange(name.as_deref(), &grant, place, parts, incoming, entry).await?;
+                let asked = Asked { place, parts, incoming };
+                let (name, grant) = self.let_in(client, &asked, entry).await?;
+                let exchange = self.exchange(name.as_deref(), &grant, asked, entry).await?;
                 Ok(passed_on(exchange.run(entry).await?))
             }
         }
@@ -128,18 +136,16 @@ impl Shared {
     async fn list_organisations(
         &self,
         client: &Client,
-        place: Place,
-        mut parts: Parts,
-        incoming: Incoming,
+        mut asked: Asked,
         entry: &mut Entry,
     ) -> Result<Response<Body>, Refusal> {
-        let (name, grant) = self.let_in(client, &place, &parts, entry).await?;
+        let (name, grant) = self.let_in(client, &asked, entry).await?;
         let tenant = connections::tenant(&grant)?;
         if !connections::is_asked_of_xero(&grant) {
             return Ok(connections::made_up(tenant));
         }
-        parts.headers.remove(ACCEPT_ENCODING); // it is read here
-        let mut exchange = self.exchange(name.as_deref(), &grant, place, parts, incoming, entry).await?;
+        asked.parts.headers.remove(ACCEPT_ENCODING); // it is read here
+        let mut exchange = self.exchange(name.as_deref(), &grant, asked, entry).await?;
         exchange.with_tenant = false;
         Ok(passed_on(connections::narrowed(exchange.run(entry).await?, tenant).await?))
     }
@@ -148,10 +154,10 @@ impl Shared {
     async fn let_in(
         &self,
         client: &Client,
-        place: &Place,
-        parts: &Parts,
+        asked: &Asked,
         entry: &mut Entry,
     ) -> Result<(Option<String>, Arc<Grant>), Refusal> {
+        let Asked { place, parts, .. } = asked;
         if self.settings.read_only && ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
             return Err(Refusal::forbidden("read-only", "this gateway only reads"));
         }
@@ -196,11 +202,10 @@ impl Shared {
         &'a self,
         name: Option<&'a str>,
         grant: &'a Grant,
-        place: Place,
-        parts: Parts,
-        incoming: Incoming,
+        asked: Asked,
         entry: &mut Entry,
     ) -> Result<Exchange<'a>, Refusal> {
+        let Asked { place, parts, incoming } = asked;
         let Parts { method, mut headers, .. } = parts;
         let signed = matches!(grant.means, Means::Signature { .. }) && is_form(&method, &headers);
         let payload = Payload::read(incoming, &entry.received, self.settings.max_body, signed).await?;
