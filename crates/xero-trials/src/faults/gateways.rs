@@ -18,11 +18,11 @@ use crate::process::{DEADLINE, Running};
 use crate::subject::Subject;
 use crate::verdict::Allowed;
 
-const SOCKET: &str = "gateway.sock";
+const SOCKET: &str = "gateway/socket";
 const TOKEN: &str = "gateway-token";
 const CLIENTS: usize = 8;
 /// How long the server takes for a renewal.
-const PROVIDER: Duration = Duration::from_millis(20);
+const PROVIDER: Duration = Duration::from_millis(5);
 /// How much later each trial strikes; the first when the server has the request for new tokens.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -49,7 +49,7 @@ fn one(home: &Home, subject: &Subject, after: Duration) -> Outcome<Disturbed> {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
-                    ask(&socket, &token)
+                    ask(&socket, &token);
                 }
             });
         }
