@@ -94,6 +94,9 @@ fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command
     })?;
     cli.global.take_environment();
     config.settle(&mut cli.global);
+    if let Some(command) = &mut cli.command {
+        command.take_connection(config.connection());
+    }
     cli.global.width.into_iter().for_each(table::set_width);
     let ui = Ui::of(&cli.global);
     let (runtime, store) = (OnceCell::new(), OnceCell::new());
