@@ -1,7 +1,7 @@
 //! Signals: the terminal is put right before one does its work, and a renewal that has begun is finished first.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{During, Forwarding, end, end_as, watch};
+pub(crate) use self::unix::{During, Forwarding, end, end_as, leave_word, watch};
 
 #[cfg(unix)]
 mod unix {
@@ -25,6 +25,14 @@ mod unix {
 
     /// Who is told of a signal first: the asynchronous work under way.
     static WORK: Mutex<Option<UnboundedSender<i32>>> = Mutex::new(None);
+
+    /// What to do next where a signal ends the program now.
+    static WORD: Mutex<Option<String>> = Mutex::new(None);
+
+    /// Says what to do next to whoever ends the program by a signal; `None`: nothing.
+    pub(crate) fn leave_word(word: Option<String>) {
+        *WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
+    }
 
     /// From now on signals are met here; a second call changes nothing.
     pub(crate) fn watch() {
@@ -59,6 +67,9 @@ mod unix {
             drop(emulate_default_handler(signal));
         }
         drop(err.write_all(b"error: cancelled\n"));
+        if let Some(word) = WORD.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+            drop(writeln!(err, "  next: {word}"));
+        }
         std::process::exit(ENDED_BY + signal);
     }
 
@@ -138,6 +149,10 @@ mod unix {
 /// Other systems put a console right themselves, and end a program at once where nothing asynchronous is under way.
 #[cfg(not(unix))]
 pub(crate) fn watch() {}
+
+/// Ctrl-C ends the program without a word there.
+#[cfg(not(unix))]
+pub(crate) fn leave_word(_: Option<String>) {}
 
 #[cfg(not(unix))]
 pub(crate) struct During;

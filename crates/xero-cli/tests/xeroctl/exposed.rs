@@ -63,6 +63,9 @@ fn files_that_others_can_read_are_told_of() {
             ],
             &["export", "x.age", "maple", "--yes", "--bundle-passphrase-file", "phrase"],
             &["store", "key", "add", "--new-passphrase-file", "phrase"],
+            &["cert", "new", "job", "--new-password-file", "phrase"],
+            &["cert", "show", "job.pfx", "--password-file", "phrase", "--quiet"],
+            &["connect", "finish", "nobody", "--address-file", "phrase"],
         ]
     ));
     // What a shell or another program hands over has no mode that says something.

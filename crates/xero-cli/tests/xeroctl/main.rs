@@ -34,6 +34,7 @@ mod misuse;
 mod moving;
 mod overview;
 mod requests;
+mod same_twice;
 mod sandbox;
 mod scopes;
 mod secrets;
