@@ -12,8 +12,8 @@ pub(crate) fn run(context: &Context, args: &NamedConnection) -> Outcome {
     store.set_default(&args.name)?;
     if let Some(forged) = forged {
         ui.warn(format!(
-            "{} was the default connection by a change to the store that nobody with its key made; `xeroctl store verify` \
-             names all of them",
+            "{} was the default connection by a change that nobody with the store's key made; `xeroctl store verify` names \
+             what else was changed",
             one_line(&forged.name)
         ));
     }

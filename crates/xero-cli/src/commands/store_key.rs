@@ -66,12 +66,12 @@ fn remove(context: &Context, args: &StoreKeyRemove) -> Outcome {
         return Err(Error::LastKey.into());
     }
     let same = store.same_as_slot(args.id)?;
-    if !same.is_empty() {
-        ui.warn(format!("it is the same key as {}, and opens the store as that still", numbered(&same)));
-    }
     if !args.yes {
         if !ui.interactive() {
             return Err(Failure::usage("no one can be asked whether to remove the key").hint("give --yes"));
+        }
+        if !same.is_empty() {
+            ui.warn(format!("it is the same key as {}, and opens the store as that still", numbered(&same)));
         }
         if !ui.confirm(&format!("Remove {what}?"))? {
             return Err(Failure::new(Kind::Interrupted, "nothing was removed"));
@@ -80,8 +80,12 @@ fn remove(context: &Context, args: &StoreKeyRemove) -> Outcome {
     let removed = store.remove_key(args.id)?;
     match same.first() {
         Some(other) => {
-            ui.say(format!("Removed {what}. The key itself still opens this store, as {}.", numbered(&same)));
-            ui.say(format!("To remove that too: xeroctl store key remove {}", other.id));
+            ui.say(format!("Removed {what}."));
+            ui.warn(format!(
+                "the same key still opens this store, as {}: xeroctl store key remove {}",
+                numbered(&same),
+                other.id
+            ));
         }
         None => ui.say(format!("Removed {what}. It still opens copies and backups of before.")),
     }
