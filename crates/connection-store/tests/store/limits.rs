@@ -75,7 +75,7 @@ async fn a_refusal_is_known_to_all_and_a_long_wait_is_an_error() {
 async fn other_organisations_of_the_app_have_limits_of_their_own() {
     let (_home, [store, _], connection) = two().await;
     let running: Vec<_> = (0..AT_ONCE).map(|_| store.try_admit(&connection).unwrap()).collect();
-    let mut other = connection.clone();
+    let mut other = connection;
     other.organisation.as_mut().unwrap().id = "another".to_owned();
     drop(store.try_admit(&other).unwrap());
     drop(running);

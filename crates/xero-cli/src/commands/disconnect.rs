@@ -124,7 +124,8 @@ fn confirm(context: &Context, store: &Store, args: &Disconnect, plans: &[(Connec
         ui.say(intent(connection, *plan));
         let own = connection.authorisation.as_ref().filter(|_| *plan == Plan::UnlinkAndRevoke);
         // Where Xero cannot be asked now nothing can be ended either, which then says why.
-        let links = own.and_then(|own| context.block_on(async { Ok(store.tenant_links(own, false).await?) }).ok());
+        let links =
+            own.and_then(|own| context.block_on(async { Ok(store.tenant_links(own, false).await?) }).ok());
         let going = |link: &TenantLink| plans.iter().any(|(other, _)| is_of(link, other));
         let others: Vec<_> = links.unwrap_or_default().into_iter().filter(|link| !going(link)).collect();
         if !others.is_empty() {

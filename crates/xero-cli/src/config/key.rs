@@ -44,12 +44,7 @@ pub(super) const KEYS: &[Key] = &[
     global("quiet", Form::Flag),
     global("log_file", Form::Path),
     global("width", Form::Number(20, 1000)),
-    Key {
-        section: "",
-        name: "connection",
-        form: Form::Text,
-        place: Place::Connection,
-    },
+    Key { section: "", name: "connection", form: Form::Text, place: Place::Connection },
     option("consent", &["connect", "reauth"], "wait", Form::Number(1, 3600)),
     option("consent", &["connect", "reauth"], "no_browser", Form::Flag),
     option("keepalive", &["keepalive"], "login_days", Form::Number(1, 59)),
@@ -93,7 +88,10 @@ impl Key {
                 format!("{}; --{option}", self.form.words())
             }
             Place::Connection => {
-                format!("{}; the connection where a command names none: `xeroctl help environment`", self.form.words())
+                format!(
+                    "{}; the connection where a command names none: `xeroctl help environment`",
+                    self.form.words()
+                )
             }
             Place::Option { commands, .. } => {
                 format!("{}; --{option} of {}", self.form.words(), commands.join(" and "))

@@ -131,7 +131,10 @@ fn ctrl_c_while_waiting_keeps_the_app() {
     terminal.expect("Waiting for the consent in the browser").keys(CTRL_C);
     let (status, screen) = terminal.finish();
     assert_eq!(status, 130, "{screen}");
-    assert!(screen.contains("error: cancelled\n  next: the app is kept, no connection was saved"), "{screen}");
+    assert!(
+        screen.contains("error: cancelled\n  next: the app is kept, no connection was saved"),
+        "{screen}"
+    );
     assert!(home.ok(&["list"]).stderr.contains("No connections"));
     // The next one asks for neither secret nor client id.
     let mut terminal = home.terminal(&["connect", "maple", "--kind", "web", "--scopes", "@read"]);

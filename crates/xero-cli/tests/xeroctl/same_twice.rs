@@ -16,7 +16,8 @@ const SCOPES: &str = "openid profile email accounting.settings.read accounting.i
 /// The connection `maple` here, and on another machine `demo` of the same app and user.
 fn with_another_store() -> Sandbox {
     let (home, app) = Sandbox::logged_in();
-    let tokens = home.mock().mint_tokens(&app.client_id, SCOPES, &Consent::allow(&[DEMO_COMPANY.id])).unwrap();
+    let tokens =
+        home.mock().mint_tokens(&app.client_id, SCOPES, &Consent::allow(&[DEMO_COMPANY.id])).unwrap();
     let document = json!({
         "client_id": app.client_id, "client_secret": app.client_secret, "tenant_id": DEMO_COMPANY.id,
         "token": { "access_token": tokens.access_token, "refresh_token": tokens.refresh_token, "scope": SCOPES },
@@ -61,7 +62,8 @@ fn the_question_says_what_ends_and_what_stays() {
 #[test]
 fn a_link_that_is_gone_already_does_not_end_what_stays() {
     let home = with_another_store();
-    let app = home.ok(&["show", "maple", "--json"]).json()["connection"]["client_id"].as_str().unwrap().to_owned();
+    let app =
+        home.ok(&["show", "maple", "--json"]).json()["connection"]["client_id"].as_str().unwrap().to_owned();
     home.mock().disconnect(&app, MAPLE_FLORIST.id).unwrap();
     insta::assert_snapshot!(transcript(&home, &[&["disconnect", "maple", "--yes"]]));
     assert_eq!(revocations(&home), 0);
@@ -79,7 +81,8 @@ fn what_was_handed_over_is_disconnected_elsewhere() {
 #[test]
 fn a_refresh_token_is_imported_once() {
     let home = with_another_store();
-    let again = |name: &str| home.run_at(THERE, &["import", "--from", "token-json", "tokens.json", "--as", name]);
+    let again =
+        |name: &str| home.run_at(THERE, &["import", "--from", "token-json", "tokens.json", "--as", name]);
     let first = again("again");
     // The one of the file is the one before by now; after another renewal nobody here knows it, and Xero refuses it.
     assert_eq!(first.status, 2, "{}", first.text());
@@ -141,13 +144,21 @@ fn the_connection_of_the_environment_counts_wherever_none_is_named() {
     let options = ["connect", "demo", "--kind", "web", "--client-id", &app.client_id, "--paste"];
     let run = home.waiting(&options).paste(&Consent::allow(&[DEMO_COMPANY.id]));
     assert_eq!(run.status, 0, "{}", run.text());
-    for command in
-        [&["test"][..], &["token"], &["refresh"], &["show"], &["log"], &["limits"], &["orgs"], &["scopes", "show"]]
-    {
+    for command in [
+        &["test"][..],
+        &["token"],
+        &["refresh"],
+        &["show"],
+        &["log"],
+        &["limits"],
+        &["orgs"],
+        &["scopes", "show"],
+    ] {
         let of = |run: Run| {
             assert_eq!(run.status, 0, "{}", run.text());
             let document = run.json();
-            let name = [&document["connection"], &document["connection"]["name"], &document["results"][0]["name"]];
+            let name =
+                [&document["connection"], &document["connection"]["name"], &document["results"][0]["name"]];
             name.iter().find_map(|name| name.as_str()).unwrap_or_else(|| panic!("{document}")).to_owned()
         };
         let json = [command, &["--json"]].concat();
@@ -196,7 +207,8 @@ fn a_finish_with_a_wrong_secret_can_be_mended() {
     let secret = ["--client-secret-file", "wrong", "--redirect-uri", uri];
     let begin = [&["connect", "begin", "--kind", "web", "--client-id", id][..], &secret].concat();
     let begun = home.ok(&[&begin[..], &["--json"]].concat()).json();
-    let (login, address) = (begun["login"]["id"].as_str().unwrap(), begun["login"]["address"].as_str().unwrap());
+    let (login, address) =
+        (begun["login"]["id"].as_str().unwrap(), begun["login"]["address"].as_str().unwrap());
     let location = home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap();
     home.write("address", &format!("{location}\n"));
     let finish = ["connect", "finish", login, "maple", "--address-file", "address"];

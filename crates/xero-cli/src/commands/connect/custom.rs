@@ -2,7 +2,8 @@
 
 use connection_store::{AppKind, NewApp, NewAuthorisation, NewConnection, Organisation, Store, User};
 use xero_auth_oauth2::{
-    AccessToken, ApiProblem, AppIdentity, Claims, ClientSecret, Error as AuthError, Identity, Scopes, TokenAnswer,
+    AccessToken, ApiProblem, AppIdentity, Claims, ClientSecret, Error as AuthError, Identity, Scopes,
+    TokenAnswer,
 };
 
 use super::{app, consented, exchange, name::Taken, server};

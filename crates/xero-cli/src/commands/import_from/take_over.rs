@@ -66,13 +66,13 @@ fn imported_before(store: &Store, holder: &Authorisation, place: &str) -> Outcom
     let names: Vec<_> = store.sharing(&holder.id)?.into_iter().map(|one| one.name).collect();
     let Some(name) = names.first() else {
         let message = format!("the refresh token of {place} was imported already; no connection uses it yet");
-        return Ok(Failure::usage(message).hint(format!("xeroctl connect finish {}", two_steps::short_id(holder))));
+        return Ok(
+            Failure::usage(message).hint(format!("xeroctl connect finish {}", two_steps::short_id(holder)))
+        );
     };
     let message = format!("the refresh token of {place} was imported already, as {}", show::few(&names, ""));
-    Ok(Failure::usage(message).hint(format!(
-        "`xeroctl copy {}` connects another organisation with that login",
-        show::quoted(name)
-    )))
+    Ok(Failure::usage(message)
+        .hint(format!("`xeroctl copy {}` connects another organisation with that login", show::quoted(name))))
 }
 
 fn new_authorisation(import: Import<'_>, server: connection_store::Server) -> NewAuthorisation {
