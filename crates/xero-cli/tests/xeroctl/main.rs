@@ -46,6 +46,7 @@ mod store_keychain;
 mod store_keys;
 mod terminal;
 mod troubles;
+mod unheard;
 mod using;
 mod weather;
 mod webhook;
