@@ -13,6 +13,8 @@ use crate::{
 
 /// How many lines a whole grant has; the last one may have line ends of its own.
 const WHOLE: usize = 8;
+/// The scope that gives a refresh token.
+const OFFLINE: &str = "offline_access";
 
 /// What a consent or a refresh gave, as it is to be written.
 pub(crate) struct Grant {
@@ -164,6 +166,12 @@ impl StoredAuthorisation {
     pub(crate) fn open_refresh(&self, key: &SealingKey) -> Result<Option<RefreshToken>, Error> {
         let place = self.holder().refresh();
         self.refresh.as_ref().map(|sealed| open_refresh(key, &place, sealed)).transpose()
+    }
+
+    /// True where there was a refresh token and there is none any more: nothing but a hand in the file takes it away.
+    pub(crate) fn lost_refresh(&self) -> bool {
+        let granted = self.authorisation.scopes.iter().any(|scope| scope == OFFLINE);
+        self.refresh.is_none() && (granted || self.previous.is_some())
     }
 
     /// What client credentials ask for; `None`: nothing.

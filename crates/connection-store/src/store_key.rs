@@ -179,6 +179,10 @@ impl SlotKey {
         data.seal(&slot_key_place(of, &mark_of(sealed).to_string()), self.0.as_slice())
     }
 
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.0.as_slice(), other.0.as_slice()).is_ok()
+    }
+
     fn open_at(&self, place: &Place<'_>, sealed: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         let clear = SealingKey::new(0, &self.0).ok()?.open(place, sealed).ok()?;
         clear.as_slice().try_into().ok().map(Zeroizing::new)

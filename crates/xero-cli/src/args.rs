@@ -108,10 +108,37 @@ impl Global {
     }
 }
 
+impl Command {
+    /// Takes the connection from the environment, or what the configuration file says, where none is named.
+    pub(crate) fn take_connection(&mut self, configured: Option<&str>) {
+        if let Some(name) = self.open_name().filter(|name| name.is_none()) {
+            let variable = variable("XEROCTL_CONNECTION").and_then(|name| name.into_string().ok());
+            *name = variable.or_else(|| configured.map(str::to_owned));
+        }
+    }
+
+    /// Where a connection may be left out. Not of commands that change one or need a person: those take the default one.
+    fn open_name(&mut self) -> Option<&mut Option<String>> {
+        Some(match self {
+            Self::Request(args) => &mut args.using.connection,
+            Self::Sign(args) => &mut args.using.connection,
+            Self::Test(Test { all: false, name }) => name,
+            Self::Token(args) => &mut args.name,
+            Self::Log(args) => &mut args.name,
+            Self::Orgs(args) => &mut args.name,
+            Self::Show(args)
+            | Self::Limits(args)
+            | Self::Refresh(args)
+            | Self::Scopes(Scopes::Show(args)) => &mut args.name,
+            _ => return None,
+        })
+    }
+}
+
 impl Using {
-    /// The connection named by the option or the variable.
+    /// The connection that is named.
     pub(crate) fn name(&self) -> Option<String> {
-        self.connection.clone().or_else(|| variable("XEROCTL_CONNECTION")?.into_string().ok())
+        self.connection.clone()
     }
 }
 
@@ -214,7 +241,7 @@ pub(crate) struct Help {
 /// A connection, or the default one.
 #[derive(Debug, Args)]
 pub(crate) struct OneConnection {
-    /// The connection; without it, the default one
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
 }
 
@@ -228,7 +255,7 @@ pub(crate) struct NamedConnection {
 /// `xeroctl test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// The connection; without it, the default one
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
     /// Test all connections; the exit status is that of the first that failed
     #[arg(long, conflicts_with = "name")]
@@ -249,7 +276,7 @@ pub(crate) struct Remove {
 /// `xeroctl token`.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// The connection; without it, the default one
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
     /// How long the token must still live, in seconds; an access token lives half an hour in all
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=1500))]
@@ -262,7 +289,7 @@ pub(crate) struct Token {
 /// `xeroctl orgs`.
 #[derive(Debug, Args)]
 pub(crate) struct Orgs {
-    /// The connection; without it, the default one
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
     /// Make a connection for another organisation of the list: its name, id, or `all`; may be repeated
     #[arg(long, value_name = "ORGANISATION")]

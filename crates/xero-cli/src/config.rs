@@ -3,7 +3,7 @@
 mod file;
 mod key;
 
-use std::{env, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Command;
 use etcetera::BaseStrategy;
@@ -55,16 +55,16 @@ impl Config {
     /// Makes what the file says the defaults of the commands' own options.
     pub(crate) fn defaults(&self, command: Command) -> Command {
         self.settings.iter().fold(command, |command, setting| match setting.key.place {
-            Place::Global => command,
-            Place::Option { commands, argument, variable } => {
-                if variable.is_some_and(|name| env::var_os(name).is_some_and(|value| !value.is_empty())) {
-                    return command;
-                }
-                commands
-                    .iter()
-                    .fold(command, |command, name| with_default(command, name, argument, &setting.value))
-            }
+            Place::Global | Place::Connection => command,
+            Place::Option { commands, argument } => commands
+                .iter()
+                .fold(command, |command, name| with_default(command, name, argument, &setting.value)),
         })
+    }
+
+    /// The connection where a command names none.
+    pub(crate) fn connection(&self) -> Option<&str> {
+        self.value("connection")
     }
 
     /// Fills in the options of every command that are still open.

@@ -60,7 +60,7 @@ pub(crate) struct Context {
 fn main() -> ExitCode {
     let (mut cli, command_name) = match parse(Cli::command()) {
         Ok(parsed) => parsed,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(error),
     };
     if let Some(Command::Complete(args)) = &cli.command {
         return commands::complete::answer(args);
@@ -94,6 +94,9 @@ fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command
     })?;
     cli.global.take_environment();
     config.settle(&mut cli.global);
+    if let Some(command) = &mut cli.command {
+        command.take_connection(config.connection());
+    }
     cli.global.width.into_iter().for_each(table::set_width);
     let ui = Ui::of(&cli.global);
     let (runtime, store) = (OnceCell::new(), OnceCell::new());
@@ -286,17 +289,19 @@ fn in_the_open(error: &clap::Error) -> bool {
 }
 
 /// Help and version go to standard output with status 0; misuse goes to standard error with status 2.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(mut error: clap::Error) -> ExitCode {
     let status = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
         _ => Kind::Usage.status(),
     };
-    // Nothing is left to tell where even the terminal is gone.
-    drop(error.print());
-    let exposed = in_the_open(error);
+    let exposed = in_the_open(&error);
     if exposed {
         Ui::explain(&Failure::usage(secrets::IN_THE_OPEN).hint(CHANGE_IT));
+        // Among them is how to give it all the same.
+        error.remove(ContextKind::Suggested);
     }
+    // Nothing is left to tell where even the terminal is gone.
+    drop(error.print());
     if status != 0 && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());

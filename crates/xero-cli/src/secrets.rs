@@ -260,6 +260,7 @@ pub(crate) fn first_line(bytes: &[u8], place: &str) -> Outcome<Zeroizing<String>
 
 fn too_long(place: &str) -> Failure {
     Failure::usage(format!("the first line of {place} is longer than {MAX_LINE} bytes"))
+        .hint("put what is wanted, and nothing else, on the first line")
 }
 
 /// The next line of standard input, without its line end.
@@ -288,4 +289,5 @@ pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
 
 fn not_text(place: &str) -> Failure {
     Failure::usage(format!("{place} does not hold a line of UTF-8 text"))
+        .hint("give a text whose first line is what is wanted, saved as UTF-8")
 }

@@ -1,17 +1,17 @@
 //! Signals: the terminal is put right before one does its work, and a renewal that has begun is finished first.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{During, Forwarding, end, end_as, watch};
+pub(crate) use self::unix::{During, Forwarding, end, end_as, leave_word, watch};
 
 #[cfg(unix)]
 mod unix {
     use std::{
         io::{IsTerminal, Write},
-        sync::{
-            Mutex, Once, PoisonError,
-            atomic::{AtomicBool, AtomicU32, Ordering},
-        },
+        process::Child,
+        sync::{Mutex, MutexGuard, Once, PoisonError},
     };
+
+    use rustix::process::{Pid, Signal, kill_process};
 
     use signal_hook::{
         consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
@@ -25,6 +25,14 @@ mod unix {
 
     /// Who is told of a signal first: the asynchronous work under way.
     static WORK: Mutex<Option<UnboundedSender<i32>>> = Mutex::new(None);
+
+    /// What to do next where a signal ends the program now.
+    static WORD: Mutex<Option<String>> = Mutex::new(None);
+
+    /// Says what to do next to whoever ends the program by a signal; `None`: nothing.
+    pub(crate) fn leave_word(word: Option<String>) {
+        *WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
+    }
 
     /// From now on signals are met here; a second call changes nothing.
     pub(crate) fn watch() {
@@ -59,12 +67,21 @@ mod unix {
             drop(emulate_default_handler(signal));
         }
         drop(err.write_all(b"error: cancelled\n"));
+        if let Some(word) = WORD.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+            drop(writeln!(err, "  next: {word}"));
+        }
         std::process::exit(ENDED_BY + signal);
     }
 
-    /// Whether signals are another program's, and which one's; 0: of none that has begun.
-    static FORWARD: AtomicBool = AtomicBool::new(false);
-    static CHILD: AtomicU32 = AtomicU32::new(0);
+    /// Whose signals are: this program's own, or those of one that it starts.
+    static FORWARD: Mutex<Forward> = Mutex::new(Forward::Own);
+
+    enum Forward {
+        Own,
+        /// The program is being started; what came meanwhile is its own.
+        Starting(Vec<i32>),
+        To(Pid),
+    }
 
     /// Signals go to a program that was started, which decides what they mean.
     pub(crate) struct Forwarding;
@@ -73,33 +90,47 @@ mod unix {
         /// From now on signals do not end this program.
         pub(crate) fn begin() -> Self {
             watch();
-            FORWARD.store(true, Ordering::SeqCst);
+            *forward() = Forward::Starting(Vec::new());
             Self
         }
 
         /// Sends them to this process.
-        pub(crate) fn to(&self, child: u32) {
-            CHILD.store(child, Ordering::SeqCst);
+        pub(crate) fn to(&self, child: &Child) {
+            let (pid, mut forward) = (Pid::from_child(child), forward());
+            if let Forward::Starting(signals) = &*forward {
+                signals.iter().for_each(|signal| send(pid, *signal));
+            }
+            *forward = Forward::To(pid);
         }
     }
 
     impl Drop for Forwarding {
         fn drop(&mut self) {
-            FORWARD.store(false, Ordering::SeqCst);
+            *forward() = Forward::Own;
         }
     }
 
-    /// What a terminal sends it sends to all that it has in front, the program among them.
+    fn forward() -> MutexGuard<'static, Forward> {
+        FORWARD.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True where a signal was another program's.
     fn forwarded(signal: i32) -> bool {
-        let to_all = matches!(signal, SIGINT | SIGQUIT) && std::io::stdin().is_terminal();
-        let child = i32::try_from(CHILD.load(Ordering::SeqCst)).ok().and_then(rustix::process::Pid::from_raw);
-        if let (false, Some(child), Some(signal)) =
-            (to_all, child, rustix::process::Signal::from_named_raw(signal))
-        {
-            // One that has ended needs no signal.
-            let _gone_already = rustix::process::kill_process(child, signal);
+        // What a terminal sends it sends to all that it has in front, the program among them.
+        let has_it = matches!(signal, SIGINT | SIGQUIT) && std::io::stdin().is_terminal();
+        match &mut *forward() {
+            Forward::Own => return false,
+            Forward::Starting(signals) if !has_it => signals.push(signal),
+            Forward::To(child) if !has_it => send(*child, signal),
+            _ => {}
         }
-        FORWARD.load(Ordering::SeqCst)
+        true
+    }
+
+    fn send(child: Pid, signal: i32) {
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            let _gone_already = kill_process(child, signal);
+        }
     }
 
     /// Ends as a program did that a signal has ended.
@@ -139,6 +170,10 @@ mod unix {
 #[cfg(not(unix))]
 pub(crate) fn watch() {}
 
+/// Ctrl-C ends the program without a word there.
+#[cfg(not(unix))]
+pub(crate) fn leave_word(_: Option<String>) {}
+
 #[cfg(not(unix))]
 pub(crate) struct During;
 
@@ -167,7 +202,7 @@ impl Forwarding {
         Self
     }
 
-    pub(crate) fn to(&self, _child: u32) {}
+    pub(crate) fn to(&self, _child: &std::process::Child) {}
 }
 
 /// What a process that Ctrl-C ends has as its status (NTSTATUS `0xC000013A`).

@@ -103,7 +103,10 @@ pub(crate) fn open_or_plan(context: &Context) -> Outcome<StoreAccess> {
         Ok(store) => Ok(StoreAccess::Open(store)),
         Err(failure) if is_missing(global)? => match plan(ui, global, &[])? {
             Some(new) => Ok(StoreAccess::Planned(new)),
-            None => Err(failure),
+            None => Err(failure.hint(
+                "give --key-file FILE: a key file is made there, and a store with it; `xeroctl store init` has other ways. Or \
+                 say where the store is, with --store or XEROCTL_STORE",
+            )),
         },
         Err(failure) => Err(failure),
     }

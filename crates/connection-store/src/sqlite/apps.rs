@@ -57,6 +57,11 @@ pub(crate) struct AppRow<'a> {
 }
 
 impl Sqlite {
+    /// Stores a new app. False: there is one like it.
+    pub(crate) fn add_app(&mut self, row: &AppRow<'_>, now: SystemTime) -> Result<bool, Error> {
+        self.change_sealed(&row.values(), |tx| Ok(put(tx, row, now)?))
+    }
+
     /// All apps, in the order in which they were stored.
     pub(crate) fn apps(&self) -> Result<Vec<App>, Error> {
         let rows = self.read(|db| {

@@ -101,6 +101,26 @@ impl Sqlite {
         })
     }
 
+    /// The slots that a key opens.
+    pub(crate) fn opened_by(&self, key: &StoreKey) -> Result<Vec<KeySlot>, Error> {
+        let of = self.read_recorded(|db, _| Ok(StoreRow::read(db)?.data_key_of()))?;
+        let opens = |slot: &StoredSlot| slot.key(key).is_ok_and(|own| slot.open(&own, &of).is_some());
+        Ok(self.slots()?.into_iter().filter(opens).map(|slot| slot.slot).collect())
+    }
+
+    /// The other slots that the key of this one opens, if it is no passphrase: that is another key in each slot.
+    pub(crate) fn opened_as(&self, id: i64) -> Result<Vec<KeySlot>, Error> {
+        let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;
+        let of = self.read_recorded(|db, _| Ok(StoreRow::read(db)?.data_key_of()))?;
+        let key_of = |slot: &StoredSlot| slot.kept_key(&unlocked.data, &of).ok().flatten();
+        let there = self.slots()?;
+        let Some(own) = there.iter().find(|slot| slot.slot.id == id).and_then(key_of) else {
+            return Ok(Vec::new());
+        };
+        let same = |slot: &&StoredSlot| slot.slot.id != id && key_of(slot).is_some_and(|key| key.is(&own));
+        Ok(there.iter().filter(same).map(|slot| slot.slot.clone()).collect())
+    }
+
     /// The data key as it is now, from the slot that this process opened.
     pub(super) fn sealing(&self) -> Result<Sealing, Error> {
         let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;

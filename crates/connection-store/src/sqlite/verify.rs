@@ -17,6 +17,7 @@ impl Sqlite {
             found.extend(put_back(&tx, unlocked, &row)?);
             found.extend(self.closed(&tx, unlocked)?);
             found.extend(slots(&tx, unlocked, &row)?);
+            found.extend(lost_tokens(&tx)?);
             Ok(found)
         })();
         done.map_err(|fault| settle(fault, self.path()))
@@ -80,6 +81,19 @@ fn put_back(db: &Db, unlocked: &Unlocked, row: &StoreRow) -> Result<Vec<Finding>
         found.push(Finding { table: "file".to_owned(), row: String::new(), what });
     }
     Ok(found)
+}
+
+/// Logins that had a refresh token: one that only a person can renew is marked so.
+fn lost_tokens(db: &Db) -> rusqlite::Result<Vec<Finding>> {
+    let sql = "SELECT u.id FROM authorisations u JOIN apps a ON a.id = u.app \
+         WHERE a.kind IN ('web', 'desktop') AND u.refresh IS NULL AND u.needs_login IS NULL \
+         AND (u.previous IS NOT NULL OR ' ' || u.scopes || ' ' LIKE '% offline_access %')";
+    let mut lost = db.prepare(sql)?;
+    let found = lost.query_map([], |row| {
+        let what = "the sealed refresh was taken away".to_owned();
+        Ok(Finding { table: "authorisations".to_owned(), row: row.get(0)?, what })
+    })?;
+    found.collect()
 }
 
 /// Slots whose key could not be carried over to a new data key.

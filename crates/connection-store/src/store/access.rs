@@ -206,6 +206,9 @@ impl Store {
     /// The error for an authorisation that only a person can renew.
     pub(super) fn needs_login(&self, stored: &StoredAuthorisation) -> Result<Error, Error> {
         let Authorisation { id, needs_login, .. } = &stored.authorisation;
+        if needs_login.is_none() && stored.lost_refresh() {
+            return Ok(Error::Tampered { table: "authorisations", column: "refresh", row: id.clone() });
+        }
         let reason = needs_login.as_ref().map_or(NO_REFRESH_TOKEN, |mark| &mark.reason);
         let connections = self.sharing(id)?.into_iter().map(|connection| connection.name).collect();
         Ok(Error::NeedsLogin { connections, reason: reason.to_owned() })

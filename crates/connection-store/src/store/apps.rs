@@ -119,6 +119,30 @@ impl Store {
         self.open_identity(app, &stored)
     }
 
+    /// Keeps an app before anybody has consented to it, so that what was typed is not lost. One of the same kind, client id
+    /// and server that is stored already stays as it is. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`] for a private app.
+    pub fn keep_app(&self, new: &NewApp) -> Result<App, Error> {
+        loop {
+            if let Some(there) = self.app_like(new)? {
+                return Ok(there);
+            }
+            let app = self.sealed_app(new)?;
+            // False: somebody stored it in this moment.
+            if written(self.db().add_app(&app.row(), self.now()))? {
+                return Ok(app.app);
+            }
+        }
+    }
+
+    /// The app of the same kind, client id and server; `None` where none is stored.
+    pub fn app_like(&self, new: &NewApp) -> Result<Option<App>, Error> {
+        let stored = self.db().app_like(new.kind, new.identity.client_id.as_str(), new.server.address())?;
+        Ok(stored.map(|stored| stored.app))
+    }
+
     /// Changes what is known of an app; all of it or nothing. Durable when this returns. Xero is not told.
     ///
     /// # Errors

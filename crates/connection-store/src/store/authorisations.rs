@@ -2,9 +2,11 @@
 
 use std::time::SystemTime;
 
+use xero_auth_oauth2::{ClientId, RefreshToken};
+
 use super::{Store, apps::written, new_id, sealed_anew};
 use crate::{
-    Authorisation, Connection, Error, NewAuthorisation,
+    App, Authorisation, Connection, Error, NewAuthorisation, Server,
     grant::{Grant, StoredAuthorisation},
     refresh::ACCESS_LIFETIME,
 };
@@ -65,6 +67,34 @@ impl Store {
     /// are kept for an hour, and then taken away when something is next stored.
     pub fn unused_authorisations(&self) -> Result<Vec<Authorisation>, Error> {
         self.db().unused_authorisations()
+    }
+
+    /// The authorisation to the app of that client id and server that has this refresh token: as the one in use, as the
+    /// one before, or as a spare.
+    pub fn holder_of(
+        &self,
+        token: &RefreshToken,
+        client_id: &ClientId,
+        server: &Server,
+    ) -> Result<Option<Authorisation>, Error> {
+        let of_app = |app: &App| app.client_id == client_id.as_str() && app.server == *server;
+        let apps: Vec<_> = self.apps()?.into_iter().filter(of_app).collect();
+        for one in self.authorisations()? {
+            if apps.iter().any(|app| app.id == one.app) && self.has_token(&self.stored(&one.id)?, token)? {
+                return Ok(Some(one));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A token that does not open is none that it has.
+    fn has_token(&self, stored: &StoredAuthorisation, token: &RefreshToken) -> Result<bool, Error> {
+        let key = self.data_key();
+        let current = stored.open_refresh(key).ok().flatten();
+        let previous = stored.open_previous(key).ok().flatten().map(|(token, _)| token);
+        let spares = self.db().spares(&stored.authorisation.id)?;
+        let spares = spares.iter().filter_map(|spare| stored.open_spare(key, spare).ok());
+        Ok(current.into_iter().chain(previous).chain(spares).any(|own| own.expose() == token.expose()))
     }
 
     /// One authorisation by its id; `None` where there is none.

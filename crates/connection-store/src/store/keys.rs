@@ -2,7 +2,7 @@
 
 use super::{Store, owner::has_died, sealed_anew};
 use crate::{
-    Error, KeySlot, NewKey,
+    Error, KeySlot, NewKey, StoreKey,
     sqlite::{folder_of, sweep_leftovers},
 };
 
@@ -10,6 +10,16 @@ impl Store {
     /// The keys that open the store, in the order in which they were added.
     pub fn slots(&self) -> Result<Vec<KeySlot>, Error> {
         Ok(self.db().slots()?.into_iter().map(|slot| slot.slot).collect())
+    }
+
+    /// The keys of the store that are this very key: whoever has it opens the store as any of them.
+    pub fn same_as(&self, key: &StoreKey) -> Result<Vec<KeySlot>, Error> {
+        sealed_anew(|| self.db().opened_by(key))
+    }
+
+    /// The other keys of the store that are the same as that one, as far as can be told: of a passphrase it cannot.
+    pub fn same_as_slot(&self, id: i64) -> Result<Vec<KeySlot>, Error> {
+        sealed_anew(|| self.db().opened_as(id))
     }
 
     /// Adds a key; durable when this returns.

@@ -224,7 +224,8 @@ async fn no_token_is_spent_before_the_intent_is_kept() {
 async fn without_a_refresh_token_a_person_is_asked_for_when_the_time_is_up() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let new = consent(&server.server(), "unused");
-    let new = connection_store::NewAuthorisation { refresh_token: None, ..new };
+    let scopes = connection_store::Scopes::parse("accounting.settings.read").unwrap();
+    let new = connection_store::NewAuthorisation { refresh_token: None, scopes, ..new };
     let authorisation = store.add_authorisation(&new).unwrap();
     assert_eq!(authorisation.refresh_expires_at, None);
     assert!(store.access_of(&authorisation, Need::default()).await.is_ok());

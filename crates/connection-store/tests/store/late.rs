@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connection_store::{Connection, Error, EventKind, Need, Store};
+use connection_store::{ClientId, Connection, Error, EventKind, Need, RefreshToken, Server, Store};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -64,6 +64,25 @@ impl Stopped {
     fn spent(&self) -> Vec<String> {
         self.server.spent().split_off(2)
     }
+}
+
+#[tokio::test]
+async fn whose_a_refresh_token_is_is_told_for_all_that_a_login_has() {
+    let stopped = Stopped::with_spare().await;
+    let (store, app) = (&stopped.store, &stopped.acme.app);
+    let client_id = ClientId::parse(&app.client_id).unwrap();
+    let holder = |token: &str, id: &ClientId, server: &Server| {
+        let found = store.holder_of(&RefreshToken::new(token).unwrap(), id, server).unwrap();
+        found.map(|login| login.id)
+    };
+    let own = Some(stopped.acme.authorisation.as_ref().unwrap().id.clone());
+    for token in ["refresh-quick", "refresh-late"] {
+        assert_eq!(holder(token, &client_id, &app.server), own, "{token}");
+    }
+    assert_eq!(holder("refresh-nobody", &client_id, &app.server), None);
+    assert_eq!(holder("refresh-quick", &client_id, &Server::xero()), None, "another server");
+    let other = ClientId::parse("FEDCBA9876543210FEDCBA9876543210").unwrap();
+    assert_eq!(holder("refresh-quick", &other, &app.server), None, "another app");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,6 +135,28 @@ async fn the_token_before_is_sealed_with_its_time() {
     }
 }
 
+#[tokio::test]
+async fn a_refresh_token_that_was_taken_away_is_missed() {
+    let server = TokenServer::start().await;
+    let (home, store) = two(&server).await;
+    let a = store.connection(Some("a")).unwrap().authorisation.unwrap().id;
+    for more in ["", ", previous = NULL, spent_at = NULL", ", access = NULL, access_expires_at = NULL"] {
+        home.sql(&format!("UPDATE authorisations SET refresh = NULL{more} WHERE id = '{a}'"));
+        let found = store.verify().unwrap();
+        let named = found.iter().any(|one| one.row == a && one.what.contains("refresh was taken away"));
+        assert!(named, "{more}: {found:?}");
+    }
+    home.clock.advance(minutes(31));
+    let before = server.asked().len();
+    let refused = authorise(&store, "a").await;
+    assert!(
+        matches!(refused, Err(Error::Tampered { table: "authorisations", column: "refresh", .. })),
+        "{refused:?}"
+    );
+    assert_eq!(server.asked().len(), before, "nothing was sent");
+    authorise(&store, "b").await.unwrap();
+}
+
 #[test]
 fn an_app_that_was_changed_is_not_sealed_anew() {
     let (home, store) = Home::with_store();

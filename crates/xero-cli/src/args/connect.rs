@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{
+    Args, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::PasswordSource;
 
@@ -143,10 +146,20 @@ pub(crate) struct Choosing {
 #[derive(Debug, Args)]
 pub(crate) struct Begin {
     /// The kind of app: web or desktop
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = consented_kinds())]
     pub(crate) kind: Kind,
     #[command(flatten)]
     pub(crate) app: OAuth2App,
+}
+
+/// Those with a consent are offered; of the others the command says more than that they are not.
+fn consented_kinds() -> impl TypedValueParser<Value = Kind> {
+    let offered = |kind: &Kind| {
+        let value = kind.to_possible_value().expect("none is skipped");
+        value.hide(matches!(kind, Kind::Custom | Kind::Private))
+    };
+    let values = Kind::value_variants().iter().map(offered);
+    PossibleValuesParser::new(values).map(|word| Kind::from_str(&word, false).expect("it is one of them"))
 }
 
 /// `xeroctl connect finish`.

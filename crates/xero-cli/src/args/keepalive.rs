@@ -88,7 +88,7 @@ pub(crate) enum Manager {
 /// `xeroctl log`.
 #[derive(Debug, Args)]
 pub(crate) struct Log {
-    /// The connection; without it, the default one
+    /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
     /// How many entries to show, the latest of all; 200 are kept for each login
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]

@@ -83,7 +83,7 @@ fn under_way(connection: &Connection) -> Failure {
 
 fn make(context: &Context, store: &Store, connection: &Connection, args: &CertRenew) -> Outcome<Certificate> {
     let plan = KeyPairPlan {
-        common_name: stem(connection),
+        common_name: common_name(connection.app.certificate.as_ref()).unwrap_or_else(|| stem(connection)),
         size: KeySize::default(),
         days: args.days,
         form: PfxForm::Modern,
@@ -176,6 +176,14 @@ fn cancel(context: &Context, store: &Store, connection: &Connection) -> Outcome 
     context.ui.say(format!("Forgot the key that {} had beside the one in use.", connection.name));
     let connection = store.connection(Some(&connection.name))?;
     context.ui.document(json!({ "connection": show::connection_json(&connection, store.clock().now()) }))
+}
+
+/// That of the certificate in use: in the portal it tells one from another. None where it is of letters that need care.
+fn common_name(certificate: Option<&Certificate>) -> Option<String> {
+    let subject = certificate?.subject();
+    let name = subject.split(',').find_map(|part| part.trim().strip_prefix("CN="))?;
+    let plain = !subject.contains(['\\', '"', '+', '#']) && (1..=64).contains(&name.chars().count());
+    plain.then(|| name.to_owned())
 }
 
 /// The connection's name as part of a file's.

@@ -10,15 +10,15 @@ pub(crate) mod organisations;
 mod private;
 pub(crate) mod two_steps;
 
-use connection_store::{AppKind, Server};
+use connection_store::{AppKind, NewApp, Server, Store};
 
 use self::{app::ChosenApp, consented::Kept, exchange::Again, name::Taken};
 use crate::{
     Context,
     args::{Connect, ConnectStep, Kind},
-    failure::{Failure, Outcome},
+    failure::{Failure, Kind as FailureKind, Outcome},
     secrets::none_in_the_open,
-    show, store_access,
+    show, signals, store_access,
 };
 
 pub(crate) use self::consented::{finish, name_them};
@@ -109,14 +109,50 @@ fn with_consent(context: &Context, args: &Connect, kind: AppKind) -> Outcome {
     let scopes = app::scopes(context, args.app.scopes.as_deref())?;
     // Made before anybody consents: what cannot be kept need not be asked for.
     let store = access.into_store(context)?;
-    let request = app.request(&server, &scopes);
-    let consent = consent::obtain(context, &app.identity.client_id, &request, &args.consenting)?;
+    let consent = waiting(context, &store, (&app, &server), || {
+        let request = app.request(&server, &scopes);
+        consent::obtain(context, &app.identity.client_id, &request, &args.consenting)
+    })?;
     let authorisation = exchange::keep(context, &store, (app, &server), &consent, Again::Command)?;
     let kept = Kept { authorisation, login: None };
     consented::connect(context, &store, &kept, &args.making, &args.choosing)
 }
 
+/// While a person is waited for, the app is kept: its secret is shown only once in the portal. Whoever breaks it off is told.
+fn waiting<T>(
+    context: &Context,
+    store: &Store,
+    (app, server): (&ChosenApp, &Server),
+    work: impl FnOnce() -> Outcome<T>,
+) -> Outcome<T> {
+    if !context.ui.interactive() {
+        return work();
+    }
+    store.keep_app(&app.as_new(server))?;
+    let word = "the app is kept, no connection was saved: `xeroctl connect` offers it".to_owned();
+    signals::leave_word(Some(word.clone()));
+    let outcome = work();
+    signals::leave_word(None);
+    outcome.map_err(|failure| match failure.kind {
+        FailureKind::Interrupted if !failure.silent => {
+            Failure::new(FailureKind::Interrupted, "cancelled").hint(word)
+        }
+        _ => failure,
+    })
+}
+
 impl ChosenApp {
+    /// The same as the store takes it.
+    pub(crate) fn as_new(&self, server: &Server) -> NewApp {
+        let Self { kind, identity, redirect_uris } = self;
+        NewApp {
+            kind: *kind,
+            identity: identity.clone(),
+            server: server.clone(),
+            redirect_uris: redirect_uris.clone(),
+        }
+    }
+
     fn request<'a>(
         &'a self,
         server: &'a Server,

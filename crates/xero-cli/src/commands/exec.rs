@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Outcome {
     // Signals are the program's from now on: nothing of this one is left to be done.
     let forwarding = signals::Forwarding::begin();
     let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
-    forwarding.to(child.id());
+    forwarding.to(&child);
     let status = wait(context, &mut child, access.expires_at)?;
     finish(status)
 }

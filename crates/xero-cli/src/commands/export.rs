@@ -48,6 +48,10 @@ pub(crate) fn run(context: &Context, args: &Export) -> Outcome {
     confirm(context, args, &store, &packed)?;
     let seal = bundle_file::seal(ui, &args.recipient, &args.passphrase)?;
     let handed = packed.hands_over();
+    // A passphrase is made hard to guess, which takes seconds: a person would think that it hangs.
+    if ui.interactive() && matches!(seal, bundle_file::Seal::Passphrase(_)) {
+        ui.say("Sealing…");
+    }
     let output = if to_stdout { Output::Stdout(ui) } else { Output::File(&args.file) };
     write(&store, (packed, &names, logins), &seal, &output)?;
     let place = if to_stdout { "standard output".to_owned() } else { args.file.display().to_string() };

@@ -51,7 +51,9 @@ Environment
                            machine id: for containers, whose id changes at each start
   XEROCTL_XERO_URL         a server that stands in for Xero (--xero-url)
   XEROCTL_LOG_FILE         the file in which is written down what is done (--log-file)
-  XEROCTL_CONNECTION       the connection of `request` and `sign` (--connection)
+  XEROCTL_CONNECTION       the connection of request, sign, test, token, refresh, show, log, limits, orgs and scopes show,
+                           where they name none. edit, cert renew and reauth change one or need a person: without a
+                           name they take the default one
   BROWSER                  the browser that `connect` and `reauth` open, where the system's opener obeys it
   HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR
                            where files are, if nothing else says so; macOS and Windows have places of their own

@@ -91,7 +91,20 @@ fn add(
         return ui.document(json!({ "connection": connection.name, "connections": [] }));
     }
     let reach = Reach { just: 0, links };
-    let chosen = reach.choose(context, wanted)?;
+    let chosen = reach.choose(context, wanted).map_err(|failure| {
+        let more = format!(
+            "another one is consented to with: xeroctl connect --kind {} --client-id {}",
+            connection.app.kind.as_str(),
+            connection.app.client_id
+        );
+        match (&failure.hint, wanted.is_empty()) {
+            (Some(hint), false) => {
+                let hint = format!("{hint}; {more}");
+                failure.hint(hint)
+            }
+            _ => failure,
+        }
+    })?;
     let making = Making { name, default: false, replace: false, no_test: false };
     let new = connect::name_them(context, store, &authorisation.id, &chosen, &making).map_err(|failure| {
         match failure.kind {

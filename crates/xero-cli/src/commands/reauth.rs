@@ -2,7 +2,7 @@
 
 use connection_store::{AppKind, Authorisation, Connection, NewConnection, Store};
 use serde_json::json;
-use xero_auth_oauth2::ClientSecret;
+use xero_auth_oauth2::{ClientSecret, TenantLink};
 
 use crate::{
     Context,
@@ -92,7 +92,29 @@ fn renew(
             other.name
         ));
     }
+    say_besides(context, connection, &besides(&links, &kept, &store.connections()?));
     finish(context, store, &connection.name)
+}
+
+/// What was consented to now and no connection of the app is for: it is linked to the app at Xero all the same.
+fn besides(links: &[TenantLink], kept: &Authorisation, ours: &[Connection]) -> Vec<String> {
+    let used = |link: &TenantLink| {
+        ours.iter().filter(|one| one.app.id == kept.app).any(|one| {
+            one.organisation.as_ref().is_some_and(|own| own.id.eq_ignore_ascii_case(&link.tenant_id))
+        })
+    };
+    let is_new = |link: &&TenantLink| kept.consent.is_some() && link.consent == kept.consent && !used(link);
+    links.iter().filter(is_new).map(organisations::name).collect()
+}
+
+fn say_besides(context: &Context, connection: &Connection, besides: &[String]) {
+    let Some(first) = besides.first() else { return };
+    let (name, first) = (show::quoted(&connection.name), show::quoted(first));
+    context.ui.warn(format!(
+        "consented to besides, and connected to the app at Xero now: {}; `xeroctl orgs {name} --add {first}` makes a \
+         connection of it, and the organisation's \u{201c}Connected apps\u{201d} page ends it",
+        show::few(besides, "")
+    ));
 }
 
 /// The same connection with another login. That the login reaches its organisation was just seen.
@@ -122,7 +144,7 @@ fn go_on_later(connection: &Connection, kept: &Authorisation, failure: Failure) 
     failure.hint(hint)
 }
 
-fn other_organisation(connection: &Connection, links: &[xero_auth_oauth2::TenantLink]) -> Failure {
+fn other_organisation(connection: &Connection, links: &[TenantLink]) -> Failure {
     let found: Vec<_> = links.iter().map(organisations::name).collect();
     let found = if found.is_empty() { "no organisation".to_owned() } else { found.join(", ") };
     let wanted = show::organisation(connection);

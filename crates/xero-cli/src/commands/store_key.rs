@@ -42,11 +42,18 @@ fn add(context: &Context, options: &NewKeyOptions) -> Outcome {
         Some(source) => keys::plan(source)?,
         None => keys::plan_another(ui)?,
     };
+    let same = store.same_as(&planned.new.key)?;
     planned.keep(ui)?;
     let slot = store.add_key(&planned.new).inspect_err(|_| planned.forget(ui, false))?;
     planned.report(ui);
     ui.say(format!("The store is opened by key {} as well: {}.", slot.id, keys::described(&slot.lock)));
-    ui.document(json!({ "added": document(&slot) }))
+    if !same.is_empty() {
+        ui.warn(format!(
+            "it is the same key as {}: whoever removes one must remove the other, or the key opens the store still",
+            numbered(&same)
+        ));
+    }
+    ui.document(json!({ "added": document(&slot), "same_as": numbers(&same) }))
 }
 
 fn remove(context: &Context, args: &StoreKeyRemove) -> Outcome {
@@ -58,21 +65,44 @@ fn remove(context: &Context, args: &StoreKeyRemove) -> Outcome {
     if slots.len() == 1 {
         return Err(Error::LastKey.into());
     }
+    let same = store.same_as_slot(args.id)?;
     if !args.yes {
         if !ui.interactive() {
             return Err(Failure::usage("no one can be asked whether to remove the key").hint("give --yes"));
+        }
+        if !same.is_empty() {
+            ui.warn(format!("it is the same key as {}, and opens the store as that still", numbered(&same)));
         }
         if !ui.confirm(&format!("Remove {what}?"))? {
             return Err(Failure::new(Kind::Interrupted, "nothing was removed"));
         }
     }
     let removed = store.remove_key(args.id)?;
-    ui.say(format!("Removed {what}. It still opens copies and backups of before."));
+    match same.first() {
+        Some(other) => {
+            ui.say(format!("Removed {what}."));
+            ui.warn(format!(
+                "the same key still opens this store, as {}: xeroctl store key remove {}",
+                numbered(&same),
+                other.id
+            ));
+        }
+        None => ui.say(format!("Removed {what}. It still opens copies and backups of before.")),
+    }
     if matches!(removed.lock, Lock::KeyFile(_) | Lock::Keychain(_)) {
         ui.say("The key itself stays where it is: they may need it.");
     }
     ui.say("If somebody else has it: `xeroctl store rekey` makes it useless for what is stored from now on.");
-    ui.document(json!({ "removed": document(&removed) }))
+    ui.document(json!({ "removed": document(&removed), "same_as": numbers(&same) }))
+}
+
+fn numbered(slots: &[KeySlot]) -> String {
+    let named = |slot: &KeySlot| format!("key {} ({})", slot.id, one_line(&keys::described(&slot.lock)));
+    slots.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+fn numbers(slots: &[KeySlot]) -> Vec<i64> {
+    slots.iter().map(|slot| slot.id).collect()
 }
 
 /// A key as JSON.

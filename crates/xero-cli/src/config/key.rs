@@ -26,7 +26,9 @@ pub(super) enum Place {
     /// An option of every command.
     Global,
     /// An argument of some commands; of the program itself where the name is empty.
-    Option { commands: &'static [&'static str], argument: &'static str, variable: Option<&'static str> },
+    Option { commands: &'static [&'static str], argument: &'static str },
+    /// The connection of every command for which it may be left out.
+    Connection,
 }
 
 pub(super) const KEYS: &[Key] = &[
@@ -42,16 +44,7 @@ pub(super) const KEYS: &[Key] = &[
     global("quiet", Form::Flag),
     global("log_file", Form::Path),
     global("width", Form::Number(20, 1000)),
-    Key {
-        section: "",
-        name: "connection",
-        form: Form::Text,
-        place: Place::Option {
-            commands: &["request", "sign"],
-            argument: "connection",
-            variable: Some("XEROCTL_CONNECTION"),
-        },
-    },
+    Key { section: "", name: "connection", form: Form::Text, place: Place::Connection },
     option("consent", &["connect", "reauth"], "wait", Form::Number(1, 3600)),
     option("consent", &["connect", "reauth"], "no_browser", Form::Flag),
     option("keepalive", &["keepalive"], "login_days", Form::Number(1, 59)),
@@ -75,7 +68,7 @@ const fn option(
     name: &'static str,
     form: Form,
 ) -> Key {
-    Key { section, name, form, place: Place::Option { commands, argument: name, variable: None } }
+    Key { section, name, form, place: Place::Option { commands, argument: name } }
 }
 
 impl Key {
@@ -93,6 +86,12 @@ impl Key {
             }
             Place::Global | Place::Option { commands: [""], .. } => {
                 format!("{}; --{option}", self.form.words())
+            }
+            Place::Connection => {
+                format!(
+                    "{}; the connection where a command names none: `xeroctl help environment`",
+                    self.form.words()
+                )
             }
             Place::Option { commands, .. } => {
                 format!("{}; --{option} of {}", self.form.words(), commands.join(" and "))
@@ -133,7 +132,8 @@ mod tests {
         for key in KEYS {
             let Place::Option { commands, argument, .. } = key.place else {
                 let known = command.get_arguments().any(|arg| arg.get_id() == key.name);
-                assert!(known || key.name == "width", "{}", key.full_name());
+                let named = key.name == "width" || key.place == Place::Connection;
+                assert!(known || named, "{}", key.full_name());
                 continue;
             };
             for name in commands {

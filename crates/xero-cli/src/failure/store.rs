@@ -23,7 +23,8 @@ impl From<StoreError> for Failure {
             Some(source) => failure.because(source),
             None => failure,
         };
-        match hint_on_file(&error).or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error)) {
+        let hint = hint_on_file(&error).or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error));
+        match hint.or_else(|| hint_on_wish(&error)) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
@@ -86,6 +87,9 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         }
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "check the path; its directory must be there".to_owned()
+        }
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            "check who owns it and its directory, and with which mode; or name another place".to_owned()
         }
         StoreError::FileExists(_) => "choose another name; nothing is replaced".to_owned(),
         _ => return None,
@@ -163,6 +167,27 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
         }
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
         StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
+        _ => return None,
+    })
+}
+
+/// About what was asked for, and is not to be had.
+fn hint_on_wish(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::BadServer(_) => {
+            "give an https address, or http on this machine itself, such as http://127.0.0.1:8790; leave --xero-url out \
+             for Xero itself"
+                .to_owned()
+        }
+        StoreError::NoSuchAuthorisation(_) => {
+            "it was replaced or removed in the meantime: `xeroctl list` shows what there is; run the command again".to_owned()
+        }
+        StoreError::WrongKind { .. } => {
+            "`xeroctl show` says which kind a connection is; `xeroctl help connect` what each kind has".to_owned()
+        }
+        StoreError::NoSecondSecret => {
+            "there is one secret only; `xeroctl apps secret set` or `xeroctl cert renew` adds another".to_owned()
+        }
         _ => return None,
     })
 }

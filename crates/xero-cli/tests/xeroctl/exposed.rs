@@ -44,6 +44,8 @@ fn files_that_others_can_read_are_told_of() {
     open("open", &format!("{}\n", app.client_secret.as_deref().unwrap()));
     open("phrase", "six words that nobody guesses\n");
     let id = app.client_id.as_str();
+    let login = home.ok(&["connect", "begin", "--kind", "web", "--client-id", id, "--json"]).json();
+    let login = login["login"]["id"].as_str().unwrap().to_owned();
     let set = |file: &'static str| ["apps", "secret", "set", id, "--client-secret-file", file];
     insta::assert_snapshot!(transcript(
         &home,
@@ -63,6 +65,9 @@ fn files_that_others_can_read_are_told_of() {
             ],
             &["export", "x.age", "maple", "--yes", "--bundle-passphrase-file", "phrase"],
             &["store", "key", "add", "--new-passphrase-file", "phrase"],
+            &["cert", "new", "job", "--password-file", "phrase", "--quiet"],
+            &["cert", "convert", "job.pfx", "job.cer", "--password-file", "phrase", "--force"],
+            &["connect", "finish", &login, "--address-file", "phrase"],
         ]
     ));
     // What a shell or another program hands over has no mode that says something.

@@ -318,10 +318,13 @@ fn several_organisations() {
     );
 
     // Not chosen, and one that the consent does not reach: the login is kept, and no other consent is needed.
-    home.json(&json!({ "client_id": app.client_id, "refresh_token": mint().refresh_token }));
     for more in [&["--no-test"][..], &["--organisation", "Nobody Ltd"]] {
+        home.json(&json!({ "client_id": app.client_id, "refresh_token": mint().refresh_token }));
         let unsaid = home.import("token-json", &[&["tokens.json"], more].concat());
         assert_eq!(unsaid.status, 2, "{}", unsaid.text());
+        let again = home.import("token-json", &[&["tokens.json"], more].concat());
+        assert!(again.stderr.contains("imported already; no connection uses it yet"), "{}", again.text());
+        assert_eq!(again.login(), unsaid.login());
         home.ok(&["connect", "finish", &unsaid.login(), "--organisation", "Maple Florist Ltd", "--replace"]);
     }
 }
@@ -358,14 +361,14 @@ fn no_secret_of_an_import_is_printed_or_stored_in_clear() {
         &["env", "broken.env"],
         &["env", ".env", "--dry-run"],
         &["env", ".env", "--as", "env"],
-        &["token-json", "tokens.json", "--as", "json"],
+        &["token-json", "tokens.json", "--as", "twice"],
     ];
     let mut seen = Vec::new();
     for more in commands {
         let run = home.import(more[0], &[&more[1..], &["-vvv"]].concat());
         assert_eq!(
             run.status == 0,
-            !more[1].starts_with("broken") && more[1] != "odd.json",
+            !more[1].starts_with("broken") && more[1] != "odd.json" && more.last() != Some(&"twice"),
             "{}",
             run.text()
         );

@@ -122,17 +122,45 @@ fn ctrl_c_after_the_consent_keeps_it() {
 }
 
 #[test]
-fn ctrl_c_while_waiting_leaves_nothing() {
+fn ctrl_c_while_waiting_keeps_the_app() {
     let home = Sandbox::with_mock();
     let port = free_port();
     let mut terminal = at_secret(&home, &format!("http://localhost:{port}/callback"));
-    terminal.line("secret").expect("What may the connection do?").keys(DOWN).keys(ENTER);
+    let right = fs::read_to_string(home.path("right")).unwrap();
+    terminal.line(&right).expect("What may the connection do?").keys(DOWN).keys(ENTER);
     terminal.expect("Waiting for the consent in the browser").keys(CTRL_C);
     let (status, screen) = terminal.finish();
     assert_eq!(status, 130, "{screen}");
-    assert!(screen.contains("error: cancelled"), "{screen}");
+    assert!(
+        screen.contains("error: cancelled\n  next: the app is kept, no connection was saved"),
+        "{screen}"
+    );
     assert!(home.ok(&["list"]).stderr.contains("No connections"));
-    assert!(home.ok(&["list", "--json"]).json()["connections"].as_array().unwrap().is_empty());
+    // The next one asks for neither secret nor client id.
+    let mut terminal = home.terminal(&["connect", "maple", "--kind", "web", "--scopes", "@read"]);
+    terminal.expect("Which app?").keys(ENTER).expect("Waiting for the consent in the browser");
+    let location = home.mock().consent(&opened(&home), &Consent::allow(&[MAPLE_FLORIST.id])).unwrap();
+    fetch(&location);
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(!screen.contains("Client secret"), "{screen}");
+    home.ok(&["refresh", "maple"]);
+}
+
+#[test]
+fn whoever_pastes_gets_no_browser_here_and_may_leave() {
+    let home = Sandbox::with_mock();
+    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let app = home.web_app();
+    let options = ["connect", "--scopes", "@read"];
+    let mut terminal = home.terminal(&[&options[..], &web_options(&app), &["--paste"]].concat());
+    terminal.expect("Open this address in a browser").expect("Paste the address").keys(CTRL_C);
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 130, "{screen}");
+    assert!(screen.contains("error: cancelled\n  next: the app is kept"), "{screen}");
+    assert!(!home.path("opened").exists());
+    let apps = home.ok(&["apps", "list", "--json"]).json();
+    assert_eq!(apps["apps"].as_array().unwrap().len(), 1, "{apps}");
 }
 
 #[test]

@@ -83,12 +83,18 @@ impl Seeded {
             },
             refresh_token: refresh_token.map(|token| RefreshToken::new(token).unwrap()),
             access: Some((AccessToken::new(&tokens.access_token).unwrap(), 30 * MINUTE)),
-            scopes: Scopes::parse(SCOPES).unwrap(),
+            scopes: Scopes::granted(granted(tokens)),
             asked: None,
             user: User::default(),
             consent: None,
         }
     }
+}
+
+/// Where there is no refresh token the scope for it was not granted.
+fn granted(tokens: &MintedTokens) -> impl Iterator<Item = &'static str> {
+    let offline = tokens.refresh_token.is_some();
+    SCOPES.split(' ').filter(move |scope| offline || *scope != "offline_access")
 }
 
 pub(crate) fn connection(name: &str, authorisation: &str) -> NewConnection {

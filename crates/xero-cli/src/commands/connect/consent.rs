@@ -107,13 +107,15 @@ pub(crate) fn obtain(
 
 fn show_address(context: &Context, address: &Url, consenting: &Consenting) {
     let ui = &context.ui;
-    ui.tell(if consenting.no_browser || !ui.interactive() {
+    // Whoever pastes has the browser elsewhere.
+    let opens = ui.interactive() && !consenting.no_browser && !consenting.paste;
+    ui.tell(if !opens {
         "Open this address in a browser, log in and allow access:"
     } else {
         "Your browser opens this address; log in and allow access:"
     });
     ui.tell(format!("\n  {address}\n"));
-    if !consenting.no_browser && ui.interactive() {
+    if opens {
         open_browser(*ui, address.to_string());
     }
 }

@@ -1,14 +1,19 @@
 //! Custom connections: an app with one organisation of its own, and no person at all.
 
 use connection_store::{AppKind, NewApp, NewAuthorisation, NewConnection, Organisation, Store, User};
-use xero_auth_oauth2::{AccessToken, ApiProblem, AppIdentity, Claims, Error as AuthError, Identity};
+use xero_auth_oauth2::{
+    AccessToken, ApiProblem, AppIdentity, Claims, ClientSecret, Error as AuthError, Identity, Scopes,
+    TokenAnswer,
+};
 
 use super::{app, consented, exchange, name::Taken, server};
 use crate::{
     Context,
     args::Connect,
-    failure::{Failure, Outcome},
-    store_access, xero_api,
+    failure::{Failure, Kind, Outcome},
+    store_access,
+    ui::Ui,
+    xero_api,
 };
 
 pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
@@ -18,14 +23,13 @@ pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
     if let Some(name) = &args.making.name {
         taken.check(name, args.making.replace)?;
     }
-    let app = app::choose(context, &store, &args.app, AppKind::Custom, &server)?;
+    let mut app = app::choose(context, &store, &args.app, AppKind::Custom, &server)?;
     let scopes = match args.app.scopes.as_deref() {
         Some(given) => Some(app::parse_scopes(context, given)?.without_openid()),
         None => None,
     };
     let identity = Identity::new(server.endpoints(), context.timeout());
-    let answer =
-        context.block_on(async { Ok(identity.client_credentials(&app.identity, scopes.as_ref()).await?) })?;
+    let answer = answer(context, &identity, &mut app.identity, scopes.as_ref())?;
     let access = answer.access?;
     let reached = context.block_on(reached(&identity, &access.token, &app.identity))?;
     let name = match &args.making.name {
@@ -48,6 +52,32 @@ pub(super) fn run(context: &Context, args: &Connect) -> Outcome {
     let store = store.into_store(context)?;
     consented::keeps_organisation(context, &store, &name, &reached)?;
     add(context, &store, args, (name, reached), &new)
+}
+
+/// Asks for a token. On a terminal what Xero refuses can be mended in the portal, or the secret typed again.
+fn answer(
+    context: &Context,
+    server: &Identity,
+    app: &mut AppIdentity,
+    scopes: Option<&Scopes>,
+) -> Outcome<TokenAnswer> {
+    let ui = &context.ui;
+    loop {
+        let failure = match context.block_on(async { Ok(server.client_credentials(app, scopes).await?) }) {
+            Err(failure) if failure.kind == Kind::Refused && ui.interactive() => failure,
+            other => return other,
+        };
+        Ui::explain(&failure);
+        let choices = ["Try again", "Enter another client secret, and try again", "Stop, and save nothing"];
+        match ui.choose("What now?", choices.map(str::to_owned).to_vec())? {
+            0 => {}
+            1 => app.secret = Some(ClientSecret::new(&app::ask_secret(context)?)?),
+            _ => {
+                ui.document(failure.document())?;
+                return Err(Failure::silent(failure.kind));
+            }
+        }
+    }
 }
 
 fn add(

@@ -40,8 +40,15 @@ pub(crate) fn keep(
     again: Again,
 ) -> Outcome<Authorisation> {
     let identity = Identity::new(server.endpoints(), context.timeout());
-    let answer =
-        exchange(context, &identity, &mut app.identity, consent).map_err(|stop| stop.into_failure(again))?;
+    let stored = stored_secret(store, &app, server)?;
+    let answer = match exchange(context, &identity, &mut app.identity, (consent, stored)) {
+        // The code may still be good: the app is kept, so that its secret can be set.
+        Err(Stop::Xero(error @ AuthError::InvalidClient)) if again == Again::Finish => {
+            store.keep_app(&app.as_new(server))?;
+            return Err(wrong_secret(error, &app));
+        }
+        answer => answer.map_err(|stop| stop.into_failure(again))?,
+    };
     let new = new_authorisation(context, app, server, &consent.attempt, answer)?;
     let authorisation = store.add_authorisation(&new)?;
     context.ui.say(match show::user(&authorisation.user) {
@@ -49,6 +56,26 @@ pub(crate) fn keep(
         None => "Logged in; Xero did not say who.".to_owned(),
     });
     Ok(authorisation)
+}
+
+/// A secret that the app was given since.
+fn stored_secret(store: &Store, app: &ChosenApp, server: &Server) -> Outcome<Option<ClientSecret>> {
+    let Some(there) = store.app_like(&app.as_new(server))? else { return Ok(None) };
+    let stored = store.app_identity(&there)?.secret;
+    let own = app.identity.secret.as_ref().map(ClientSecret::expose);
+    Ok(stored.filter(|stored| own.is_some_and(|own| own != stored.expose())))
+}
+
+fn wrong_secret(error: AuthError, app: &ChosenApp) -> Failure {
+    let failure = Failure::from(error);
+    if app.identity.secret.is_none() {
+        return failure;
+    }
+    let id = app.identity.client_id.as_str();
+    failure.hint(format!(
+        "xeroctl apps secret set {id} --client-secret-file FILE, then the same command again, within 5 minutes of the \
+         consent; after that begin again with `xeroctl connect begin`"
+    ))
 }
 
 /// Why there was no exchange.
@@ -62,13 +89,14 @@ fn exchange(
     context: &Context,
     identity: &Identity,
     app: &mut AppIdentity,
-    consent: &Consent,
+    (consent, mut stored): (&Consent, Option<ClientSecret>),
 ) -> Result<TokenAnswer, Stop> {
     let Consent { code, attempt: Attempt { redirect_uri, pkce, .. } } = consent;
     let mut tries = 0;
     loop {
         let exchanged = async { Ok(identity.exchange(app, code, redirect_uri, pkce).await) };
         match context.block_on(exchanged).map_err(Stop::Person)? {
+            Err(AuthError::InvalidClient) if stored.is_some() => app.secret = stored.take(),
             Err(error @ AuthError::InvalidClient)
                 if app.secret.is_some() && context.ui.interactive() && tries < TRIES =>
             {

@@ -1,6 +1,10 @@
 //! Private apps (OAuth 1.0a): a consumer key and a certificate become a connection.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use connection_store::{NewPrivateConnection, Organisation, Server, Store};
 use serde_json::json;
@@ -90,12 +94,12 @@ fn certificate(context: &Context, args: &Connect, server: &Server) -> Outcome<(P
         "Generate: make a new key pair (.cer to upload, .pfx to keep)".to_owned(),
     ];
     match ui.choose("Certificate file:", choices)? {
-        0 => Ok((browse(context, args)?, None)),
+        0 => Ok((browse(context, args, server)?, None)),
         _ => generate(context, args, server).map(|(pfx, files)| (pfx, Some(files))),
     }
 }
 
-fn browse(context: &Context, args: &Connect) -> Outcome<Pfx> {
+fn browse(context: &Context, args: &Connect, server: &Server) -> Outcome<Pfx> {
     let is_file = |typed: &str| {
         if std::path::Path::new(typed).is_file() { Ok(()) } else { Err("There is no such file.".to_owned()) }
     };
@@ -105,7 +109,13 @@ fn browse(context: &Context, args: &Connect) -> Outcome<Pfx> {
             read_small(&path).and_then(|bytes| open_pfx(&context.ui, &path, &bytes, &args.password.source()));
         match opened {
             Err(failure) if failure.kind != Kind::Interrupted => Ui::explain(&failure),
-            opened => return opened,
+            Ok(pfx) => {
+                if args.consumer_key.is_none() {
+                    say_what_the_portal_needs(context, &path, server);
+                }
+                return Ok(pfx);
+            }
+            cancelled => return cancelled,
         }
     }
 }
@@ -135,9 +145,21 @@ fn generate(context: &Context, args: &Connect, server: &Server) -> Outcome<(Pfx,
     let pfx = plan.make()?;
     plan.write(&files, &pfx, &password)?;
     ui.say(format!("Made {} (to upload) and {} (to keep).", files.cer.display(), files.pfx.display()));
-    ui.say(format!("In the portal, {}: New app, Private app, a name, the organisation,", portal(server)));
-    ui.say(format!("the file {}, Create app. Then copy the consumer key.", files.cer.display()));
+    say_how_to_upload(ui, &files.cer, server);
     Ok((pfx, files))
+}
+
+fn say_how_to_upload(ui: &Ui, cer: &Path, server: &Server) {
+    ui.say(format!("In the portal, {}: New app, Private app, a name, the organisation,", portal(server)));
+    ui.say(format!("the file {}, Create app. Then copy the consumer key.", cer.display()));
+}
+
+fn say_what_the_portal_needs(context: &Context, pfx: &Path, server: &Server) {
+    let cer = pfx.with_extension("cer");
+    let [from, to] = [pfx, &cer].map(|path| show::quoted(&path.display().to_string()));
+    context.ui.say("The portal must have its certificate. If it has not:");
+    context.ui.say(format!("`xeroctl cert convert {from} {to}` writes the file to upload."));
+    say_how_to_upload(&context.ui, &cer, server);
 }
 
 fn consumer_key(context: &Context, given: Option<String>) -> Outcome<ConsumerKey> {

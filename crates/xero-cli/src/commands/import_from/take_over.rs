@@ -34,6 +34,9 @@ pub(super) fn import(
     // The one before in the same run may have brought the app.
     let app = imported_app::as_stored(store, import.app, &server)?;
     let (kind, client_id) = (app.kind, app.identity.client_id.clone());
+    if let Some(holder) = store.holder_of(&import.token, &client_id, &server)? {
+        return Err(imported_before(store, &holder, &login.place)?);
+    }
     let authorisation = store.add_authorisation(&new_authorisation(Import { app, ..import }, server))?;
     let ui = &context.ui;
     let id = two_steps::short_id(&authorisation);
@@ -56,6 +59,20 @@ pub(super) fn import(
     let choosing = choosing(args, login);
     let making = making(args, login, store)?;
     connect::consented::add(context, store, &Kept { authorisation, login: None }, &making, &choosing)
+}
+
+/// Two logins of one refresh token would spend it for each other.
+fn imported_before(store: &Store, holder: &Authorisation, place: &str) -> Outcome<Failure> {
+    let names: Vec<_> = store.sharing(&holder.id)?.into_iter().map(|one| one.name).collect();
+    let Some(name) = names.first() else {
+        let message = format!("the refresh token of {place} was imported already; no connection uses it yet");
+        return Ok(
+            Failure::usage(message).hint(format!("xeroctl connect finish {}", two_steps::short_id(holder)))
+        );
+    };
+    let message = format!("the refresh token of {place} was imported already, as {}", show::few(&names, ""));
+    Ok(Failure::usage(message)
+        .hint(format!("`xeroctl copy {}` connects another organisation with that login", show::quoted(name))))
 }
 
 fn new_authorisation(import: Import<'_>, server: connection_store::Server) -> NewAuthorisation {
