@@ -190,7 +190,7 @@ pub(crate) enum Command {
     Request(Request),
     /// Open a local server that makes other programs' requests a connection's own
     ///
-    /// Programs use its address in place of https://api.xero.com and its token in place of an access token; it adds what the
+    /// Programs use its address in place of api.xero.com and its token in place of an access token; it adds what the
     /// connection needs, whatever its kind, and renews tokens. It is open to this machine alone.
     Gateway(Box<Gateway>),
     /// Print the signed Authorization header for a request

@@ -184,10 +184,12 @@ impl Call {
         let essence = kind.split(';').next().unwrap_or_default().trim();
         let is_form = essence.eq_ignore_ascii_case(FORM);
         let form = match &self.body {
-            Some(body) if is_form && self.method == Method::POST => Some(
-                std::str::from_utf8(body)
-                    .map_err(|_| Failure::usage("a form-encoded body must be ASCII text"))?,
-            ),
+            Some(body) if is_form && self.method == Method::POST => {
+                Some(std::str::from_utf8(body).map_err(|_| {
+                    Failure::usage("a form-encoded body must be ASCII text")
+                        .hint("write what is not ASCII as percent signs with two hexadecimal digits each")
+                })?)
+            }
             _ => None,
         };
         Ok(ApiRequest { method: self.method.as_str(), url: &self.url, form })

@@ -4,7 +4,10 @@ use age::{secrecy::ExposeSecret, x25519};
 use serde_json::json;
 use xero_mock::{Consent, DEMO_COMPANY, MAPLE_FLORIST};
 
-use crate::{browser::ELSEWHERE, sandbox::Sandbox};
+use crate::{
+    browser::ELSEWHERE,
+    sandbox::{Sandbox, fixture, private_options},
+};
 
 /// All of them fail, and each says what to do next.
 fn refused(home: &Sandbox, commands: &[&[&str]]) -> String {
@@ -107,6 +110,74 @@ fn of_keys_that_are_for_others() {
         &home,
         &[&["import", "x.age", "--list", "--bundle-identity", "two"], &["list", "--identity", "one"]]
     ));
+}
+
+#[test]
+fn of_sources_of_logins() {
+    let (home, app) = Sandbox::logged_in();
+    let client = |id: &str, grant: &str| {
+        json!({ "Authority": "https://identity.xero.com", "Alias": "", "GrantType": grant,
+        "ClientId": id, "ClientSecret": "", "CreatedDate": "2020-01-01T00:00:00Z", "Scopes": null })
+    };
+    let id = app.client_id.as_str();
+    let clients = json!({ "desk": client(id, "PKCE"), "odd": client(id, "password") });
+    home.write("xoauth.json", &clients.to_string());
+    home.write("bad.json", "{\n  \"no\": json\n}\n");
+    home.write("tokens.json", &json!({ "refresh_token": "nobodys" }).to_string());
+    home.write("named.json", &json!({ "client_id": "tooshort", "refresh_token": "nobodys" }).to_string());
+    let secret = ["--client-secret-file", "secret"];
+    insta::assert_snapshot!(refused(
+        &home,
+        &[
+            &["import", "--from", "xoauth", "bad.json"],
+            &["import", "--from", "xoauth", "xoauth.json", "--profile", "nobody"],
+            &["import", "--from", "xoauth", "xoauth.json", "--profile", "odd"],
+            &["import", "--from", "xoauth", "xoauth.json", "--profile", "desk"],
+            &["import", "--from", "token-json", "named.json"],
+            &[&["import", "--from", "token-json", "tokens.json", "--client-id", id], &secret[..]].concat(),
+        ]
+    ));
+}
+
+#[test]
+fn of_requests() {
+    let home = Sandbox::connected();
+    std::fs::write(home.path("latin"), b"caf\xe9").unwrap();
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    insta::assert_snapshot!(refused(
+        &home,
+        &[
+            &["request", "POST", "Contacts", "-d", "@latin", "-H", form],
+            &["request", "GET", "//evil.example/Organisation"],
+            &["request", "GET", "Organisation", "--paginate", "-H", "Accept: application/xml"],
+            &["keepalive", "--install", "systemd", "--print", "--hook", "one\ntwo"],
+        ]
+    ));
+}
+
+#[test]
+fn of_apps_that_begin_alike() {
+    let (home, _) = Sandbox::with_store();
+    let pfx = fixture("kinds/test-openssl-3.pfx");
+    for (name, ending) in [("one", "1"), ("two", "2")] {
+        let key = format!("ALIKE{}", ending.repeat(25));
+        let options = private_options(&key, pfx.to_str().unwrap());
+        home.ok(&[&["connect", name, "--no-test"][..], &options].concat());
+    }
+    insta::assert_snapshot!(refused(&home, &[&["apps", "show", "ALIKE"], &["apps", "show", "ALIK2"]]));
+}
+
+/// A socket that is none.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_what_systemd_hands_over() {
+    let (home, _) = Sandbox::logged_in();
+    let script = format!(
+        "exec 3</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {:?} gateway --token-file token",
+        crate::sandbox::BINARY
+    );
+    let output = home.command("timeout").args(["60", "sh", "-c", &script]).output().unwrap();
+    insta::assert_snapshot!(home.finish("gateway", &output).text());
 }
 
 #[test]

@@ -75,7 +75,10 @@ impl Xoauth {
     /// The login of one connection, with its secrets from the keychain.
     pub(super) fn login(&self, context: &Context, name: &str) -> Outcome<ForeignLogin> {
         let Some(client) = self.clients.get(name) else {
-            return Err(Failure::usage(format!("xoauth has no connection {name:?}")));
+            let message = format!("xoauth has no connection {name:?}");
+            return Err(
+                Failure::usage(message).hint(format!("there are: {}", show::few(&self.profiles(), name)))
+            );
         };
         client.check(name)?;
         let (ui, desktop) = (&context.ui, client.grant_type == "PKCE");
