@@ -238,3 +238,20 @@ fn files_that_others_can_read_are_named() {
     assert_eq!(warned.len(), 2, "{warned:?}");
     assert!(warned.iter().all(|line| line.contains("chmod 600 '")), "{warned:?}");
 }
+
+#[test]
+fn a_salt_that_is_none_and_a_secret_that_is_no_desktop_apps() {
+    let (home, _) = Sandbox::with_store();
+    let login = json!({ "maple": home.cli_login(&home.cli_app(), &MAPLE_FLORIST) });
+    home.seal(&login, None);
+    home.write("other", "a secret of another app\n");
+    let secret = home.import("xero-cli", &["--client-secret-file", "other"]);
+    home.seal(&login, Some(PASSPHRASE));
+    fs::remove_file(home.path(FOLDER).join(".encryption-key")).unwrap();
+    home.write(&format!("{FOLDER}/.encryption-key.salt"), "?");
+    home.write("phrase", PASSPHRASE);
+    let salt = home.import("xero-cli", &["--source-passphrase-file", "phrase"]);
+    assert_eq!((secret.status, salt.status), (2, 1));
+    insta::assert_snapshot!(format!("{}\n{}", secret.text(), salt.text()));
+    assert_eq!(home.mock().refreshes(), 0, "nothing was spent");
+}
