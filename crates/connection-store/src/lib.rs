@@ -2,9 +2,11 @@
 
 mod app;
 mod authorisation;
+mod backend;
 mod bundle;
 mod clock;
 mod connection;
+mod database;
 mod error;
 mod event;
 mod finding;
@@ -18,7 +20,6 @@ mod refresh;
 mod request;
 mod seal;
 mod server;
-mod sqlite;
 mod store;
 mod store_key;
 mod traffic;

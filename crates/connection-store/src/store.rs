@@ -40,9 +40,9 @@ pub use self::{
 };
 use crate::{
     Clock, Error, Host, KeySlot, NewKey, Server, StoreKey, SystemClock,
+    backend::Backend,
     refresh::LONGEST_LEASE,
     seal::{SealingKey, random_key},
-    sqlite::Sqlite,
 };
 
 /// How often a change is sealed again where others replace the data key one time after the other.
@@ -70,7 +70,7 @@ pub struct Store {
 }
 
 struct Shared {
-    backend: Mutex<Sqlite>,
+    backend: Mutex<Backend>,
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
@@ -84,13 +84,13 @@ impl Store {
     /// # Errors
     /// [`Error::Exists`] where there is a store already; nothing is changed then.
     pub fn create(path: &Path, key: &NewKey) -> Result<Self, Error> {
-        Self::unlocked(Sqlite::create(path, key, SystemTime::now())?, &key.key)
+        Self::unlocked(Backend::create(path, key, SystemTime::now())?, &key.key)
     }
 
     /// The keys that open the store at `path`, in the order in which they were added. Needs none of them, and changes
     /// nothing.
     pub fn key_slots(path: &Path) -> Result<Vec<KeySlot>, Error> {
-        Sqlite::slots_of(path)
+        Backend::slots_of(path)
     }
 
     /// Opens a store with any of its keys.
@@ -100,7 +100,7 @@ impl Store {
     /// wrong with the file itself. None of them changes the file, but that an older format may have been brought up to date
     /// by then; a copy of it as it was lies beside it (`.format-2`).
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, Error> {
-        Self::unlocked(Sqlite::open(path)?, key)
+        Self::unlocked(Backend::open(path)?, key)
     }
 
     /// The same store with another clock.
@@ -144,7 +144,7 @@ impl Store {
         drop(leaders.wait_for(|count| *count == 0).await);
     }
 
-    fn unlocked(mut backend: Sqlite, key: &StoreKey) -> Result<Self, Error> {
+    fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
         let shared = Shared { backend, data_key, leaders, counting: Mutex::default() };
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// The database. Nobody awaits anything while holding it.
-    fn db(&self) -> MutexGuard<'_, Sqlite> {
+    fn db(&self) -> MutexGuard<'_, Backend> {
         // A panic has undone its transaction.
         self.shared.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }

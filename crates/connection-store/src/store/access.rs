@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, Rank,
     RequestHeaders,
+    backend::Kept,
     grant::StoredAuthorisation,
     refresh::{Owner, Situation, Step, runs},
-    sqlite::Kept,
 };
 
 /// How long a caller waits for another's refresh at least.

@@ -7,10 +7,10 @@ use xero_auth_oauth2::{Error as AuthError, RefreshToken, TokenAnswer};
 use super::{Store, access::Waiting, leader::Turn, owner::SignOfLife};
 use crate::{
     Access, AppKind, Error, EventKind,
+    backend::Kept,
     event::NewEvent,
     grant::Grant,
     refresh::{ACCESS_LIFETIME, Source},
-    sqlite::Kept,
 };
 
 /// How long a good answer is kept in memory and tried to be saved again.

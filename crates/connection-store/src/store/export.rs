@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::{Store, apps::OpenApp, owner::has_died};
 use crate::{
     AppKind, Authorisation, Connection, Error,
+    backend::Handing,
     bundle::{
         Bundle, BundledApp, BundledConnection, BundledLogin, BundledOrganisation, BundledSecond,
         BundledSpare, BundledToken, to_base64,
     },
     grant::StoredAuthorisation,
     record::seconds,
-    sqlite::Handing,
 };
 
 /// What happens to the logins of exported connections.

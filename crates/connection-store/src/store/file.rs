@@ -9,7 +9,7 @@ use std::{
 use super::Store;
 use crate::{
     Error, Finding, Host, KeySlot, Ownership, StoreKey,
-    sqlite::{Sqlite, folder_of, unwritable},
+    backend::{Backend, folder_of, unwritable},
 };
 
 /// How the names of rescue files begin, before the store's id.
@@ -154,7 +154,7 @@ impl Store {
     pub fn verify_copy(path: &Path, folder: &Path, key: &StoreKey) -> Result<Vec<Finding>, Error> {
         let room = super::restore::private_folder(folder).map_err(|source| unwritable(folder, source))?;
         let copy = room.path().join("store.db");
-        Sqlite::copy_file(path, &copy)?;
+        Backend::copy_file(path, &copy)?;
         Self::open(&copy, key)?.db().verify()
     }
 

@@ -3,7 +3,7 @@
 use super::{Store, owner::has_died, sealed_anew};
 use crate::{
     Error, KeySlot, NewKey, StoreKey,
-    sqlite::{folder_of, sweep_leftovers},
+    backend::{folder_of, sweep_leftovers},
 };
 
 impl Store {

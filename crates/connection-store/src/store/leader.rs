@@ -8,10 +8,10 @@ use xero_auth_oauth2::{AppIdentity, Error as AuthError, Identity};
 use super::{LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, owner::SignOfLife};
 use crate::{
     Access, App, AppKind, Authorisation, Error, EventKind,
+    backend::{Kept, Lease, OVERDUE},
     event::NewEvent,
     grant::StoredAuthorisation,
     refresh::{Reserve, Source},
-    sqlite::{Kept, Lease, OVERDUE},
 };
 
 /// How far the history is searched for what may have cost a token, in entries.

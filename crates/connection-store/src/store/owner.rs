@@ -13,7 +13,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::{
     Error,
-    sqlite::{folder_of, sync_folder, unwritable},
+    backend::{folder_of, sync_folder, unwritable},
 };
 
 /// What stands between the store's name and the owner's.

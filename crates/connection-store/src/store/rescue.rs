@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     Error, EventKind,
+    backend::{BEGUN, Kept, folder_of, sync_folder},
     event::NewEvent,
     grant::{Grant, Rescued, StoredAuthorisation},
-    sqlite::{BEGUN, Kept, folder_of, sync_folder},
 };
 
 /// No rescue file is longer, in bytes.

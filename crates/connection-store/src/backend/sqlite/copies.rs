@@ -7,13 +7,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::{Connection as Db, Transaction};
-
-use super::{Sqlite, opening::FORMAT, recorded::StoreRow, rekey::leased};
+use super::super::{Backend, recorded::Ledger, rekey::leased};
 use crate::{
     Error,
-    ledger::{self, Ledger},
-    record::system_time,
+    database::{Db, Fault, values},
+    ledger::{States, Table, noted_rows},
 };
 
 /// The tables whose rows belong to an authorisation, without their own numbers.
@@ -35,36 +33,7 @@ pub(crate) struct Taken {
     pub(crate) dropped: Vec<String>,
 }
 
-/// What can be counted in a store.
-pub(crate) struct Counts {
-    pub(crate) id: String,
-    pub(crate) format: i64,
-    pub(crate) data_key: u32,
-    pub(crate) data_key_since: SystemTime,
-    pub(crate) apps: usize,
-    pub(crate) authorisations: usize,
-    pub(crate) connections: usize,
-}
-
-impl Sqlite {
-    /// What a status says.
-    pub(crate) fn counts(&self) -> Result<Counts, Error> {
-        self.read(|db| {
-            let count = |table| count(db, table);
-            let since = db.query_row("SELECT data_key_since FROM store", [], |row| row.get(0))?;
-            let row = StoreRow::read(db)?;
-            Ok(Counts {
-                id: row.id,
-                format: FORMAT,
-                data_key: row.data_key,
-                data_key_since: system_time(since).unwrap_or(SystemTime::UNIX_EPOCH),
-                apps: count("apps")?,
-                authorisations: count("authorisations")?,
-                connections: count("connections")?,
-            })
-        })
-    }
-
+impl Backend {
     /// Writes a copy, whole or not at all, durable when this returns.
     pub(crate) fn copy_to(&self, to: &Path) -> Result<(), Error> {
         if to.symlink_metadata().is_ok() {
@@ -74,7 +43,7 @@ impl Sqlite {
         sweep_leftovers(folder_of(to));
         let copy = tempfile::Builder::new().prefix(BEGUN).tempfile_in(folder_of(to)).map_err(failed)?;
         let name = copy.path().to_string_lossy().into_owned();
-        self.read(|db| db.execute("VACUUM INTO ?1", [name]))?;
+        self.plainly(|db| db.execute("VACUUM INTO ?1", values![name]))?;
         copy.as_file().sync_all().map_err(failed)?;
         copy.into_temp_path().persist_noclobber(to).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => Error::FileExists(to.to_owned()),
@@ -88,12 +57,12 @@ impl Sqlite {
         let source = Self::look_into(from)?;
         drop(new_private(to).map_err(|source| unwritable(to, source))?);
         let name = to.to_string_lossy().into_owned();
-        source.read(|db| db.execute("VACUUM INTO ?1", [name])).map(drop)
+        source.plainly(|db| db.execute("VACUUM INTO ?1", values![name])).map(drop)
     }
 
     /// Makes the file the only one of its database, without a log, for it to be moved.
     pub(crate) fn fold(&self) -> Result<(), Error> {
-        self.read(|db| db.pragma_update(None, "journal_mode", "delete"))?;
+        self.plainly(|db| Ok(db.0.pragma_update(None, "journal_mode", "delete")?))?;
         let synced = File::open(self.path()).and_then(|file| file.sync_all());
         synced.map_err(|source| unwritable(self.path(), source))
     }
@@ -111,23 +80,23 @@ impl Sqlite {
         lives: &dyn Fn(&str) -> bool,
     ) -> Result<Taken, Error> {
         let other = other.to_string_lossy().into_owned();
-        self.read(|db| db.execute("ATTACH ?1 AS backup", [other]))?;
+        self.plainly(|db| db.execute("ATTACH ?1 AS backup", values![other]))?;
         let done = self.take_attached(now, lives);
-        drop(self.read(|db| db.execute("DETACH backup", [])));
+        drop(self.plainly(|db| db.execute("DETACH backup", &[])));
         done
     }
 
     fn take_attached(&mut self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<Taken, Error> {
         self.change_unlocked(|tx, row, unlocked| {
-            tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+            tx.0.execute_batch("PRAGMA defer_foreign_keys = ON")?;
             if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
             let mut taken = Taken { newer_tokens: 0, dropped: dropped(tx)? };
             if same_key(tx)? {
-                let ledger = row.open_ledger(&unlocked.data)?;
-                taken.newer_tokens = unite(tx, &ledger)?;
-                row.write_ledger(tx, &unlocked.data, &Ledger::of_rows(tx)?)?;
+                let noted = Ledger::open(tx, row, unlocked)?.all()?;
+                taken.newer_tokens = unite(tx, &noted)?;
+                row.write_ledger(tx, &unlocked.data, &States::of(&noted_rows(tx)?))?;
             } else {
                 replace(tx)?;
             }
@@ -137,26 +106,26 @@ impl Sqlite {
 }
 
 /// The connections that the other store does not have.
-fn dropped(tx: &Transaction<'_>) -> rusqlite::Result<Vec<String>> {
+fn dropped(tx: Db<'_>) -> Result<Vec<String>, Fault> {
     let sql = "SELECT name FROM main.connections WHERE name NOT IN (SELECT name FROM backup.connections) ORDER BY name";
-    tx.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    tx.rows(sql, &[], |row| row.get(0))
 }
 
 /// True where the other store is an older or newer state of this one, under the same data key.
-fn same_key(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
-    tx.prepare("SELECT 1 FROM main.store m JOIN backup.store b USING (id, data_key)")?.exists([])
+fn same_key(tx: Db<'_>) -> Result<bool, Fault> {
+    tx.exists("SELECT 1 FROM main.store m JOIN backup.store b USING (id, data_key)", &[])
 }
 
 /// Puts the other store's rows in the place of this one's, but for what is not older here: with it its spares and its
 /// history stay. Rows that were put back do not. Gives of how many authorisations the tokens are newer here.
-fn unite(tx: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<usize> {
-    for row in ledger::noted_rows(tx)? {
-        if row.table != ledger::DEFAULT && !ledger.vouches_for(&row.table, &row.id, row.state) {
-            let key = if row.table == "connections" { "name" } else { "id" };
-            tx.execute(&format!("DELETE FROM main.{} WHERE {key} = ?1", row.table), [row.id])?;
+fn unite(tx: Db<'_>, noted: &States) -> Result<usize, Fault> {
+    for row in noted_rows(tx)? {
+        if row.table != Table::Default && noted.get(row.table.key(&row.id)) != Some(row.state) {
+            let key = if row.table.is_by_name() { "name" } else { "id" };
+            tx.execute(&format!("DELETE FROM main.{} WHERE {key} = ?1", row.table.name()), values![row.id])?;
         }
     }
-    tx.execute_batch(
+    tx.0.execute_batch(
         "DELETE FROM main.connections;
          DELETE FROM main.authorisations WHERE NOT EXISTS
              (SELECT 1 FROM backup.authorisations b WHERE b.id = authorisations.id AND b.generation <= authorisations.generation);
@@ -166,8 +135,8 @@ fn unite(tx: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<usize> {
     )?;
     let newer = "SELECT count(*) FROM main.authorisations u JOIN backup.authorisations b USING (id) \
          WHERE b.generation < u.generation";
-    let newer: i64 = tx.query_row(newer, [], |row| row.get(0))?;
-    tx.execute_batch(
+    let newer: i64 = tx.one(newer, &[], |row| row.get(0))?;
+    tx.0.execute_batch(
         "INSERT INTO main.apps SELECT * FROM backup.apps WHERE id NOT IN (SELECT id FROM main.apps);
          INSERT INTO main.authorisations SELECT * FROM backup.authorisations WHERE id NOT IN (SELECT id FROM stays);
          UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL WHERE id NOT IN (SELECT id FROM stays);
@@ -179,31 +148,31 @@ fn unite(tx: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<usize> {
                 "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM backup.{table} \
                  WHERE authorisation NOT IN (SELECT id FROM stays)"
             ),
-            [],
+            &[],
         )?;
     }
-    tx.execute_batch("DROP TABLE temp.stays")?;
+    tx.0.execute_batch("DROP TABLE temp.stays")?;
     Ok(usize::try_from(newer).unwrap_or_default())
 }
 
 /// Puts all of the other store in the place of this one; only the owner stays, since the file does.
-fn replace(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    for table in ["connections", "events", "spares", "authorisations", "apps", "pending", "key_slots"] {
-        tx.execute(&format!("DELETE FROM main.{table}"), [])?;
+fn replace(tx: Db<'_>) -> Result<(), Fault> {
+    for table in
+        ["connections", "events", "spares", "authorisations", "apps", "pending", "key_slots", "ledger_pages"]
+    {
+        tx.execute(&format!("DELETE FROM main.{table}"), &[])?;
     }
-    for table in ["key_slots", "apps", "authorisations", "spares", "events", "connections", "pending"] {
-        tx.execute(&format!("INSERT INTO main.{table} SELECT * FROM backup.{table}"), [])?;
+    for table in
+        ["key_slots", "apps", "authorisations", "spares", "events", "connections", "pending", "ledger_pages"]
+    {
+        tx.execute(&format!("INSERT INTO main.{table} SELECT * FROM backup.{table}"), &[])?;
     }
-    tx.execute_batch(
+    tx.0.execute_batch(
         "UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL;
          UPDATE main.store SET (id, data_key, data_key_since, ledger, ledger_generation) =
              (SELECT id, data_key, data_key_since, ledger, ledger_generation FROM backup.store);",
-    )
-}
-
-fn count(db: &Db, table: &str) -> rusqlite::Result<usize> {
-    let rows: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-    Ok(usize::try_from(rows).unwrap_or_default())
+    )?;
+    Ok(())
 }
 
 /// The folder that a file is in.

@@ -1,88 +1,83 @@
-//! The store as one SQLite file, and the changes of state it knows, each whole or not at all.
+//! The store's database, and the changes of state it knows, each whole or not at all.
 
 mod apps;
 mod authorisations;
 mod connections;
-mod copies;
+mod counts;
 mod events;
 mod handing;
 mod keys;
 mod limits;
-mod opening;
 mod owner;
 mod pending;
 mod recorded;
 mod rekey;
 mod sealed;
 mod spares;
+mod sqlite;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection as Db, ErrorCode, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
     authorisations::{Kept, Lease, OVERDUE},
     connections::{ConnectionRow, TestedRow},
-    copies::{BEGUN, Taken, folder_of, sweep_leftovers, sync_folder, unwritable},
     handing::{Handing, ImportRows, ImportedApp, LoginRow},
-    opening::make_folder,
     owner::OwnerRow,
     recorded::Unlocked,
+    sqlite::{BEGUN, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
 };
-use crate::{Error, error::DatabaseError};
+use crate::{
+    Error,
+    database::{Db, Fault},
+    error::DatabaseError,
+};
 
-/// An open store file.
+/// An open store.
 #[derive(Debug)]
-pub(crate) struct Sqlite {
-    db: Db,
+pub(crate) struct Backend {
+    session: Session,
     path: PathBuf,
     /// What reads sealed values that the backend itself keeps; there once a key has opened the store.
     unlocked: Option<Unlocked>,
 }
 
-/// Why a piece of work on the database failed: the database, or something that was found in it.
-pub(crate) enum Fault {
-    Sql(rusqlite::Error),
-    Ours(Error),
-}
+/// A way to the database.
+#[derive(Debug)]
+struct Session(Connection);
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
+impl Session {
+    /// One transaction that alone may write. Commits what `work` did, if it did not fail.
+    fn write<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(Db(&tx))?;
+        tx.commit()?;
+        Ok(result)
+    }
+
+    /// Reads at one moment.
+    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let tx = self.0.unchecked_transaction()?;
+        work(Db(&tx))
     }
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
-    }
-}
-
-impl Sqlite {
+impl Backend {
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
-    fn change<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Error> {
-        let done = (|| {
-            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&tx)?;
-            tx.commit()?;
-            Ok(result)
-        })();
-        done.map_err(|fault| settle(fault, &self.path))
+    fn change<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.session.write(work).map_err(|fault| settle(fault, &self.path))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Db) -> rusqlite::Result<T>) -> Result<T, Error> {
-        work(&self.db).map_err(|error| self.explain(error))
-    }
-
-    fn explain(&self, error: rusqlite::Error) -> Error {
-        explain(error, &self.path)
+    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.session.read(work).map_err(|fault| settle(fault, &self.path))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection as Db, Transaction, params};
-
 use super::{
-    Fault, Sqlite,
+    Backend,
     keys::{self, Sealing},
+    recorded::Ledger,
     sealed,
 };
 use crate::{
     Error,
-    ledger::Ledger,
+    database::{Db, Fault, values},
+    ledger::{States, Table, noted_rows},
     record::seconds,
     refresh::LONGEST_LEASE,
     seal::{SealingKey, mark_of, random_key},
@@ -35,7 +35,7 @@ impl NewDataKey {
     }
 }
 
-impl Sqlite {
+impl Backend {
     /// True while a process that lives is refreshing something.
     pub(crate) fn is_leased(&self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
         self.read(|db| leased(db, now, lives))
@@ -71,25 +71,25 @@ impl Sqlite {
             if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
-            let mut ledger = row.open_ledger(&unlocked.data)?;
-            let before = Ledger::of_rows(tx)?;
+            let mut states = Ledger::open(tx, row, unlocked)?.all()?;
+            let before = States::of(&noted_rows(tx)?);
             let total = sealed::count(tx, &path)?;
             let mut done = 0;
             sealed::each(tx, &path, &mut |column, key, place, value| {
                 let clear = unlocked.data.open(place, value)?;
                 let sealed::Column { table, column, key: of } = column;
                 let sql = format!("UPDATE {table} SET {column} = ?2 WHERE {of} = ?1");
-                tx.prepare_cached(&sql)?.execute(params![key, new.key.seal(place, &clear)?])?;
+                tx.execute(&sql, values![key, new.key.seal(place, &clear)?])?;
                 done += 1;
                 progress(done, total);
                 Ok(())
             })?;
-            slots(tx, &ledger, (&unlocked.data, &row.data_key_of()), new)?;
-            ledger.follow(&before, &Ledger::of_rows(tx)?);
-            row.write_ledger(tx, &new.key, &ledger)?;
+            slots(tx, &states, (&unlocked.data, &row.data_key_of()), new)?;
+            states.follow_all(&before, &States::of(&noted_rows(tx)?));
+            row.write_ledger(tx, &new.key, &states)?;
             tx.execute(
                 "UPDATE store SET data_key = ?1, data_key_since = ?2",
-                params![new.of.data_key, seconds(now)],
+                values![new.of.data_key, seconds(now)],
             )?;
             Ok(total)
         })?;
@@ -100,24 +100,23 @@ impl Sqlite {
 }
 
 /// True while somebody may be getting tokens that are sealed under the old key when they are saved.
-pub(super) fn leased(tx: &Db, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> rusqlite::Result<bool> {
+pub(super) fn leased(tx: Db<'_>, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<bool, Fault> {
     let sql = "SELECT lease_owner FROM authorisations WHERE lease_until > ?1 AND lease_until <= ?2";
-    let mut owners = tx.prepare(sql)?;
-    let owners = owners.query_map([seconds(now), seconds(now + LONGEST_LEASE)], |row| row.get(0))?;
-    let owners: Vec<String> = owners.collect::<Result<_, _>>()?;
+    let until = seconds(now + LONGEST_LEASE);
+    let owners: Vec<String> = tx.rows(sql, values![seconds(now), until], |row| row.get(0))?;
     Ok(owners.iter().any(|owner| lives(owner)))
 }
 
 /// Each slot opens the new data key with the key that it has always had.
 fn slots(
-    tx: &Transaction<'_>,
-    ledger: &Ledger,
+    tx: Db<'_>,
+    states: &States,
     (old, was): (&SealingKey, &DataKeyOf),
     new: &NewDataKey,
 ) -> Result<(), Fault> {
     for slot in keys::slots(tx)? {
         let id = slot.slot.id;
-        if !ledger.vouches_for("key_slots", &id.to_string(), mark_of(&slot.sealed)) {
+        if states.get(Table::KeySlots.key(&id.to_string())) != Some(mark_of(&slot.sealed)) {
             let row = id.to_string();
             return Err(Error::Tampered { table: "key_slots", column: "sealed", row }.into());
         }
@@ -126,7 +125,7 @@ fn slots(
         let kept = key.seal_under(&new.key, &new.of, &sealed)?;
         tx.execute(
             "UPDATE key_slots SET sealed = ?2, slot_key = ?3 WHERE id = ?1",
-            params![id, sealed, kept],
+            values![id, sealed, kept],
         )?;
     }
     Ok(())

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use rusqlite::{Connection as Db, OptionalExtension, Row, Transaction, params};
 use zeroize::Zeroizing;
 
-use super::{Fault, Sqlite, Unlocked, recorded::StoreRow};
+use super::{Backend, Unlocked, recorded::StoreRow};
 use crate::{
     Error, KeySlot, Lock, NewKey, StoreKey,
-    ledger::Ledger,
+    database::{Db, Fault, Row, values},
+    ledger::{States, Table, noted_rows},
     record::{seconds, system_time},
     seal::{SealingKey, random_key},
     store_key::{DataKeyOf, SlotKey, StoredSlot},
@@ -16,19 +16,16 @@ use crate::{
 
 const SLOT: &str = "SELECT id, lock, hint, parameters, salt, sealed, slot_key, created_at FROM key_slots";
 
-impl Sqlite {
+impl Backend {
     /// The slots, in the order in which they were made. None: the store was never finished.
     pub(crate) fn slots(&self) -> Result<Vec<StoredSlot>, Error> {
         let slots = self.read(slots)?;
         if slots.is_empty() { Err(Error::NotFound(self.path().to_owned())) } else { Ok(slots) }
     }
 
-    /// Opens the store with a key, in the first slot that it fits; a store of format 2 gets its ledger.
+    /// Opens the store with a key, in the first slot that it fits; a store of an older format gets its ledger.
     pub(crate) fn unlock(&mut self, key: &StoreKey) -> Result<Arc<SealingKey>, Error> {
-        let (row, slots) = self.read(|db| {
-            let tx = db.unchecked_transaction()?;
-            Ok((StoreRow::read(&tx)?, slots(&tx)?))
-        })?;
+        let (row, slots) = self.read(|db| Ok((StoreRow::read(db)?, slots(db)?)))?;
         let (of, number) = (row.data_key_of(), slots.len());
         let mut failure = if number == 0 { Error::NotFound(self.path().to_owned()) } else { wrong(key) };
         for slot in slots {
@@ -41,6 +38,8 @@ impl Sqlite {
                         self.begin_ledger(&bytes)?;
                     } else if !row.has_ledger() {
                         return Err(Error::Tampered { table: "store", column: "ledger", row: row.id });
+                    } else if row.open_whole(&data).is_some() {
+                        self.divide_ledger()?;
                     }
                     return Ok(data);
                 }
@@ -59,10 +58,10 @@ impl Sqlite {
         let data_key = random_key()?;
         let (slot, slot_key) = StoredSlot::new(key, now)?;
         self.change(|tx| {
-            if tx.query_row("SELECT count(*) FROM key_slots", [], |row| row.get::<_, i64>(0))? > 0 {
+            if tx.exists("SELECT 1 FROM key_slots", &[])? {
                 return Ok(false);
             }
-            tx.execute("UPDATE store SET data_key_since = ?1", [seconds(now)])?;
+            tx.execute("UPDATE store SET data_key_since = ?1", values![seconds(now)])?;
             let row = StoreRow::read(tx)?;
             let data = Arc::new(SealingKey::new(row.data_key, &data_key)?);
             insert(
@@ -71,7 +70,7 @@ impl Sqlite {
                 &Sealing { data: data.clone(), of: row.data_key_of(), data_key: data_key.clone() },
                 &slot_key,
             )?;
-            row.write_ledger(tx, &data, &Ledger::of_rows(tx)?)?;
+            row.write_ledger(tx, &data, &States::of(&noted_rows(tx)?))?;
             Ok(true)
         })
     }
@@ -81,7 +80,8 @@ impl Sqlite {
         let (slot, slot_key) = StoredSlot::new(key, now)?;
         let sealing = self.sealing()?;
         self.change_recorded(|tx| {
-            let id = insert(tx, &slot, &sealing, &slot_key)?;
+            let id = insert(**tx, &slot, &sealing, &slot_key)?;
+            tx.made(Table::KeySlots, &id.to_string());
             Ok(KeySlot { id, ..slot.slot.clone() })
         })
     }
@@ -89,14 +89,15 @@ impl Sqlite {
     /// Takes a slot away, unless it is the last one.
     pub(crate) fn remove_slot(&mut self, id: i64) -> Result<KeySlot, Error> {
         self.change_recorded(|tx| {
-            let there = slots(tx)?;
+            let there = slots(**tx)?;
             let Some(found) = there.iter().find(|one| one.slot.id == id) else {
                 return Err(Error::NoSuchKey(id).into());
             };
             if there.len() == 1 {
                 return Err(Error::LastKey.into());
             }
-            tx.execute("DELETE FROM key_slots WHERE id = ?1", [id])?;
+            tx.touch(Table::KeySlots, &id.to_string())?;
+            tx.execute("DELETE FROM key_slots WHERE id = ?1", values![id])?;
             Ok(found.slot.clone())
         })
     }
@@ -130,6 +131,15 @@ impl Sqlite {
         Ok(Sealing { data: unlocked.data.clone(), of, data_key })
     }
 
+    /// The first opening after format 4: the ledger, which was one sealed value, is divided into pages.
+    fn divide_ledger(&mut self) -> Result<(), Error> {
+        self.change_unlocked(|tx, row, unlocked| match row.open_whole(&unlocked.data) {
+            Some(states) => row.write_ledger(tx, &unlocked.data, &states),
+            // Another process was faster.
+            None => Ok(()),
+        })
+    }
+
     /// The first opening after format 2: the slot is sealed in the new way, with its key for a later data key, and the rows
     /// are noted as they are.
     fn begin_ledger(&mut self, data_key: &[u8; 32]) -> Result<(), Error> {
@@ -150,9 +160,9 @@ impl Sqlite {
             let kept = slot_key.seal_under(&data, &of, &sealed)?;
             tx.execute(
                 "UPDATE key_slots SET sealed = ?2, slot_key = ?3 WHERE id = ?1",
-                params![id, sealed, kept],
+                values![id, sealed, kept],
             )?;
-            row.write_ledger(tx, &data, &Ledger::of_rows(tx)?)?;
+            row.write_ledger(tx, &data, &States::of(&noted_rows(tx)?))?;
             Ok(())
         })
     }
@@ -165,15 +175,15 @@ pub(super) struct Sealing {
     pub(super) data_key: Zeroizing<[u8; 32]>,
 }
 
-fn insert(tx: &Transaction<'_>, slot: &StoredSlot, sealing: &Sealing, key: &SlotKey) -> Result<i64, Fault> {
+fn insert(tx: Db<'_>, slot: &StoredSlot, sealing: &Sealing, key: &SlotKey) -> Result<i64, Fault> {
     let Sealing { data, of, data_key } = sealing;
     let lock = &slot.slot.lock;
     let sealed = key.seal_data_key(of, lock, data_key)?;
     let kept = key.seal_under(data, of, &sealed)?;
-    tx.execute(
+    tx.one(
         "INSERT INTO key_slots (lock, hint, parameters, salt, sealed, slot_key, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+        values![
             lock.as_str(),
             lock.hint(),
             slot.parameters,
@@ -182,31 +192,30 @@ fn insert(tx: &Transaction<'_>, slot: &StoredSlot, sealing: &Sealing, key: &Slot
             kept,
             seconds(slot.slot.created_at)
         ],
-    )?;
-    Ok(tx.last_insert_rowid())
+        |row| row.get(0),
+    )
 }
 
-pub(super) fn slots(db: &Db) -> rusqlite::Result<Vec<StoredSlot>> {
-    let found: Vec<_> =
-        db.prepare(&format!("{SLOT} ORDER BY id"))?.query_map([], read)?.collect::<Result<_, _>>()?;
+pub(super) fn slots(db: Db<'_>) -> Result<Vec<StoredSlot>, Fault> {
+    let found = db.rows(&format!("{SLOT} ORDER BY id"), &[], read)?;
     Ok(found.into_iter().flatten().collect())
 }
 
 /// The slots of a store that has an older format still.
-pub(super) fn format_2_slots(db: &Db) -> rusqlite::Result<Vec<StoredSlot>> {
+pub(super) fn format_2_slots(db: Db<'_>) -> Result<Vec<StoredSlot>, Fault> {
     let sql =
         "SELECT id, lock, CAST(hint AS BLOB), parameters, salt, sealed, NULL, created_at FROM data_keys";
-    let found: Vec<_> = db.prepare(sql)?.query_map([], read)?.collect::<Result<_, _>>()?;
+    let found = db.rows(sql, &[], read)?;
     Ok(found.into_iter().flatten().collect())
 }
 
-pub(super) fn slot(db: &Db, id: i64) -> rusqlite::Result<Option<StoredSlot>> {
-    Ok(db.query_row(&format!("{SLOT} WHERE id = ?1"), [id], read).optional()?.flatten())
+pub(super) fn slot(db: Db<'_>, id: i64) -> Result<Option<StoredSlot>, Fault> {
+    Ok(db.first(&format!("{SLOT} WHERE id = ?1"), values![id], read)?.flatten())
 }
 
 /// None: a kind of slot that a newer version made, and that this one cannot use.
-fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredSlot>> {
-    let Some(lock) = Lock::read(&row.get::<_, String>(1)?, row.get(2)?) else { return Ok(None) };
+fn read(row: &Row<'_>) -> Result<Option<StoredSlot>, Fault> {
+    let Some(lock) = Lock::read(&row.get::<String>(1)?, row.get(2)?) else { return Ok(None) };
     let created_at = system_time(row.get(7)?).unwrap_or(SystemTime::UNIX_EPOCH);
     Ok(Some(StoredSlot {
         slot: KeySlot { id: row.get(0)?, lock, created_at },

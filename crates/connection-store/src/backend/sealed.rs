@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection as Db, Row};
-
-use super::{
-    Fault,
-    apps::{APP_SECRETS, StoredApp, StoredAppRecord},
-};
+use super::apps::{APP_SECRETS, StoredApp, StoredAppRecord};
 use crate::{
-    Organisation, place,
+    Organisation,
+    database::{Db, Fault, Row, values},
+    place,
     record::{APP, AUTHORISATION, TOKENS, TokensRecord},
     seal::Place,
 };
@@ -26,7 +23,7 @@ pub(super) struct Column {
 type Look<'a> = dyn FnMut(Column, &str, &Place<'_>, &[u8]) -> Result<(), Fault> + 'a;
 
 /// Looks at every sealed value but those that are sealed for the keys of the store.
-pub(super) fn each(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
+pub(super) fn each(db: Db<'_>, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
     apps(db, path, look)?;
     authorisations(db, path, look)?;
     connections(db, look)?;
@@ -34,7 +31,7 @@ pub(super) fn each(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Faul
 }
 
 /// How many values there are.
-pub(super) fn count(db: &Db, path: &Path) -> Result<usize, Fault> {
+pub(super) fn count(db: Db<'_>, path: &Path) -> Result<usize, Fault> {
     let mut count = 0;
     each(db, path, &mut |_, _, _, _| {
         count += 1;
@@ -43,11 +40,11 @@ pub(super) fn count(db: &Db, path: &Path) -> Result<usize, Fault> {
     Ok(count)
 }
 
-fn apps(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
+fn apps(db: Db<'_>, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
     let [first, second] =
         ["secret", "second_secret"].map(|column| Column { table: "apps", column, key: "id" });
     let sql = format!("SELECT {APP}, {APP_SECRETS} FROM apps a");
-    for record in rows(db, &sql, StoredAppRecord::read)? {
+    for record in db.rows(&sql, &[], StoredAppRecord::read)? {
         let StoredApp { app, secret, second: beside, generation } = record.finish(path)?;
         look(first, &app.id, &place::app_secret(&app, generation), &secret)?;
         if let Some(beside) = beside {
@@ -57,10 +54,10 @@ fn apps(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn authorisations(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
+fn authorisations(db: Db<'_>, path: &Path, look: &mut Look<'_>) -> Result<(), Fault> {
     let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u");
     let spares = "SELECT CAST(id AS TEXT), generation, token, kept_at FROM spares WHERE authorisation = ?1";
-    for record in rows(db, &sql, TokensRecord::read)? {
+    for record in db.rows(&sql, &[], TokensRecord::read)? {
         let stored = record.finish(path)?;
         let id = &stored.authorisation.id;
         for (column, place, sealed) in stored.sealed_values() {
@@ -68,8 +65,7 @@ fn authorisations(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault
         }
         let column = Column { table: "spares", column: "token", key: "id" };
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-        let spares: Vec<(String, i64, Vec<u8>, i64)> =
-            db.prepare_cached(spares)?.query_map([id], read)?.collect::<Result<_, _>>()?;
+        let spares: Vec<(String, i64, Vec<u8>, i64)> = db.rows(spares, values![id], read)?;
         for (spare, generation, token, kept_at) in spares {
             look(column, &spare, &stored.holder_at(generation).spare(kept_at), &token)?;
         }
@@ -77,7 +73,7 @@ fn authorisations(db: &Db, path: &Path, look: &mut Look<'_>) -> Result<(), Fault
     Ok(())
 }
 
-fn connections(db: &Db, look: &mut Look<'_>) -> Result<(), Fault> {
+fn connections(db: Db<'_>, look: &mut Look<'_>) -> Result<(), Fault> {
     let column = Column { table: "connections", column: "pin", key: "name" };
     let sql = "SELECT name, pin, app, authorisation, organisation_id FROM connections";
     let read = |row: &Row<'_>| {
@@ -87,27 +83,19 @@ fn connections(db: &Db, look: &mut Look<'_>) -> Result<(), Fault> {
         let place = place::pin("", &app, authorisation.as_deref(), organisation.as_ref());
         Ok((name, place.bound, pin))
     };
-    for (name, bound, pin) in rows(db, sql, read)? {
+    for (name, bound, pin) in db.rows(sql, &[], read)? {
         look(column, &name, &Place { bound, ..place::pin(&name, "", None, None) }, &pin)?;
     }
     Ok(())
 }
 
-fn pending(db: &Db, look: &mut Look<'_>) -> Result<(), Fault> {
+fn pending(db: Db<'_>, look: &mut Look<'_>) -> Result<(), Fault> {
     let column = Column { table: "pending", column: "contents", key: "id" };
     let sql = "SELECT id, expires_at, contents FROM pending";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let found: Vec<(String, i64, Vec<u8>)> = rows(db, sql, read)?;
+    let found: Vec<(String, i64, Vec<u8>)> = db.rows(sql, &[], read)?;
     for (id, expires_at, contents) in found {
         look(column, &id, &place::pending(&id, expires_at), &contents)?;
     }
     Ok(())
-}
-
-fn rows<T>(
-    db: &Db,
-    sql: &str,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    db.prepare(sql)?.query_map([], read)?.collect()
 }

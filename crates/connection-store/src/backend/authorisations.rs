@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
-
-use super::{AppRow, Sqlite, apps, events::note, pending, spares};
+use super::{AppRow, Backend, apps, events::note, pending, recorded::Change, spares};
 use crate::{
     Authorisation, Error, EventKind,
+    database::{Db, Fault, Row, Value, values},
     event::NewEvent,
     grant::{SealedGrant, StoredAuthorisation},
+    ledger::Table,
     record::{AUTHORISATION, AuthorisationRecord, TOKENS, TokensRecord, seconds, system_time},
     refresh::{LONGEST_LEASE, Source, UNFINISHED},
 };
@@ -47,14 +47,13 @@ pub(crate) enum Kept {
     Superseded,
 }
 
-impl Sqlite {
+impl Backend {
     /// One authorisation by its id.
     pub(crate) fn authorisation(&self, id: &str) -> Result<Option<StoredAuthorisation>, Error> {
         let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
         let row = self.read_recorded(|db, ledger| {
-            let row = db.query_row(&sql, [id], TokensRecord::read).optional()?;
-            let recorded = |row: &TokensRecord| ledger.vouches_for("authorisations", id, row.generation());
-            Ok(row.map(|row| (recorded(&row), row)))
+            let Some(row) = db.first(&sql, values![id], TokensRecord::read)? else { return Ok(None) };
+            Ok(Some((ledger.vouches_for(Table::Authorisations, id, row.generation())?, row)))
         })?;
         match row {
             Some((true, row)) => row.finish(self.path()).map(Some),
@@ -82,10 +81,7 @@ impl Sqlite {
     }
 
     fn authorisation_rows(&self, sql: &str) -> Result<Vec<Authorisation>, Error> {
-        let rows = self.read(|db| {
-            let mut statement = db.prepare(sql)?;
-            statement.query_map([], |row| AuthorisationRecord::read(row, 0))?.collect::<Result<Vec<_>, _>>()
-        })?;
+        let rows = self.read(|db| db.rows(sql, &[], |row| AuthorisationRecord::read(row, 0)))?;
         rows.into_iter().map(|row| row.finish(self.path())).collect()
     }
 
@@ -101,13 +97,14 @@ impl Sqlite {
             if !apps::put(tx, app, now)? {
                 return Ok(false);
             }
+            tx.touch(Table::Authorisations, &row.grant.id)?;
             tx.execute(
                 "INSERT INTO authorisations (id, app, generation, scopes, refreshed_at, created_at) \
                  VALUES (?1, ?2, ?3, '', ?4, ?4)",
-                params![row.grant.id, row.grant.app, row.grant.generation - 1, seconds(now)],
+                values![row.grant.id, row.grant.app, row.grant.generation - 1, seconds(now)],
             )?;
             sweep_unfinished(tx, now)?;
-            Ok(write(tx, row)? && consented(tx, row, by)?)
+            Ok(write(tx, row)? && consented(**tx, row, by)?)
         })
     }
 
@@ -120,10 +117,10 @@ impl Sqlite {
     ) -> Result<bool, Error> {
         self.change_sealed(&[app.values(), row.values()].concat(), |tx| {
             // The app is written last: where nothing was written nothing needs to be undone.
-            let written = unchanged(tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?;
+            let written = unchanged(**tx, app)? && write(tx, row)? && apps::put(tx, app, row.grant.at)?;
             if written {
-                spares::clear(tx, &row.grant.id)?;
-                consented(tx, row, by)?;
+                spares::clear(**tx, &row.grant.id)?;
+                consented(**tx, row, by)?;
             }
             Ok(written)
         })
@@ -133,7 +130,7 @@ impl Sqlite {
     pub(crate) fn forget_authorisation(&mut self, id: &str) -> Result<bool, Error> {
         self.change_recorded(|tx| {
             let sql = "SELECT app FROM authorisations WHERE id = ?1";
-            let Some(app) = tx.query_row(sql, [id], |row| row.get::<_, String>(0)).optional()? else {
+            let Some(app) = tx.first(sql, values![id], |row| row.get::<String>(0))? else {
                 return Ok(false);
             };
             let gone = sweep(tx, id)?;
@@ -153,7 +150,7 @@ impl Sqlite {
                 "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7, lease_ends = ?9 \
                  WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL AND (handed IS NULL OR refresh IS NULL) \
                  AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner = ?8)",
-                params![
+                values![
                     lease.id,
                     lease.generation,
                     lease.owner,
@@ -183,7 +180,7 @@ impl Sqlite {
         self.change_one(
             "UPDATE authorisations SET lease_until = ?4, lease_ends = ?5 \
              WHERE id = ?1 AND generation = ?2 AND lease_owner = ?3",
-            params![lease.id, lease.generation, lease.owner, seconds(lease.until), milliseconds(lease.ends)],
+            values![lease.id, lease.generation, lease.owner, seconds(lease.until), milliseconds(lease.ends)],
         )
     }
 
@@ -199,10 +196,10 @@ impl Sqlite {
                 "UPDATE authorisations SET lease_owner = NULL, lease_until = NULL, \
                  intent_generation = CASE WHEN ?3 THEN NULL ELSE intent_generation END, \
                  intent_at = CASE WHEN ?3 THEN NULL ELSE intent_at END WHERE id = ?1 AND lease_owner = ?2",
-                params![lease.id, lease.owner, unspent],
+                values![lease.id, lease.owner, unspent],
             )?;
             // Where it ended with a commit, that has told.
-            event.filter(|_| released == 1).map_or(Ok(()), |event| Ok(note(tx, &lease.id, event)?))
+            event.filter(|_| released == 1).map_or(Ok(()), |event| note(tx, &lease.id, event))
         })
     }
 
@@ -218,15 +215,15 @@ impl Sqlite {
         self.change_sealed(&row.values(), |tx| {
             let (kept, what, detail) = if write(tx, row)? {
                 if let Some(source) = source {
-                    spares::proved(tx, id, source, row.grant.generation)?;
+                    spares::proved(**tx, id, source, row.grant.generation)?;
                 }
                 (Kept::Committed, event.what, event.detail)
-            } else if spares::keep(tx, row)? {
+            } else if spares::keep(**tx, row)? {
                 (Kept::AsSpare, EventKind::Failed, AS_SPARE)
             } else {
                 (Kept::Superseded, EventKind::Failed, SUPERSEDED)
             };
-            note(tx, id, &NewEvent { what, detail, ..*event })?;
+            note(**tx, id, &NewEvent { what, detail, ..*event })?;
             Ok(kept)
         })
     }
@@ -245,7 +242,7 @@ impl Sqlite {
                  lease_until = NULL, access = CASE WHEN ?5 THEN NULL ELSE access END, \
                  access_expires_at = CASE WHEN ?5 THEN NULL ELSE access_expires_at END \
                  WHERE id = ?1 AND generation = ?2",
-                params![lease.id, lease.generation, event.detail, seconds(event.at), revoked],
+                values![lease.id, lease.generation, event.detail, seconds(event.at), revoked],
             )?;
             if marked == 1 {
                 note(tx, &lease.id, event)?;
@@ -254,7 +251,7 @@ impl Sqlite {
         })
     }
 
-    fn change_one(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<bool, Error> {
+    fn change_one(&mut self, sql: &str, values: &[Value<'_>]) -> Result<bool, Error> {
         self.change(|tx| Ok(tx.execute(sql, values)? == 1))
     }
 }
@@ -279,53 +276,58 @@ impl Before {
 }
 
 /// Takes an authorisation away that no connection uses. False: it is used, or was not there.
-pub(super) fn sweep(tx: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+pub(super) fn sweep(tx: &Change<'_>, id: &str) -> Result<bool, Fault> {
+    tx.touch(Table::Authorisations, id)?;
     let deleted = tx.execute(
         "DELETE FROM authorisations WHERE id = ?1 \
          AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = ?1)",
-        [id],
+        values![id],
     )?;
     Ok(deleted == 1)
 }
 
 /// Takes away what logins left that were not finished: expired pending ones, and consents that no connection came to
 /// use, with their apps if nothing else uses those.
-pub(super) fn sweep_unfinished(tx: &Transaction<'_>, now: SystemTime) -> rusqlite::Result<()> {
+pub(super) fn sweep_unfinished(tx: &Change<'_>, now: SystemTime) -> Result<(), Fault> {
     pending::sweep(tx, now)?;
     let oldest = seconds(now - UNFINISHED);
-    let mut unfinished = tx.prepare(
-        "DELETE FROM authorisations WHERE created_at <= ?1 \
-         AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = authorisations.id) RETURNING app",
-    )?;
-    let apps: Vec<String> = unfinished.query_map([oldest], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    apps.iter().try_for_each(|app| apps::sweep(tx, app))
+    let unfinished = "SELECT id, app FROM authorisations WHERE created_at <= ?1 \
+         AND NOT EXISTS (SELECT 1 FROM connections WHERE authorisation = authorisations.id)";
+    let found: Vec<(String, String)> =
+        tx.rows(unfinished, values![oldest], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (id, app) in found {
+        sweep(tx, &id)?;
+        apps::sweep(tx, &app)?;
+    }
+    Ok(())
 }
 
-fn before(tx: &Transaction<'_>, lease: &Lease) -> rusqlite::Result<Before> {
+fn before(tx: Db<'_>, lease: &Lease) -> Result<Before, Fault> {
     let sql = "SELECT CASE WHEN intent_generation = ?2 THEN intent_at END, lease_owner FROM authorisations WHERE id = ?1";
     let read = |row: &Row<'_>| Ok(Before { intent_at: row.get(0)?, owner: row.get(1)? });
-    let found = tx.query_row(sql, params![lease.id, lease.generation], read).optional()?;
+    let found = tx.first(sql, values![lease.id, lease.generation], read)?;
     Ok(found.unwrap_or(Before { intent_at: None, owner: None }))
 }
 
-fn consented(tx: &Transaction<'_>, row: &SealedGrant<'_>, by: &str) -> rusqlite::Result<bool> {
+fn consented(tx: Db<'_>, row: &SealedGrant<'_>, by: &str) -> Result<bool, Fault> {
     let detail = if row.grant.generation == 1 { "the first login" } else { "a new login" };
     let event = NewEvent { at: row.grant.at, what: EventKind::Consented, by, detail };
     note(tx, &row.grant.id, &event).map(|()| true)
 }
 
 /// Writes a generation over the one before it, and over no other; mark, lease and intent end with it.
-pub(super) fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Result<bool> {
+pub(super) fn write(tx: &Change<'_>, row: &SealedGrant<'_>) -> Result<bool, Fault> {
     let SealedGrant { grant, scopes, asked, access, refresh, previous, spare: _ } = row;
-    let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, end)).unzip();
-    let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, at)).unzip();
+    let (access, expires_at) = access.as_ref().map(|(sealed, end)| (sealed, *end)).unzip();
+    let (previous, spent_at) = previous.as_ref().map(|(sealed, at)| (sealed, *at)).unzip();
+    tx.touch(Table::Authorisations, &grant.id)?;
     let changed = tx.execute(
         "UPDATE authorisations SET generation = ?2, user_id = ?3, user_name = ?4, user_email = ?5, consent = ?6, \
          scopes = ?7, access = ?8, access_expires_at = ?9, refresh = ?10, refreshed_at = ?11, previous = ?12, \
          spent_at = ?13, needs_login = NULL, needs_login_since = NULL, lease_owner = NULL, lease_until = NULL, \
          intent_generation = NULL, intent_at = NULL, asked = ?15, handed = NULL, handed_at = NULL \
          WHERE id = ?1 AND generation = ?2 - 1 AND app = ?14",
-        params![
+        values![
             grant.id,
             grant.generation,
             grant.user.id,
@@ -335,7 +337,7 @@ pub(super) fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Re
             scopes,
             access,
             expires_at,
-            refresh,
+            refresh.as_deref(),
             seconds(grant.at),
             previous,
             spent_at,
@@ -346,7 +348,7 @@ pub(super) fn write(tx: &Transaction<'_>, row: &SealedGrant<'_>) -> rusqlite::Re
     Ok(changed == 1)
 }
 
-fn unchanged(tx: &Transaction<'_>, app: &AppRow<'_>) -> rusqlite::Result<bool> {
-    let mut same = tx.prepare("SELECT 1 FROM apps WHERE id = ?1 AND generation = ?2 - 1")?;
-    same.exists(params![app.app.id, app.generation])
+fn unchanged(tx: Db<'_>, app: &AppRow<'_>) -> Result<bool, Fault> {
+    let same = "SELECT 1 FROM apps WHERE id = ?1 AND generation = ?2 - 1";
+    tx.exists(same, values![app.app.id, app.generation])
 }

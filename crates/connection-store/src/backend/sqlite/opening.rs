@@ -5,14 +5,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::{Connection as Db, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Sqlite, explain, folder_of,
-    keys::{format_2_slots, slots},
+    super::{
+        Backend, Session, explain,
+        keys::{format_2_slots, slots},
+        settle,
+    },
+    folder_of,
 };
-use crate::{Error, KeySlot, NewKey, error::DatabaseError, store::beside};
+use crate::{
+    Error, KeySlot, NewKey,
+    database::{Db, Fault},
+    error::DatabaseError,
+    store::beside,
+};
 
 /// `XctC`, in the file's header: this database is a store.
 const APPLICATION_ID: i64 = 0x5863_7443;
@@ -22,14 +31,15 @@ const LOG_LIMIT: i64 = 1024 * 1024;
 const WAL_TRIES: u32 = 100;
 const WAL_PAUSE: Duration = Duration::from_millis(20);
 const MIGRATION_STEPS: &[M<'static>] = &[
-    M::up(include_str!("../schema-1.sql")),
-    M::up(include_str!("../schema-2.sql")),
-    M::up(include_str!("../schema-3.sql")),
-    M::up(include_str!("../schema-4.sql")),
+    M::up(include_str!("../../schema-1.sql")),
+    M::up(include_str!("../../schema-2.sql")),
+    M::up(include_str!("../../schema-3.sql")),
+    M::up(include_str!("../../schema-4.sql")),
+    M::up(include_str!("../../schema-5.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The format that the migrations above lead to.
-pub(super) const FORMAT: i64 = 4;
+pub(crate) const FORMAT: i64 = 5;
 
 /// Before this format there was one key, in another table.
 const FIRST_WITH_SLOTS: i64 = 3;
@@ -50,7 +60,7 @@ struct Header {
     tables: i64,
 }
 
-impl Sqlite {
+impl Backend {
     /// Makes the file if need be, and writes the first key. One process of several wins; the others get [`Error::Exists`].
     pub(crate) fn create(path: &Path, key: &NewKey, now: SystemTime) -> Result<Self, Error> {
         create_private(path)?;
@@ -71,7 +81,7 @@ impl Sqlite {
     }
 
     /// Opens a store of any format to read it, and changes nothing.
-    pub(super) fn look_into(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn look_into(path: &Path) -> Result<Self, Error> {
         look_at(path)?;
         let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         store.admit(Empty::Leave)?;
@@ -82,26 +92,29 @@ impl Sqlite {
     pub(crate) fn slots_of(path: &Path) -> Result<Vec<KeySlot>, Error> {
         let store = Self::look_into(path)?;
         let slots = store.read(|db| {
-            let tx = db.unchecked_transaction()?;
-            let format: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            if format < FIRST_WITH_SLOTS { format_2_slots(&tx) } else { slots(&tx) }
+            let format: i64 = db.0.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if format < FIRST_WITH_SLOTS { format_2_slots(db) } else { slots(db) }
         })?;
         let slots: Vec<_> = slots.into_iter().map(|slot| slot.slot).collect();
         if slots.is_empty() { Err(Error::NotFound(path.to_owned())) } else { Ok(slots) }
     }
 
     fn connect(path: &Path, access: OpenFlags) -> Result<Self, Error> {
-        let db = Db::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| explain(error, path))?;
-        let store = Self { db, path: path.to_owned(), unlocked: None };
-        store.db.busy_timeout(BUSY_TIMEOUT).map_err(|error| store.explain(error))?;
-        Ok(store)
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|error| explain(error, path))?;
+        Ok(Self { session: Session(db), path: path.to_owned(), unlocked: None })
     }
 
     /// Waits for nobody: what waits longer than SQLite does can then be tested in no time.
     #[cfg(test)]
     pub(crate) fn impatient(&self) {
-        self.db.busy_timeout(Duration::ZERO).unwrap();
+        self.session.0.busy_timeout(Duration::ZERO).unwrap();
+    }
+
+    /// Does what SQLite does not do in a transaction.
+    pub(super) fn plainly<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        work(Db(&self.session.0)).map_err(|fault| settle(fault, &self.path))
     }
 
     /// Checks whose file it is before anything is changed in it, then settings and migrations.
@@ -131,34 +144,34 @@ impl Sqlite {
     /// Reads all of it at one time: another process may be making the store.
     fn header(&self) -> Result<Header, Error> {
         self.read(|db| {
-            let tx = db.unchecked_transaction()?;
-            let pragma = |name| tx.pragma_query_value(None, name, |row| row.get(0));
+            let pragma = |name| db.0.pragma_query_value(None, name, |row| row.get(0));
             Ok(Header {
                 owner: pragma("application_id")?,
                 format: pragma("user_version")?,
-                tables: tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+                tables: db.one("SELECT count(*) FROM sqlite_schema", &[], |row| row.get(0))?,
             })
         })
     }
 
     fn configure(&self) -> Result<(), Error> {
-        let mode: String = self.read(|db| db.pragma_query_value(None, "journal_mode", |row| row.get(0)))?;
+        let mode: String =
+            self.plainly(|db| Ok(db.0.pragma_query_value(None, "journal_mode", |row| row.get(0))?))?;
         if mode != "wal" {
             self.switch_to_wal()?;
         }
         // FULL: what was committed survives a power cut. A token that was rotated cannot be had again.
-        self.read(|db| db.pragma_update(None, "synchronous", "full"))?;
+        self.plainly(|db| Ok(db.0.pragma_update(None, "synchronous", "full")?))?;
         // What a log was for a moment it does not stay for ever.
-        self.read(|db| db.pragma_update(None, "journal_size_limit", LOG_LIMIT))?;
-        self.read(|db| db.pragma_update(None, "foreign_keys", true))?;
-        self.read(|db| db.pragma_update(None, "secure_delete", true))
+        self.plainly(|db| Ok(db.0.pragma_update(None, "journal_size_limit", LOG_LIMIT)?))?;
+        self.plainly(|db| Ok(db.0.pragma_update(None, "foreign_keys", true)?))?;
+        self.plainly(|db| Ok(db.0.pragma_update(None, "secure_delete", true)?))
     }
 
     /// The one change that SQLite does not wait for while others open the new file too.
     fn switch_to_wal(&self) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            match self.read(|db| db.pragma_update(None, "journal_mode", "wal")) {
+            match self.plainly(|db| Ok(db.0.pragma_update(None, "journal_mode", "wal")?)) {
                 Err(Error::Busy) if tries < WAL_TRIES => {
                     tries += 1;
                     std::thread::sleep(WAL_PAUSE);
@@ -177,11 +190,11 @@ impl Sqlite {
                 Err(error) => return Err(error),
             }
         }
-        if let Err(error) = MIGRATIONS.to_latest(&mut self.db) {
+        if let Err(error) = MIGRATIONS.to_latest(&mut self.session.0) {
             // Another process may have migrated in the meantime.
             if self.header()?.format != FORMAT {
                 return Err(match error {
-                    rusqlite_migration::Error::RusqliteError { err, .. } => self.explain(err),
+                    rusqlite_migration::Error::RusqliteError { err, .. } => explain(err, &self.path),
                     other => Error::Database(DatabaseError(other)),
                 });
             }

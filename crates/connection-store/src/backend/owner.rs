@@ -2,11 +2,10 @@
 
 use std::time::SystemTime;
 
-use rusqlite::params;
-
-use super::Sqlite;
+use super::Backend;
 use crate::{
     Error,
+    database::values,
     record::{seconds, system_time},
 };
 
@@ -24,19 +23,19 @@ pub(crate) struct OwnerRow {
     pub(crate) since: SystemTime,
 }
 
-impl Sqlite {
+impl Backend {
     /// The owner; `None`: nobody has said yet.
     pub(crate) fn owner(&self) -> Result<Option<OwnerRow>, Error> {
         self.read(|db| {
             let sql = "SELECT owner_machine, owner_file, owner_label, owned_since, owner_path FROM store";
-            db.query_row(sql, [], |row| {
+            db.one(sql, &[], |row| {
                 let since: Option<i64> = row.get(3)?;
                 let Some(since) = since else { return Ok(None) };
                 Ok(Some(OwnerRow {
                     machine: row.get(0)?,
                     file: row.get(1)?,
                     path: row.get(4)?,
-                    label: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                    label: row.get::<Option<String>>(2)?.unwrap_or_default(),
                     since: system_time(since).unwrap_or(SystemTime::UNIX_EPOCH),
                 }))
             })
@@ -50,13 +49,13 @@ impl Sqlite {
             tx.execute(
                 "UPDATE store SET owner_machine = ?1, owner_file = ?2, owner_label = ?3, owned_since = ?4, \
                  owner_path = ?6 WHERE NOT ?5 OR owned_since IS NULL",
-                params![machine, file, label, seconds(*since), only_first, path],
+                values![machine, file, label, seconds(*since), only_first, path],
             )?;
             if !only_first {
                 tx.execute(
                     "INSERT INTO events (authorisation, at, event, actor, detail) \
                      SELECT id, ?1, 'adopted', ?2, ?3 FROM authorisations",
-                    params![seconds(*since), actor, format!("the store belongs to {label} now")],
+                    values![seconds(*since), actor, format!("the store belongs to {label} now")],
                 )?;
             }
             Ok(())

@@ -2,15 +2,15 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
-
-use super::{AppRow, Sqlite, apps, authorisations};
+use super::{AppRow, Backend, apps, authorisations, recorded::Change};
 use crate::{
     Connection, Error, Organisation,
+    database::{Fault, Value, folded, values},
+    ledger::{NOTED, Table},
     record::{APP, AUTHORISATION, CONNECTION, ConnectionRecord, seconds},
 };
 
-const IS_DEFAULT: &str = "c.is_default = 1";
+const IS_DEFAULT: &str = "c.is_default";
 
 /// A row for the `connections` table.
 pub(crate) struct ConnectionRow<'a> {
@@ -36,7 +36,7 @@ pub(crate) struct TestedRow<'a> {
 /// What a removed connection used.
 type Used = (String, Option<String>);
 
-impl Sqlite {
+impl Backend {
     /// All connections, by name.
     pub(crate) fn connections(&self) -> Result<Vec<Connection>, Error> {
         self.connections_where("TRUE", &[])
@@ -44,35 +44,33 @@ impl Sqlite {
 
     /// The connections of one authorisation, by name.
     pub(crate) fn sharing(&self, authorisation: &str) -> Result<Vec<Connection>, Error> {
-        self.connections_where("c.authorisation = ?1", &[&authorisation])
+        self.connections_where("c.authorisation = ?1", values![authorisation])
     }
 
     /// One connection by name, or the default one.
     pub(crate) fn connection(&self, name: Option<&str>) -> Result<Option<Connection>, Error> {
         let found = match name {
-            Some(name) => self.connections_where("c.name = ?1", &[&name])?,
+            Some(name) => self.connections_where("lower(c.name) = ?1", values![folded(name)])?,
             None => self.connections_where(IS_DEFAULT, &[])?,
         };
         Ok(found.into_iter().next())
     }
 
-    fn connections_where(
-        &self,
-        condition: &str,
-        values: &[&dyn rusqlite::ToSql],
-    ) -> Result<Vec<Connection>, Error> {
+    fn connections_where(&self, condition: &str, values: &[Value<'_>]) -> Result<Vec<Connection>, Error> {
         let sql = format!(
             "SELECT {APP}, {AUTHORISATION}, {CONNECTION} FROM connections c JOIN apps a ON a.id = c.app \
-             LEFT JOIN authorisations u ON u.id = c.authorisation WHERE {condition} ORDER BY c.name"
+             LEFT JOIN authorisations u ON u.id = c.authorisation WHERE {condition} ORDER BY lower(c.name)"
         );
         let rows = self.read_recorded(|db, ledger| {
-            let mut statement = db.prepare(&sql)?;
-            let read = |row: &Row<'_>| {
-                let record = ConnectionRecord::read(row, ledger)?;
+            let found = db.rows(&sql, values, ConnectionRecord::read)?;
+            let vouched = |record: ConnectionRecord| {
+                let (name, state) = record.noted();
                 // Whoever asks for the default one gets what the store's owner made that.
-                Ok(if condition == IS_DEFAULT { record.chosen_as_default(ledger) } else { record })
+                let chosen = condition != IS_DEFAULT || ledger.vouches_for(Table::Default, name, NOTED)?;
+                let recorded = chosen && ledger.vouches_for(Table::Connections, name, state)?;
+                Ok(record.recorded(recorded))
             };
-            statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()
+            found.into_iter().map(vouched).collect::<Result<Vec<_>, Fault>>()
         })?;
         rows.into_iter().map(|row| row.finish(self.path())).collect()
     }
@@ -88,9 +86,8 @@ impl Sqlite {
         let values: Vec<&[u8]> =
             app.map(AppRow::values).unwrap_or_default().into_iter().chain(pins).collect();
         self.change_sealed(&values, |tx| {
-            let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             for row in rows.iter().filter(|row| !row.replace) {
-                if taken.exists([row.name])? {
+                if is_there(tx, row.name)? {
                     return Ok(Some(row.name.to_owned()));
                 }
             }
@@ -111,10 +108,9 @@ impl Sqlite {
     /// Removes connections and what only they used; all or none. Gives the names that do not exist.
     pub(crate) fn remove(&mut self, names: &[String]) -> Result<Vec<String>, Error> {
         self.change_recorded(|tx| {
-            let mut exists = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             let mut missing = Vec::new();
             for name in names {
-                if !exists.exists([name])? {
+                if !is_there(tx, name)? {
                     missing.push(name.clone());
                 }
             }
@@ -135,12 +131,13 @@ impl Sqlite {
     /// [`Error::NameTaken`].
     pub(crate) fn rename(&mut self, from: &str, to: &str, pin: &[u8]) -> Result<bool, Error> {
         self.change_sealed(&[pin], |tx| {
-            let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1 AND name <> ?2")?;
-            if taken.exists([to, from])? {
+            if folded(to) != folded(from) && is_there(tx, to)? {
                 return Err(Error::NameTaken(to.to_owned()).into());
             }
-            let sql = "UPDATE connections SET name = ?2, pin = ?3 WHERE name = ?1";
-            Ok(tx.execute(sql, params![from, to, pin])? == 1)
+            touch(tx, from)?;
+            touch(tx, to)?;
+            let sql = "UPDATE connections SET name = ?2, pin = ?3 WHERE lower(name) = ?1";
+            Ok(tx.execute(sql, values![folded(from), to, pin])? == 1)
         })
     }
 
@@ -148,15 +145,16 @@ impl Sqlite {
     pub(crate) fn set_default(&mut self, name: &str) -> Result<bool, Error> {
         if self.connection(None)?.is_some_and(|one| !one.recorded) {
             // Somebody without the key made it the default. It is noted as that only after it was not.
-            self.change_recorded(|tx| Ok(tx.execute("UPDATE connections SET is_default = 0", [])?))?;
+            self.change_recorded(no_default)?;
         }
         self.change_recorded(|tx| {
-            if !tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?.exists([name])? {
+            if !is_there(tx, name)? {
                 return Ok(false);
             }
-            tx.execute("UPDATE connections SET is_default = 0", [])?;
-            tx.execute("UPDATE connections SET is_default = 1 WHERE name = ?1", [name])?;
-            Ok(true)
+            no_default(tx)?;
+            tx.touch(Table::Default, name)?;
+            let sql = "UPDATE connections SET is_default = TRUE WHERE lower(name) = ?1";
+            Ok(tx.execute(sql, values![folded(name)])? == 1)
         })
     }
 
@@ -165,11 +163,22 @@ impl Sqlite {
     pub(crate) fn tested(&mut self, row: &TestedRow<'_>, now: SystemTime) -> Result<bool, Error> {
         let TestedRow { name, app, authorisation, seen, pin } = row;
         self.change_sealed(&[pin], |tx| {
+            tx.touch(Table::Connections, name)?;
             let changed = tx.execute(
                 "UPDATE connections SET organisation_id = ?4, organisation_name = ?5, organisation_short_code = ?6, \
-                 pin = ?7, tested_at = ?8 WHERE name = ?1 AND app = ?2 AND authorisation IS ?3 \
+                 pin = ?7, tested_at = ?8 WHERE lower(name) = ?1 AND app = ?2 \
+                 AND authorisation IS NOT DISTINCT FROM ?3 \
                  AND (organisation_id IS NULL OR organisation_id = ?4)",
-                params![name, app, authorisation, seen.id, seen.name, seen.short_code, pin, seconds(now)],
+                values![
+                    folded(name),
+                    app,
+                    authorisation,
+                    seen.id,
+                    seen.name,
+                    seen.short_code,
+                    pin,
+                    seconds(now)
+                ],
             )?;
             Ok(changed == 1)
         })
@@ -177,37 +186,27 @@ impl Sqlite {
 }
 
 /// Stores one connection, in place of the one of its name.
-pub(super) fn put(
-    tx: &Transaction<'_>,
-    row: &ConnectionRow<'_>,
-    now: SystemTime,
-) -> rusqlite::Result<Option<Used>> {
-    let was_default = tx
-        .query_row("SELECT is_default FROM connections WHERE name = ?1", [row.name], |row| row.get(0))
-        .optional()?
-        .unwrap_or(false);
+pub(super) fn put(tx: &Change<'_>, row: &ConnectionRow<'_>, now: SystemTime) -> Result<Option<Used>, Fault> {
+    let was_default = "SELECT 1 FROM connections WHERE lower(name) = ?1 AND is_default";
+    let was_default = tx.exists(was_default, values![folded(row.name)])?;
     let replaced = delete(tx, row.name)?;
-    let others: i64 = tx.query_row("SELECT count(*) FROM connections", [], |row| row.get(0))?;
-    let default = row.make_default || was_default || others == 0;
+    let others = tx.exists("SELECT 1 FROM connections LIMIT 1", &[])?;
+    let default = row.make_default || was_default || !others;
     if default {
-        tx.execute("UPDATE connections SET is_default = 0", [])?;
+        no_default(tx)?;
     }
     insert(tx, row, default, now)?;
     Ok(replaced)
 }
 
-fn insert(
-    tx: &Transaction<'_>,
-    row: &ConnectionRow<'_>,
-    default: bool,
-    now: SystemTime,
-) -> rusqlite::Result<()> {
+fn insert(tx: &Change<'_>, row: &ConnectionRow<'_>, default: bool, now: SystemTime) -> Result<(), Fault> {
+    touch(tx, row.name)?;
     let seen = row.organisation;
     tx.execute(
         "INSERT INTO connections (name, app, authorisation, organisation_id, organisation_name, \
          organisation_short_code, pin, is_default, created_at, tested_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![
+        values![
             row.name,
             row.app,
             row.authorisation,
@@ -223,13 +222,32 @@ fn insert(
     Ok(())
 }
 
-fn delete(tx: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Used>> {
-    let sql = "DELETE FROM connections WHERE name = ?1 RETURNING app, authorisation";
-    tx.query_row(sql, [name], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+fn delete(tx: &Change<'_>, name: &str) -> Result<Option<Used>, Fault> {
+    touch(tx, name)?;
+    let sql = "DELETE FROM connections WHERE lower(name) = ?1 RETURNING app, authorisation";
+    tx.first(sql, values![folded(name)], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// True where there is a connection of that name.
+pub(super) fn is_there(tx: &Change<'_>, name: &str) -> Result<bool, Fault> {
+    tx.exists("SELECT 1 FROM connections WHERE lower(name) = ?1", values![folded(name)])
+}
+
+fn touch(tx: &Change<'_>, name: &str) -> Result<(), Fault> {
+    tx.touch(Table::Connections, name)?;
+    tx.touch(Table::Default, name)
+}
+
+/// Takes from the default connection that it is that.
+fn no_default(tx: &Change<'_>) -> Result<(), Fault> {
+    let names: Vec<String> =
+        tx.rows("SELECT name FROM connections WHERE is_default", &[], |row| row.get(0))?;
+    names.iter().try_for_each(|name| tx.touch(Table::Default, name))?;
+    tx.execute("UPDATE connections SET is_default = FALSE WHERE is_default", &[]).map(drop)
 }
 
 /// Takes away what nothing uses any more.
-pub(super) fn sweep(tx: &Transaction<'_>, used: &[Used]) -> rusqlite::Result<()> {
+pub(super) fn sweep(tx: &Change<'_>, used: &[Used]) -> Result<(), Fault> {
     for (app, authorisation) in used {
         if let Some(authorisation) = authorisation {
             authorisations::sweep(tx, authorisation)?;

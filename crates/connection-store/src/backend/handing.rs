@@ -2,16 +2,21 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, Transaction, params};
-
 use super::{
-    AppRow, ConnectionRow, Sqlite, apps,
+    AppRow, Backend, ConnectionRow, apps,
     authorisations::{sweep_unfinished, write},
-    connections::{put, sweep},
+    connections::{is_there, put, sweep},
     events::note,
+    recorded::Change,
 };
 use crate::{
-    Error, EventKind, HandedWay, event::NewEvent, grant::SealedGrant, record::seconds, refresh::LONGEST_LEASE,
+    Error, EventKind, HandedWay,
+    database::{Db, Fault, folded, values},
+    event::NewEvent,
+    grant::SealedGrant,
+    ledger::Table,
+    record::seconds,
+    refresh::LONGEST_LEASE,
 };
 
 const HANDED_OVER: &str = "exported; the store that imports it renews it";
@@ -50,11 +55,11 @@ pub(crate) struct ImportRows<'a> {
     pub(crate) adopt: bool,
 }
 
-impl Sqlite {
+impl Backend {
     /// When the refresh token of an authorisation was sent first, where no answer to that was kept.
     pub(crate) fn sent_at(&self, id: &str) -> Result<Option<i64>, Error> {
         let sql = "SELECT intent_at FROM authorisations WHERE id = ?1 AND intent_generation = generation";
-        Ok(self.read(|db| db.query_row(sql, [id], |row| row.get(0)).optional())?.flatten())
+        Ok(self.read(|db| db.first(sql, values![id], |row| row.get(0)))?.flatten())
     }
 
     /// Marks logins as handed over, all or none. False: one is not as it was packed.
@@ -69,7 +74,7 @@ impl Sqlite {
                     return Err(Error::RefreshBusy.into());
                 }
                 let sql = "SELECT 1 FROM authorisations WHERE id = ?1 AND generation = ?2 AND handed IS NULL";
-                if !tx.prepare_cached(sql)?.exists(params![id, generation])? {
+                if !tx.exists(sql, values![id, generation])? {
                     return Ok(false);
                 }
             }
@@ -87,7 +92,7 @@ impl Sqlite {
         self.change(|tx| {
             let adopted = tx.execute(
                 "UPDATE authorisations SET handed = NULL, handed_at = NULL WHERE id = ?1 AND handed IS NOT NULL",
-                [id],
+                values![id],
             )?;
             if adopted == 1 {
                 note(tx, id, &NewEvent { at: now, what: EventKind::Adopted, by, detail: ADOPTED })?;
@@ -107,9 +112,8 @@ impl Sqlite {
         by: &str,
     ) -> Result<Option<String>, Error> {
         self.change_sealed(&rows.values(), |tx| {
-            let mut taken = tx.prepare("SELECT 1 FROM connections WHERE name = ?1")?;
             for row in rows.connections.iter().filter(|row| !row.replace) {
-                if taken.exists([row.name])? {
+                if is_there(tx, row.name)? {
                     return Ok(Some(row.name.to_owned()));
                 }
             }
@@ -119,10 +123,10 @@ impl Sqlite {
             for login in &rows.logins {
                 put_login(tx, login, rows.adopt, now)?;
                 let event = NewEvent { at: now, what: EventKind::HandedOver, by, detail: IMPORTED };
-                note(tx, &login.sealed.grant.id, &event)?;
+                note(**tx, &login.sealed.grant.id, &event)?;
                 if rows.adopt && login.sealed.grant.refresh.is_some() {
                     let event = NewEvent { at: now, what: EventKind::Adopted, by, detail: ADOPTED };
-                    note(tx, &login.sealed.grant.id, &event)?;
+                    note(**tx, &login.sealed.grant.id, &event)?;
                 }
             }
             let mut replaced = Vec::new();
@@ -146,9 +150,9 @@ impl ImportRows<'_> {
     }
 }
 
-fn put_app(tx: &Transaction<'_>, app: &ImportedApp<'_>, now: SystemTime) -> Result<(), super::Fault> {
+fn put_app(tx: &Change<'_>, app: &ImportedApp<'_>, now: SystemTime) -> Result<(), Fault> {
     let id = &app.row.app.id;
-    let there = tx.prepare_cached("SELECT 1 FROM apps WHERE id = ?1")?.exists([id])?;
+    let there = tx.exists("SELECT 1 FROM apps WHERE id = ?1", values![id])?;
     if !there {
         apps::insert(tx, &app.row, now)?;
     } else if !apps::update(tx, &app.row)? {
@@ -156,30 +160,27 @@ fn put_app(tx: &Transaction<'_>, app: &ImportedApp<'_>, now: SystemTime) -> Resu
     }
     // A name that another app has stays with that one.
     tx.execute(
-        "UPDATE apps SET name = ?2 WHERE id = ?1 AND name IS NULL AND NOT EXISTS (SELECT 1 FROM apps WHERE name = ?2)",
-        params![id, app.name],
+        "UPDATE apps SET name = ?2 WHERE id = ?1 AND name IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM apps WHERE lower(name) = ?3)",
+        values![id, app.name, app.name.map(folded)],
     )?;
     Ok(())
 }
 
-fn put_login(
-    tx: &Transaction<'_>,
-    login: &LoginRow<'_>,
-    adopt: bool,
-    now: SystemTime,
-) -> rusqlite::Result<()> {
+fn put_login(tx: &Change<'_>, login: &LoginRow<'_>, adopt: bool, now: SystemTime) -> Result<(), Fault> {
     let grant = login.sealed.grant;
+    tx.touch(Table::Authorisations, &grant.id)?;
     tx.execute(
         "INSERT INTO authorisations (id, app, generation, scopes, refreshed_at, created_at) VALUES (?1, ?2, ?3, '', 0, ?4) \
          ON CONFLICT (id) DO UPDATE SET app = excluded.app, generation = excluded.generation",
-        params![grant.id, grant.app, grant.generation - 1, login.created_at],
+        values![grant.id, grant.app, grant.generation - 1, login.created_at],
     )?;
     write(tx, &login.sealed)?;
     let mark = login.needs_login.as_ref();
     tx.execute(
         "UPDATE authorisations SET needs_login = ?2, needs_login_since = ?3, intent_generation = ?4, intent_at = ?5 \
          WHERE id = ?1",
-        params![
+        values![
             grant.id,
             mark.map(|mark| &mark.0),
             mark.map(|mark| mark.1),
@@ -187,29 +188,28 @@ fn put_login(
             login.sent_at,
         ],
     )?;
-    tx.execute("DELETE FROM spares WHERE authorisation = ?1", [&grant.id])?;
+    tx.execute("DELETE FROM spares WHERE authorisation = ?1", values![grant.id])?;
     for (token, generation, kept_at) in &login.spares {
         let sql = "INSERT INTO spares (authorisation, generation, token, kept_at) VALUES (?1, ?2, ?3, ?4)";
-        tx.execute(sql, params![grant.id, generation, token, kept_at])?;
+        tx.execute(sql, values![grant.id, generation, token, kept_at])?;
     }
     if !adopt && grant.refresh.is_some() {
-        hand(tx, &grant.id, HandedWay::Imported, now)?;
+        hand(**tx, &grant.id, HandedWay::Imported, now)?;
     }
     Ok(())
 }
 
-fn hand(tx: &Transaction<'_>, id: &str, way: HandedWay, now: SystemTime) -> rusqlite::Result<()> {
+fn hand(tx: Db<'_>, id: &str, way: HandedWay, now: SystemTime) -> Result<(), Fault> {
     let sql = "UPDATE authorisations SET handed = ?2, handed_at = ?3 WHERE id = ?1";
-    tx.execute(sql, params![id, way.as_str(), seconds(now)]).map(drop)
+    tx.execute(sql, values![id, way.as_str(), seconds(now)]).map(drop)
 }
 
 /// True while a process that lives may be renewing it.
-fn is_leased(tx: &Transaction<'_>, id: &str, handing: &Handing<'_>) -> rusqlite::Result<bool> {
+fn is_leased(tx: Db<'_>, id: &str, handing: &Handing<'_>) -> Result<bool, Fault> {
     let Handing { now, lives, .. } = handing;
     let sql =
         "SELECT lease_owner FROM authorisations WHERE id = ?1 AND lease_until > ?2 AND lease_until <= ?3";
     let until = seconds(*now + LONGEST_LEASE);
-    let owner: Option<Option<String>> =
-        tx.query_row(sql, params![id, seconds(*now), until], |row| row.get(0)).optional()?;
+    let owner: Option<Option<String>> = tx.first(sql, values![id, seconds(*now), until], |row| row.get(0))?;
     Ok(owner.flatten().is_some_and(|owner| lives(&owner)))
 }

@@ -1,0 +1,167 @@
+//! Statements, values and rows: how this crate speaks SQL.
+//!
+//! The statements are those that SQLite and PostgreSQL both understand: numbered parameters (`?1`), `IS NOT DISTINCT FROM`,
+//! `RETURNING`, `ON CONFLICT`; names are compared by `lower(name)`, with what [`folded`] gives.
+
+use rusqlite::{
+    Connection, ToSql, params_from_iter,
+    types::{FromSql, ToSqlOutput, ValueRef},
+};
+
+use crate::Error;
+
+/// Why a piece of work on the database failed: the database, or something that was found in it.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Sql(rusqlite::Error),
+    Ours(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+/// What a statement is given. What is absent has a type too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Integer(Option<i64>),
+    Text(Option<&'a str>),
+    Bytes(Option<&'a [u8]>),
+    Truth(bool),
+}
+
+/// What can be given to a statement.
+pub(crate) trait ToValue {
+    fn value(&self) -> Value<'_>;
+}
+
+/// The values of a statement, in the order of their numbers.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::database::ToValue::value(&$value)),*] };
+}
+pub(crate) use values;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Integer(number) => number.map_or(ValueRef::Null, ValueRef::Integer),
+            Self::Text(text) => text.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())),
+            Self::Bytes(bytes) => bytes.map_or(ValueRef::Null, ValueRef::Blob),
+            Self::Truth(truth) => ValueRef::Integer(i64::from(*truth)),
+        }))
+    }
+}
+
+/// One row of an answer.
+pub(crate) struct Row<'a>(&'a rusqlite::Row<'a>);
+
+impl Row<'_> {
+    /// The value of the column of this number, the first is 0.
+    pub(crate) fn get<T: FromSql>(&self, at: usize) -> Result<T, Fault> {
+        Ok(self.0.get(at)?)
+    }
+}
+
+/// A database in which a transaction is open.
+#[derive(Clone, Copy)]
+pub(crate) struct Db<'a>(pub(crate) &'a Connection);
+
+impl Db<'_> {
+    /// Changes rows. Gives how many.
+    pub(crate) fn execute(self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(values))?)
+    }
+
+    /// All rows of an answer.
+    pub(crate) fn rows<T>(
+        self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut found = statement.query(params_from_iter(values))?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            rows.push(read(&Row(row))?);
+        }
+        Ok(rows)
+    }
+
+    /// The first row of an answer, if there is one.
+    pub(crate) fn first<T>(
+        self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut found = statement.query(params_from_iter(values))?;
+        found.next()?.map(|row| read(&Row(row))).transpose()
+    }
+
+    /// The one row of an answer that always has one.
+    pub(crate) fn one<T>(
+        self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let found = self.first(sql, values, read)?;
+        found.ok_or(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    /// True where an answer has a row.
+    pub(crate) fn exists(self, sql: &str, values: &[Value<'_>]) -> Result<bool, Fault> {
+        Ok(self.first(sql, values, |_| Ok(()))?.is_some())
+    }
+}
+
+/// A name as it is compared: without regard to the case of its ASCII letters.
+pub(crate) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Values that are given as they are.
+macro_rules! to_value {
+    ($($type:ty => |$value:ident| $made:expr),* $(,)?) => {$(
+        impl ToValue for $type {
+            fn value(&self) -> Value<'_> {
+                let $value = self;
+                $made
+            }
+        }
+    )*};
+}
+
+to_value! {
+    i64 => |number| Value::Integer(Some(*number)),
+    u32 => |number| Value::Integer(Some(i64::from(*number))),
+    Option<i64> => |number| Value::Integer(*number),
+    Option<u32> => |number| Value::Integer(number.map(i64::from)),
+    bool => |truth| Value::Truth(*truth),
+    str => |text| Value::Text(Some(text)),
+    String => |text| Value::Text(Some(text)),
+    Option<&str> => |text| Value::Text(*text),
+    Option<&String> => |text| Value::Text(text.map(String::as_str)),
+    Option<String> => |text| Value::Text(text.as_deref()),
+    [u8] => |bytes| Value::Bytes(Some(bytes)),
+    Vec<u8> => |bytes| Value::Bytes(Some(bytes)),
+    Option<&[u8]> => |bytes| Value::Bytes(*bytes),
+    Option<&Vec<u8>> => |bytes| Value::Bytes(bytes.map(Vec::as_slice)),
+    Option<Vec<u8>> => |bytes| Value::Bytes(bytes.as_deref()),
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn value(&self) -> Value<'_> {
+        (**self).value()
+    }
+}
