@@ -10,6 +10,8 @@ mod keys;
 mod limits;
 mod owner;
 mod pending;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod recorded;
 mod rekey;
 mod sealed;
@@ -21,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::Link;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
     authorisations::{Kept, Lease, OVERDUE},
@@ -40,35 +44,74 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Backend {
     session: Session,
+    /// The file, or the server's address.
     path: PathBuf,
+    /// The file beside which this machine keeps what is its own: signs of life, room, what was rescued.
+    local: PathBuf,
     /// What reads sealed values that the backend itself keeps; there once a key has opened the store.
     unlocked: Option<Unlocked>,
 }
 
 /// A way to the database.
 #[derive(Debug)]
-struct Session(Connection);
+enum Session {
+    Sqlite(Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Server),
+}
 
 impl Session {
     /// One transaction that alone may write. Commits what `work` did, if it did not fail.
     fn write<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(Db(&tx))?;
-        tx.commit()?;
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => {
+                let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let result = work(Db::Sqlite(&tx))?;
+                tx.commit()?;
+                Ok(result)
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.write(work),
+        }
     }
 
     /// Reads at one moment.
     fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let tx = self.0.unchecked_transaction()?;
-        work(Db(&tx))
+        match self {
+            Self::Sqlite(db) => {
+                let tx = db.unchecked_transaction()?;
+                work(Db::Sqlite(&tx))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.read(work),
+        }
     }
 }
 
 impl Backend {
-    /// The file.
+    /// The file, or the server's address.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file beside which this machine keeps what is its own.
+    pub(crate) fn local(&self) -> &Path {
+        &self.local
+    }
+
+    /// What tells this database from a copy of it, where it is in no file.
+    pub(crate) fn cluster(&self) -> Result<Option<String>, Error> {
+        self.read(|db| db.cluster())
+    }
+
+    /// Whether the owner of a lease is alive, by the database; `None`: it does not know.
+    pub(crate) fn is_alive(&self, owner: &str) -> Result<Option<bool>, Error> {
+        self.read(|db| db.is_alive(owner))
+    }
+
+    /// Takes away the sign that the owner of a lease is alive, which [`take_lease`](Self::take_lease) gave.
+    pub(crate) fn let_go(&mut self, owner: &str) -> Result<(), Error> {
+        self.read(|db| db.let_go(owner))
     }
 
     /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
@@ -84,6 +127,8 @@ impl Backend {
 fn settle(fault: Fault, path: &Path) -> Error {
     match fault {
         Fault::Sql(error) => explain(error, path),
+        #[cfg(feature = "postgres")]
+        Fault::Postgres(error) => postgres::explain(error, path),
         Fault::Ours(error) => error,
     }
 }
@@ -101,6 +146,6 @@ fn explain(error: rusqlite::Error, path: &Path) -> Error {
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             Error::NotWritable(path.to_owned())
         }
-        _ => Error::Database(DatabaseError(error.into())),
+        _ => Error::Database(DatabaseError::from(rusqlite_migration::Error::from(error))),
     }
 }

@@ -10,11 +10,23 @@ use rusqlite::{
 
 use crate::Error;
 
+#[cfg(feature = "postgres")]
+use crate::{backend::Link, store::is_name};
+
 /// Why a piece of work on the database failed: the database, or something that was found in it.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Sql(rusqlite::Error),
+    #[cfg(feature = "postgres")]
+    Postgres(tokio_postgres::Error),
     Ours(Error),
+}
+
+#[cfg(feature = "postgres")]
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -61,23 +73,60 @@ impl ToSql for Value<'_> {
 }
 
 /// One row of an answer.
-pub(crate) struct Row<'a>(&'a rusqlite::Row<'a>);
+pub(crate) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a tokio_postgres::Row),
+}
+
+/// What a column can be read as.
+#[cfg(not(feature = "postgres"))]
+pub(crate) trait Column: FromSql {}
+#[cfg(not(feature = "postgres"))]
+impl<T: FromSql> Column for T {}
+
+/// What a column can be read as.
+#[cfg(feature = "postgres")]
+pub(crate) trait Column: FromSql + for<'a> tokio_postgres::types::FromSql<'a> {}
+#[cfg(feature = "postgres")]
+impl<T: FromSql + for<'a> tokio_postgres::types::FromSql<'a>> Column for T {}
 
 impl Row<'_> {
     /// The value of the column of this number, the first is 0.
-    pub(crate) fn get<T: FromSql>(&self, at: usize) -> Result<T, Fault> {
-        Ok(self.0.get(at)?)
+    pub(crate) fn get<T: Column>(&self, at: usize) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(row) => Ok(row.get(at)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(row) => Ok(row.try_get(at)?),
+        }
     }
 }
 
 /// A database in which a transaction is open.
 #[derive(Clone, Copy)]
-pub(crate) struct Db<'a>(pub(crate) &'a Connection);
+pub(crate) enum Db<'a> {
+    Sqlite(&'a Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a Link),
+}
 
 impl Db<'_> {
     /// Changes rows. Gives how many.
     pub(crate) fn execute(self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
-        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(values))?)
+        match self {
+            Self::Sqlite(db) => Ok(db.prepare_cached(sql)?.execute(params_from_iter(values))?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.execute(sql, values),
+        }
+    }
+
+    /// Several statements without values.
+    pub(crate) fn batch(self, sql: &str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(db) => Ok(db.execute_batch(sql)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.batch(sql),
+        }
     }
 
     /// All rows of an answer.
@@ -87,13 +136,21 @@ impl Db<'_> {
         values: &[Value<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut found = statement.query(params_from_iter(values))?;
-        let mut rows = Vec::new();
-        while let Some(row) = found.next()? {
-            rows.push(read(&Row(row))?);
+        match self {
+            Self::Sqlite(db) => {
+                let mut statement = db.prepare_cached(sql)?;
+                let mut found = statement.query(params_from_iter(values))?;
+                let mut rows = Vec::new();
+                while let Some(row) = found.next()? {
+                    rows.push(read(&Row::Sqlite(row))?);
+                }
+                Ok(rows)
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => {
+                link.query(sql, values)?.iter().map(|row| read(&Row::Postgres(row))).collect()
+            }
         }
-        Ok(rows)
     }
 
     /// The first row of an answer, if there is one.
@@ -103,9 +160,17 @@ impl Db<'_> {
         values: &[Value<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut found = statement.query(params_from_iter(values))?;
-        found.next()?.map(|row| read(&Row(row))).transpose()
+        match self {
+            Self::Sqlite(db) => {
+                let mut statement = db.prepare_cached(sql)?;
+                let mut found = statement.query(params_from_iter(values))?;
+                found.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => {
+                link.query(sql, values)?.first().map(|row| read(&Row::Postgres(row))).transpose()
+            }
+        }
     }
 
     /// The one row of an answer that always has one.
@@ -122,6 +187,48 @@ impl Db<'_> {
     /// True where an answer has a row.
     pub(crate) fn exists(self, sql: &str, values: &[Value<'_>]) -> Result<bool, Fault> {
         Ok(self.first(sql, values, |_| Ok(()))?.is_some())
+    }
+}
+
+impl Db<'_> {
+    /// What tells this database from a copy, where it is in no file.
+    pub(crate) fn cluster(self) -> Result<Option<String>, Fault> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.cluster().map(Some),
+        }
+    }
+
+    /// Whether the owner of a lease is alive; `None`: the database does not know.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
+    pub(crate) fn is_alive(self, owner: &str) -> Result<Option<bool>, Fault> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) if is_name(owner) => link.is_alive(owner).map(Some),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Shows to all who use the server that the owner of a lease is alive, for as long as this link is.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
+    pub(crate) fn hold(self, owner: &str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.hold(owner),
+        }
+    }
+
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
+    pub(crate) fn let_go(self, owner: &str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.let_go(owner),
+        }
     }
 }
 

@@ -15,6 +15,8 @@ mod host;
 mod ledger;
 mod limits;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod refresh;
 mod request;
@@ -34,6 +36,8 @@ pub use event::{Event, EventKind};
 pub use finding::Finding;
 pub use host::{Host, Ownership};
 pub use limits::Limits;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAddress;
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;

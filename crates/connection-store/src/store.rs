@@ -32,6 +32,8 @@ use tokio::sync::watch;
 use xero_auth_oauth2::Identity;
 
 pub(crate) use self::file::beside;
+#[cfg(feature = "postgres")]
+pub(crate) use self::owner::is_name;
 pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
@@ -103,6 +105,31 @@ impl Store {
         Self::unlocked(Backend::open(path)?, key)
     }
 
+    /// Makes a store in a PostgreSQL database, in a schema of its own, opened by one key. In `folder`, made with mode 0700, this
+    /// machine keeps what is its own.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where there is a store already; nothing is changed then. [`Error::Unreachable`].
+    #[cfg(feature = "postgres")]
+    pub fn create_at(address: &crate::PostgresAddress, folder: &Path, key: &NewKey) -> Result<Self, Error> {
+        Self::unlocked(Backend::create_in(address, folder, key, SystemTime::now())?, &key.key)
+    }
+
+    /// The keys that open the store at `address`, as [`key_slots`](Self::key_slots).
+    #[cfg(feature = "postgres")]
+    pub fn key_slots_at(address: &crate::PostgresAddress, folder: &Path) -> Result<Vec<KeySlot>, Error> {
+        Backend::slots_in(address, folder)
+    }
+
+    /// Opens a store in a PostgreSQL database with any of its keys. Its clock is the server's, the same for all machines.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`Error::Unreachable`].
+    #[cfg(feature = "postgres")]
+    pub fn open_at(address: &crate::PostgresAddress, folder: &Path, key: &StoreKey) -> Result<Self, Error> {
+        Self::unlocked(Backend::open_in(address, folder)?, key)
+    }
+
     /// The same store with another clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
@@ -146,11 +173,12 @@ impl Store {
 
     fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
+        let clock = clock_of(&backend);
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
         let shared = Shared { backend, data_key, leaders, counting: Mutex::default() };
         Ok(Self {
             shared: Arc::new(shared),
-            clock: Arc::new(SystemClock),
+            clock,
             timeout: TIMEOUT,
             host: Arc::default(),
             rescue_folders: Arc::default(),
@@ -186,6 +214,16 @@ impl fmt::Debug for Store {
     }
 }
 
+/// The machine's clock, or that of the server that several machines share.
+fn clock_of(backend: &Backend) -> Arc<dyn Clock> {
+    #[cfg(feature = "postgres")]
+    if let Some(clock) = backend.clock() {
+        return clock;
+    }
+    let _ = backend;
+    Arc::new(SystemClock)
+}
+
 /// Does again what was sealed under a data key that was replaced meanwhile.
 fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 1..TRIES_TO_SEAL {
@@ -198,6 +236,6 @@ fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
 }
 
 /// A random id of 32 hexadecimal digits.
-fn new_id() -> Result<String, Error> {
+pub(crate) fn new_id() -> Result<String, Error> {
     Ok(random_key()?[..16].iter().map(|byte| format!("{byte:02x}")).collect())
 }

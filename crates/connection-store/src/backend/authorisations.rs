@@ -145,6 +145,8 @@ impl Backend {
         let now = seconds(lease.taken_at);
         let longest = seconds(lease.taken_at + LONGEST_LEASE);
         self.change(|tx| {
+            // Nobody must see a lease whose owner seems dead.
+            tx.hold(&lease.owner)?;
             let before = before(tx, &lease)?;
             let taken = tx.execute(
                 "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7, lease_ends = ?9 \
@@ -163,6 +165,7 @@ impl Backend {
                 ],
             )?;
             if taken == 0 {
+                tx.let_go(&lease.owner)?;
                 return Ok(None);
             }
             if let Some(detail) = before.ended(&lease) {

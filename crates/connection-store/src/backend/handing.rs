@@ -211,5 +211,6 @@ fn is_leased(tx: Db<'_>, id: &str, handing: &Handing<'_>) -> Result<bool, Fault>
         "SELECT lease_owner FROM authorisations WHERE id = ?1 AND lease_until > ?2 AND lease_until <= ?3";
     let until = seconds(*now + LONGEST_LEASE);
     let owner: Option<Option<String>> = tx.first(sql, values![id, seconds(*now), until], |row| row.get(0))?;
-    Ok(owner.flatten().is_some_and(|owner| lives(&owner)))
+    let Some(owner) = owner.flatten() else { return Ok(false) };
+    Ok(tx.is_alive(&owner)?.unwrap_or_else(|| lives(&owner)))
 }

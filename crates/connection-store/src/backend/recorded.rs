@@ -309,7 +309,7 @@ impl Backend {
         &mut self,
         work: impl FnOnce(Db<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
     ) -> Result<T, Error> {
-        let Self { session, unlocked, path } = self;
+        let Self { session, unlocked, path, .. } = self;
         let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
         let done = session.write(|db| {
             let row = StoreRow::read(db)?;

@@ -104,7 +104,12 @@ pub(super) fn leased(tx: Db<'_>, now: SystemTime, lives: &dyn Fn(&str) -> bool) 
     let sql = "SELECT lease_owner FROM authorisations WHERE lease_until > ?1 AND lease_until <= ?2";
     let until = seconds(now + LONGEST_LEASE);
     let owners: Vec<String> = tx.rows(sql, values![seconds(now), until], |row| row.get(0))?;
-    Ok(owners.iter().any(|owner| lives(owner)))
+    for owner in owners {
+        if tx.is_alive(&owner)?.unwrap_or_else(|| lives(&owner)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Each slot opens the new data key with the key that it has always had.

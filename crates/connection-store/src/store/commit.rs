@@ -141,7 +141,10 @@ fn told(source: Option<Source>, again: bool, failure: Option<&AuthError>) -> (Ev
 
 /// True for what others may mend in seconds: they let go of the file, make room on the disk, give rights back.
 fn may_pass(error: &Error) -> bool {
-    matches!(error, Error::Busy | Error::Rekeyed | Error::DiskFull | Error::NotWritable(_))
+    matches!(
+        error,
+        Error::Busy | Error::Rekeyed | Error::DiskFull | Error::NotWritable(_) | Error::Unreachable { .. }
+    )
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     /// [`Error::RefreshBusy`] while one is being renewed.
     pub fn hand_over(&self, export: &Export) -> Result<bool, Error> {
-        let path = self.db().path().to_owned();
+        let path = self.db().local().to_owned();
         let (now, by) = (self.now(), self.actor());
         self.db()
             .hand_over(&export.logins, &Handing { now, by: &by, lives: &|owner| !has_died(&path, owner) })

@@ -6,6 +6,7 @@ mod apps;
 mod authorisations;
 mod copies;
 mod custom;
+mod database;
 mod faults;
 mod flows;
 mod handing;

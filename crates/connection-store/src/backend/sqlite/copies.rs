@@ -43,7 +43,7 @@ impl Backend {
         sweep_leftovers(folder_of(to));
         let copy = tempfile::Builder::new().prefix(BEGUN).tempfile_in(folder_of(to)).map_err(failed)?;
         let name = copy.path().to_string_lossy().into_owned();
-        self.plainly(|db| db.execute("VACUUM INTO ?1", values![name]))?;
+        self.plainly(|db| db.execute("VACUUM INTO ?1", [name]))?;
         copy.as_file().sync_all().map_err(failed)?;
         copy.into_temp_path().persist_noclobber(to).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => Error::FileExists(to.to_owned()),
@@ -57,12 +57,12 @@ impl Backend {
         let source = Self::look_into(from)?;
         drop(new_private(to).map_err(|source| unwritable(to, source))?);
         let name = to.to_string_lossy().into_owned();
-        source.plainly(|db| db.execute("VACUUM INTO ?1", values![name])).map(drop)
+        source.plainly(|db| db.execute("VACUUM INTO ?1", [name])).map(drop)
     }
 
     /// Makes the file the only one of its database, without a log, for it to be moved.
     pub(crate) fn fold(&self) -> Result<(), Error> {
-        self.plainly(|db| Ok(db.0.pragma_update(None, "journal_mode", "delete")?))?;
+        self.plainly(|db| db.pragma_update(None, "journal_mode", "delete"))?;
         let synced = File::open(self.path()).and_then(|file| file.sync_all());
         synced.map_err(|source| unwritable(self.path(), source))
     }
@@ -80,15 +80,15 @@ impl Backend {
         lives: &dyn Fn(&str) -> bool,
     ) -> Result<Taken, Error> {
         let other = other.to_string_lossy().into_owned();
-        self.plainly(|db| db.execute("ATTACH ?1 AS backup", values![other]))?;
+        self.plainly(|db| db.execute("ATTACH ?1 AS backup", [other]))?;
         let done = self.take_attached(now, lives);
-        drop(self.plainly(|db| db.execute("DETACH backup", &[])));
+        drop(self.plainly(|db| db.execute("DETACH backup", [])));
         done
     }
 
     fn take_attached(&mut self, now: SystemTime, lives: &dyn Fn(&str) -> bool) -> Result<Taken, Error> {
         self.change_unlocked(|tx, row, unlocked| {
-            tx.0.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+            tx.batch("PRAGMA defer_foreign_keys = ON")?;
             if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
@@ -125,7 +125,7 @@ fn unite(tx: Db<'_>, noted: &States) -> Result<usize, Fault> {
             tx.execute(&format!("DELETE FROM main.{} WHERE {key} = ?1", row.table.name()), values![row.id])?;
         }
     }
-    tx.0.execute_batch(
+    tx.batch(
         "DELETE FROM main.connections;
          DELETE FROM main.authorisations WHERE NOT EXISTS
              (SELECT 1 FROM backup.authorisations b WHERE b.id = authorisations.id AND b.generation <= authorisations.generation);
@@ -136,7 +136,7 @@ fn unite(tx: Db<'_>, noted: &States) -> Result<usize, Fault> {
     let newer = "SELECT count(*) FROM main.authorisations u JOIN backup.authorisations b USING (id) \
          WHERE b.generation < u.generation";
     let newer: i64 = tx.one(newer, &[], |row| row.get(0))?;
-    tx.0.execute_batch(
+    tx.batch(
         "INSERT INTO main.apps SELECT * FROM backup.apps WHERE id NOT IN (SELECT id FROM main.apps);
          INSERT INTO main.authorisations SELECT * FROM backup.authorisations WHERE id NOT IN (SELECT id FROM stays);
          UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL WHERE id NOT IN (SELECT id FROM stays);
@@ -151,7 +151,7 @@ fn unite(tx: Db<'_>, noted: &States) -> Result<usize, Fault> {
             &[],
         )?;
     }
-    tx.0.execute_batch("DROP TABLE temp.stays")?;
+    tx.batch("DROP TABLE temp.stays")?;
     Ok(usize::try_from(newer).unwrap_or_default())
 }
 
@@ -167,7 +167,7 @@ fn replace(tx: Db<'_>) -> Result<(), Fault> {
     {
         tx.execute(&format!("INSERT INTO main.{table} SELECT * FROM backup.{table}"), &[])?;
     }
-    tx.0.execute_batch(
+    tx.batch(
         "UPDATE main.authorisations SET lease_owner = NULL, lease_until = NULL;
          UPDATE main.store SET (id, data_key, data_key_since, ledger, ledger_generation) =
              (SELECT id, data_key, data_key_since, ledger, ledger_generation FROM backup.store);",

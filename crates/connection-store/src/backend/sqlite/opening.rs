@@ -12,16 +12,10 @@ use super::{
     super::{
         Backend, Session, explain,
         keys::{format_2_slots, slots},
-        settle,
     },
     folder_of,
 };
-use crate::{
-    Error, KeySlot, NewKey,
-    database::{Db, Fault},
-    error::DatabaseError,
-    store::beside,
-};
+use crate::{Error, KeySlot, NewKey, error::DatabaseError, store::beside};
 
 /// `XctC`, in the file's header: this database is a store.
 const APPLICATION_ID: i64 = 0x5863_7443;
@@ -92,7 +86,8 @@ impl Backend {
     pub(crate) fn slots_of(path: &Path) -> Result<Vec<KeySlot>, Error> {
         let store = Self::look_into(path)?;
         let slots = store.read(|db| {
-            let format: i64 = db.0.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            let format: i64 =
+                db.one("SELECT user_version FROM pragma_user_version", &[], |row| row.get(0))?;
             if format < FIRST_WITH_SLOTS { format_2_slots(db) } else { slots(db) }
         })?;
         let slots: Vec<_> = slots.into_iter().map(|slot| slot.slot).collect();
@@ -103,18 +98,29 @@ impl Backend {
         let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| explain(error, path))?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(|error| explain(error, path))?;
-        Ok(Self { session: Session(db), path: path.to_owned(), unlocked: None })
+        Ok(Self {
+            session: Session::Sqlite(db),
+            path: path.to_owned(),
+            local: path.to_owned(),
+            unlocked: None,
+        })
     }
 
     /// Waits for nobody: what waits longer than SQLite does can then be tested in no time.
     #[cfg(test)]
     pub(crate) fn impatient(&self) {
-        self.session.0.busy_timeout(Duration::ZERO).unwrap();
+        self.plainly(|db| db.busy_timeout(Duration::ZERO)).unwrap();
     }
 
     /// Does what SQLite does not do in a transaction.
-    pub(super) fn plainly<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
-        work(Db(&self.session.0)).map_err(|fault| settle(fault, &self.path))
+    ///
+    /// # Errors
+    /// [`Error::InServer`].
+    pub(super) fn plainly<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        work(self.session.sqlite(&self.path)?).map_err(|error| explain(error, &self.path))
     }
 
     /// Checks whose file it is before anything is changed in it, then settings and migrations.
@@ -144,7 +150,7 @@ impl Backend {
     /// Reads all of it at one time: another process may be making the store.
     fn header(&self) -> Result<Header, Error> {
         self.read(|db| {
-            let pragma = |name| db.0.pragma_query_value(None, name, |row| row.get(0));
+            let pragma = |name| db.one(&format!("SELECT {name} FROM pragma_{name}"), &[], |row| row.get(0));
             Ok(Header {
                 owner: pragma("application_id")?,
                 format: pragma("user_version")?,
@@ -155,23 +161,23 @@ impl Backend {
 
     fn configure(&self) -> Result<(), Error> {
         let mode: String =
-            self.plainly(|db| Ok(db.0.pragma_query_value(None, "journal_mode", |row| row.get(0))?))?;
+            self.plainly(|db| db.pragma_query_value(None, "journal_mode", |row| row.get(0)))?;
         if mode != "wal" {
             self.switch_to_wal()?;
         }
         // FULL: what was committed survives a power cut. A token that was rotated cannot be had again.
-        self.plainly(|db| Ok(db.0.pragma_update(None, "synchronous", "full")?))?;
+        self.plainly(|db| db.pragma_update(None, "synchronous", "full"))?;
         // What a log was for a moment it does not stay for ever.
-        self.plainly(|db| Ok(db.0.pragma_update(None, "journal_size_limit", LOG_LIMIT)?))?;
-        self.plainly(|db| Ok(db.0.pragma_update(None, "foreign_keys", true)?))?;
-        self.plainly(|db| Ok(db.0.pragma_update(None, "secure_delete", true)?))
+        self.plainly(|db| db.pragma_update(None, "journal_size_limit", LOG_LIMIT))?;
+        self.plainly(|db| db.pragma_update(None, "foreign_keys", true))?;
+        self.plainly(|db| db.pragma_update(None, "secure_delete", true))
     }
 
     /// The one change that SQLite does not wait for while others open the new file too.
     fn switch_to_wal(&self) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            match self.plainly(|db| Ok(db.0.pragma_update(None, "journal_mode", "wal")?)) {
+            match self.plainly(|db| db.pragma_update(None, "journal_mode", "wal")) {
                 Err(Error::Busy) if tries < WAL_TRIES => {
                     tries += 1;
                     std::thread::sleep(WAL_PAUSE);
@@ -190,12 +196,12 @@ impl Backend {
                 Err(error) => return Err(error),
             }
         }
-        if let Err(error) = MIGRATIONS.to_latest(&mut self.session.0) {
+        if let Err(error) = MIGRATIONS.to_latest(self.session.sqlite_mut(&self.path)?) {
             // Another process may have migrated in the meantime.
             if self.header()?.format != FORMAT {
                 return Err(match error {
                     rusqlite_migration::Error::RusqliteError { err, .. } => explain(err, &self.path),
-                    other => Error::Database(DatabaseError(other)),
+                    other => Error::Database(DatabaseError::from(other)),
                 });
             }
         }
