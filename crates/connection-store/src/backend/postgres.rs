@@ -5,7 +5,7 @@ mod opening;
 
 use std::{cell::RefCell, fmt, path::Path, sync::Arc};
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 pub(crate) use self::link::Link;
 use crate::{
@@ -71,7 +71,7 @@ impl Server {
         if let Some(link) = self.link.take() {
             match link.batch(begin) {
                 Ok(()) => return Ok(link),
-                Err(_) if link.is_cut() => {}
+                Err(error) if link.is_cut() || is_fatal(&error) => {}
                 Err(error) => {
                     if link.batch("ROLLBACK").is_ok() {
                         self.link.replace(Some(link));
@@ -84,6 +84,13 @@ impl Server {
         link.batch(begin)?;
         Ok(link)
     }
+}
+
+/// True where the server has ended the link.
+fn is_fatal(fault: &Fault) -> bool {
+    let Fault::Postgres(error) = fault else { return false };
+    let severity = error.as_db_error().and_then(|said| said.parsed_severity());
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
 /// What a failure of the server means for a caller.

@@ -27,8 +27,12 @@ pub(crate) fn sql(path: &Path, batch: &str) {
 }
 
 pub(crate) fn count(path: &Path, table: &str) -> i64 {
-    let sql = format!("SELECT count(*) FROM xeroctl.{table}");
-    block_on(connect(port(), &name(path)).unwrap().query_one(&sql, &[])).unwrap().get(0)
+    one(path, &format!("SELECT count(*) FROM xeroctl.{table}"))
+}
+
+/// The one number that a query gives.
+pub(crate) fn one(path: &Path, query: &str) -> i64 {
+    block_on(connect(port(), &name(path)).unwrap().query_one(query, &[])).unwrap().get(0)
 }
 
 pub(crate) fn address(path: &Path) -> PostgresAddress {
