@@ -3,42 +3,43 @@
 use std::{
     ffi::OsStr,
     process::{Child, Command, ExitStatus},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, SystemTime},
 };
 
 use connection_store::{Access, Connection, Need};
 
-use super::token::has_tokens;
+use super::token::login_of;
 use crate::{
     Context,
     args::Exec,
-    failure::{Failure, Kind, Outcome},
-    show, signals, xero_api,
+    failure::{Failure, Outcome},
+    show, signals,
+    ui::Ui,
+    xero_api,
 };
 
-/// How often a program that runs is looked at.
-const TICK: Duration = Duration::from_millis(10);
+/// How often the clock is looked at: it goes on while the machine sleeps.
+const LOOK: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(context: &Context, args: &Exec) -> Outcome {
     let store = context.open_store()?;
     let connection = store.connection(Some(&args.name))?;
-    has_tokens(&connection)?;
+    login_of(&connection)?;
     xero_api::check_server(&context.global, &connection)?;
     let need = Need { min_ttl: Duration::from_secs(args.min_ttl), ..Need::default() };
     let access = context.ask_xero(async {
         store.access(&connection, need).await.map_err(|error| xero_api::no_token(error, &connection))
     })?;
-    let [program, arguments @ ..] = args.command.as_slice() else {
-        return Err(Failure::usage("no program was named"));
-    };
+    let (program, arguments) = args.command.split_first().expect("the command line asks for one");
     let mut command = Command::new(program);
     command.args(arguments).envs(environment(&connection, &access));
     // Signals are the program's from now on: nothing of this one is left to be done.
     let forwarding = signals::Forwarding::begin();
     let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
     forwarding.to(&child);
-    let status = wait(context, &mut child, access.expires_at)?;
-    finish(status)
+    finish(wait(context.ui, &mut child, access.expires_at))
 }
 
 /// What the program finds; the token is nowhere else.
@@ -54,23 +55,25 @@ fn environment(connection: &Connection, access: &Access) -> Vec<(&'static str, S
     variables
 }
 
-/// Waits for its end, and says when its token ends before.
-fn wait(context: &Context, child: &mut Child, expires_at: SystemTime) -> Outcome<ExitStatus> {
-    let mut told = false;
+/// Waits for its end; meanwhile it is said when its token ends.
+fn wait(ui: Ui, child: &mut Child, expires_at: SystemTime) -> ExitStatus {
+    let (running, has_ended) = mpsc::channel::<()>();
+    thread::spawn(move || warn_at_end(ui, expires_at, &has_ended));
+    let status = child.wait().expect("it was not waited for before");
+    drop(running);
+    status
+}
+
+fn warn_at_end(ui: Ui, expires_at: SystemTime, has_ended: &Receiver<()>) {
     loop {
         let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-        if left.is_zero() && !told {
-            told = true;
-            context.ui.warn(
+        if left.is_zero() {
+            return ui.warn(
                 "the access token has ended and the program still runs; one that lives longer asks `xeroctl token` again",
             );
         }
-        let ended = child
-            .try_wait()
-            .map_err(|error| Failure::new(Kind::Other, "the program cannot be waited for").because(&error))?;
-        match ended {
-            Some(status) => return Ok(status),
-            None => std::thread::sleep(TICK),
+        if has_ended.recv_timeout(left.min(LOOK)) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }
