@@ -138,8 +138,20 @@ impl Sandbox {
         Terminal::start_with(self.at_terminal(arguments), columns)
     }
 
+    /// A line of a shell at a terminal.
+    #[cfg(unix)]
+    pub(crate) fn shell_at_terminal(&self, line: &str) -> Terminal {
+        let mut command = self.at_terminal_in("sh", &["-c", line]);
+        command.env("XEROCTL", BINARY);
+        Terminal::start(command)
+    }
+
     fn at_terminal(&self, arguments: &[&str]) -> CommandBuilder {
-        let mut command = CommandBuilder::new(BINARY);
+        self.at_terminal_in(BINARY, arguments)
+    }
+
+    fn at_terminal_in(&self, program: &str, arguments: &[&str]) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         for (name, value) in self.environment() {
