@@ -144,9 +144,9 @@ mod unix {
     /// Leaves no file of what is in memory: the tokens and the key of the store are.
     fn end_by(signal: i32) {
         // Where neither can be had it ends all the same.
-        drop(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }));
+        let _limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         #[cfg(target_os = "linux")]
-        drop(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
+        let _kept = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         drop(emulate_default_handler(signal));
     }
 
