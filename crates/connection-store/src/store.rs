@@ -77,7 +77,7 @@ struct Shared {
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
     /// There once a call was counted.
-    counting: Mutex<Option<traffic::Counting>>,
+    counting: Mutex<traffic::Counting>,
 }
 
 impl Store {

@@ -6,12 +6,16 @@
 //! between the server has seen it.
 
 mod counters;
+mod file;
 
 use std::time::Duration;
 
 use xero_auth_oauth2::Limit;
 
-pub(crate) use self::counters::{Counters, Whose};
+pub(crate) use self::{
+    counters::{Counters, Whose},
+    file::is_busy,
+};
 
 /// Calls at the same time, of an app for an organisation.
 pub const AT_ONCE: usize = 5;
@@ -29,6 +33,13 @@ pub struct Wait {
     pub limit: Limit,
     /// How long, as far as that can be known: others wait too, and a call that runs may end at any time.
     pub time: Duration,
+}
+
+impl Wait {
+    /// For how long to keep away after a refusal (429) that names a limit, and mostly a time (`Retry-After`).
+    pub fn after(refused: (Limit, Option<Duration>)) -> Self {
+        Self { limit: refused.0, time: pause(refused) }
+    }
 }
 
 /// What an answer says of the limits.

@@ -89,6 +89,19 @@ pub enum Limit {
     Unknown,
 }
 
+impl Limit {
+    /// One word for programs: `minute`, `day`, `app-minute`, `concurrent` or `unknown`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+            Self::AppMinute => "app-minute",
+            Self::Concurrent => "concurrent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl ApiProblem {
     /// Reads an answer. `None`: it is no refusal (1xx to 3xx, among them 304).
     ///

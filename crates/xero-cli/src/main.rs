@@ -250,7 +250,7 @@ impl Context {
                 Ok(outcome) => outcome,
                 Err(_) => {
                     self.ui
-                        .say("Still waiting: for Xero, or for another process that renews the same login.");
+                        .say("Still waiting: for Xero, for its limits, or for another process that renews the same login.");
                     work.await
                 }
             }

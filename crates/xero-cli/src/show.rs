@@ -42,6 +42,11 @@ pub(crate) fn quoted(name: &str) -> String {
     if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
+/// Several, as a shell takes them.
+pub(crate) fn quoted_all(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
+}
+
 /// Of many names the few that are nearest to what was wanted, in their order, and how many more there are.
 pub(crate) fn few(names: &[String], wanted: &str) -> String {
     if names.len() <= FEW {

@@ -11,12 +11,11 @@ mod unix {
         sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     };
 
-    use rustix::process::{Pid, Signal, kill_process};
-
+    use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
     use signal_hook::{
         consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-        iterator::Signals,
-        low_level::emulate_default_handler,
+        iterator::{SignalsInfo, exfiltrator::WithOrigin},
+        low_level::{emulate_default_handler, siginfo::Origin},
     };
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -39,12 +38,14 @@ mod unix {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             // Where signals cannot be caught they do what they always did.
-            let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
+            let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+            let Ok(mut signals) = SignalsInfo::<WithOrigin>::new(wanted) else { return };
             std::thread::spawn(move || {
-                for signal in signals.forever() {
-                    if forwarded(signal) {
+                for origin in signals.forever() {
+                    if forwarded(&origin) {
                         continue;
                     }
+                    let signal = origin.signal;
                     let work = WORK.lock().unwrap_or_else(PoisonError::into_inner).take();
                     let told = work.is_some_and(|work| work.send(signal).is_ok());
                     if !told {
@@ -64,7 +65,7 @@ mod unix {
             drop(err.write_all(b"\x1b[?25h\x1b[?2004l\r\n"));
         }
         if signal == SIGQUIT {
-            drop(emulate_default_handler(signal));
+            end_by(signal);
         }
         drop(err.write_all(b"error: cancelled\n"));
         if let Some(word) = WORD.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
@@ -117,9 +118,10 @@ mod unix {
     }
 
     /// True where a signal was another program's.
-    fn forwarded(signal: i32) -> bool {
-        // What a terminal sends it sends to all that it has in front, the program among them.
-        let has_it = matches!(signal, SIGINT | SIGQUIT) && std::io::stdin().is_terminal();
+    fn forwarded(origin: &Origin) -> bool {
+        let signal = origin.signal;
+        // What no process sent comes from the terminal, which sends it to all that it has in front, the program among them.
+        let has_it = matches!(signal, SIGINT | SIGQUIT) && origin.process.is_none();
         match &mut *forward() {
             Forward::Own => return false,
             Forward::Starting(signals) if !has_it => signals.push(signal),
@@ -137,8 +139,17 @@ mod unix {
 
     /// Ends as a program did that a signal has ended.
     pub(crate) fn end_as(signal: i32) -> ! {
-        drop(emulate_default_handler(signal));
+        end_by(signal);
         std::process::exit(ENDED_BY + signal)
+    }
+
+    /// Leaves no file of what is in memory: the tokens and the key of the store are.
+    fn end_by(signal: i32) {
+        // Where neither can be had it ends all the same.
+        let _limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        #[cfg(target_os = "linux")]
+        let _kept = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+        drop(emulate_default_handler(signal));
     }
 
     /// Signals that come while something asynchronous is done: the first is told here, another one ends the program.

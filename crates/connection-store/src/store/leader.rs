@@ -90,8 +90,9 @@ impl Store {
     pub(super) async fn refresh(&self, looked: Looked) -> Result<Option<Access>, Error> {
         let store = self.clone();
         self.led(async move {
+            // For the log alone: what fails here keeps nobody from a token.
+            let connections = store.names_of(&looked.id).unwrap_or_default().join(", ");
             let Some(held) = store.take_lease(&looked)? else { return Ok(None) };
-            let connections = store.names_of(&looked.id)?.join(", ");
             tracing::info!(connections, "renewing the login");
             let done = store.refresh_with(&held).await;
             match &done {

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::PoisonError,
     time::{Duration, UNIX_EPOCH},
 };
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Connection, Error, Pace, Told, Wait,
-    traffic::{Counters, Whose},
+    traffic::{Counters, Whose, is_busy},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -24,8 +24,22 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// However long the wait is: clocks are set, and machines sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
+/// After how long it is tried again to count, in milliseconds.
+const LOOK_AGAIN: u64 = 30_000;
+
+/// Whether calls are counted.
+#[derive(Default)]
+pub(super) enum Counting {
+    /// None was made yet.
+    #[default]
+    NotYet,
+    On(Counter),
+    /// The file could not be used at this time.
+    Off(u64),
+}
+
 /// What counts the calls, and what shows that this process lives.
-pub(super) struct Counting {
+pub(super) struct Counter {
     counters: Counters,
     sign: SignOfLife,
 }
@@ -136,17 +150,18 @@ impl Store {
         }
     }
 
-    /// `None` where the counters cannot be used.
-    fn counting<T>(&self, work: impl FnOnce(&mut Counting) -> rusqlite::Result<T>) -> Option<T> {
+    /// `None` where the counters cannot be used; they are tried again later.
+    fn counting<T>(&self, work: impl FnOnce(&mut Counter) -> rusqlite::Result<T>) -> Option<T> {
         let mut counting = self.shared.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        if counting.is_none() {
-            let path = self.file();
-            *counting = Some(Counting {
-                counters: Counters::beside(&path).ok()?,
-                sign: SignOfLife::show(&path).ok()?,
-            });
+        let now = self.millis();
+        if counting.is_due(now) {
+            match Counter::beside(&self.file()) {
+                Ok(counter) => *counting = Counting::On(counter),
+                Err(why) => counting.give_up(now, &why),
+            }
         }
-        work(counting.as_mut()?).ok()
+        let Counting::On(counter) = &mut *counting else { return None };
+        work(counter).inspect_err(|error| counting.failed(now, error)).ok()
     }
 
     fn file(&self) -> PathBuf {
@@ -156,6 +171,40 @@ impl Store {
     fn millis(&self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Counter {
+    /// Whatever fails, nothing can be done about it but to go on without.
+    fn beside(store: &Path) -> Result<Self, String> {
+        let counters = Counters::beside(store).map_err(|error| error.to_string())?;
+        let sign = SignOfLife::show(store).map_err(|error| error.to_string())?;
+        Ok(Self { counters, sign })
+    }
+}
+
+impl Counting {
+    fn is_due(&self, now: u64) -> bool {
+        match self {
+            Self::NotYet => true,
+            Self::On(_) => false,
+            // A clock may be set back.
+            Self::Off(since) => now.abs_diff(*since) >= LOOK_AGAIN,
+        }
+    }
+
+    /// What is busy for too long is tried again with the next call.
+    fn failed(&mut self, now: u64, error: &rusqlite::Error) {
+        if !is_busy(error) {
+            self.give_up(now, &error.to_string());
+        }
+    }
+
+    fn give_up(&mut self, now: u64, why: &str) {
+        if !matches!(self, Self::Off(_)) {
+            tracing::warn!(why, "calls are not counted against Xero's limits");
+        }
+        *self = Self::Off(now);
     }
 }
 

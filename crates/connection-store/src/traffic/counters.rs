@@ -1,16 +1,16 @@
 //! The counters in a file beside the store: not in it, since each call writes them, and nobody is harmed where they are lost.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection as Db, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use xero_auth_oauth2::Limit;
 
-use super::{MINUTE, Told, Traffic, Wait, pause};
+use super::{
+    MINUTE, Told, Traffic, Wait,
+    file::{Opened, Unusable, beside},
+    pause,
+};
 
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Times are milliseconds since 1970. A call without an owner is another program's. A new form of the file has a new name.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS calls (
@@ -46,27 +46,12 @@ pub(crate) struct Whose {
 
 /// The open file.
 #[derive(Debug)]
-pub(crate) struct Counters(Db);
+pub(crate) struct Counters(Opened);
 
 impl Counters {
-    /// Opens the file beside a store, and makes it where there is none or where it is broken.
-    pub(crate) fn beside(store: &Path) -> rusqlite::Result<Self> {
-        let path = path(store);
-        Self::open(&path).or_else(|_| {
-            // Nothing in it is worth anything a minute later.
-            drop(std::fs::remove_file(&path));
-            Self::open(&path)
-        })
-    }
-
-    fn open(path: &Path) -> rusqlite::Result<Self> {
-        private(path);
-        let db = Db::open(path)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
-        db.pragma_update(None, "journal_mode", "wal")?;
-        db.pragma_update(None, "synchronous", "off")?;
-        db.execute_batch(TABLES)?;
-        Ok(Self(db))
+    /// Opens the file beside a store, and makes it where there is none, or where it is broken and nobody has it open.
+    pub(crate) fn beside(store: &Path) -> Result<Self, Unusable> {
+        Opened::at(&beside(store, ENDING), TABLES).map(Self)
     }
 
     /// Begins a call, or says what it must wait for. `lives` says whether an owner does.
@@ -89,7 +74,9 @@ impl Counters {
         if let Err(wait) = traffic(&tx, whose, now)?.admit(now) {
             return Ok(Err(wait));
         }
-        let insert = "INSERT INTO calls (app, organisation, owner, began_at) VALUES (?1, ?2, ?3, ?4)";
+        // No number comes again, in a new file either: nobody ends another one's call.
+        let insert = "INSERT INTO calls (id, app, organisation, owner, began_at) \
+                      VALUES (abs(random() / 2), ?1, ?2, ?3, ?4)";
         tx.execute(insert, params![whose.app, whose.organisation, owner, number(now)])?;
         let id = tx.last_insert_rowid();
         tx.commit()?;
@@ -115,7 +102,7 @@ impl Counters {
                 params![
                     whose.app,
                     organisation,
-                    name(refused.0),
+                    refused.0.as_str(),
                     number(now),
                     number(now) + millis(pause(refused))
                 ],
@@ -203,34 +190,9 @@ fn paused(tx: &Transaction<'_>, whose: &Whose, now: u64) -> rusqlite::Result<Opt
     .optional()
 }
 
-const NAMES: [(Limit, &str); 4] = [
-    (Limit::Minute, "minute"),
-    (Limit::Day, "day"),
-    (Limit::AppMinute, "appminute"),
-    (Limit::Concurrent, "concurrent"),
-];
-
-fn name(limit: Limit) -> &'static str {
-    NAMES.iter().find(|(own, _)| *own == limit).map_or("unknown", |(_, name)| name)
-}
-
-fn limit(name: &str) -> Limit {
-    NAMES.iter().find(|(_, own)| *own == name).map_or(Limit::Unknown, |(limit, _)| *limit)
-}
-
-fn path(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(ENDING);
-    name.into()
-}
-
-/// Makes the file for this user alone where there is none; SQLite gives its mode to what it puts beside it.
-fn private(path: &Path) {
-    let mut file = std::fs::OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-    // Where it cannot be made SQLite says why.
-    drop(file.write(true).create_new(true).open(path));
+fn limit(word: &str) -> Limit {
+    let all = [Limit::Minute, Limit::Day, Limit::AppMinute, Limit::Concurrent];
+    all.into_iter().find(|limit| limit.as_str() == word).unwrap_or(Limit::Unknown)
 }
 
 /// A time before 1970 or in some hundred million years is no time.
@@ -344,7 +306,7 @@ mod tests {
     fn a_broken_file_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store.db");
-        std::fs::write(path(&store), "no database".repeat(100)).unwrap();
+        std::fs::write(beside(&store, ENDING), "no database".repeat(100)).unwrap();
         begin(&mut Counters::beside(&store).unwrap(), "one", NOW).unwrap();
     }
 }

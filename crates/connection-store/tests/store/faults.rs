@@ -237,3 +237,15 @@ async fn without_a_refresh_token_a_person_is_asked_for_when_the_time_is_up() {
     );
     assert!(server.asked().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_only_for_the_log_fails_no_renewal() {
+    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+    let authorisation = store.add_authorisation(&consent(&server.server(), "refresh-0")).unwrap();
+    store.add_connections(&[under(&authorisation, "acme")]).unwrap();
+    let acme = store.connection(Some("acme")).unwrap();
+    home.clock.advance(minutes(31));
+    home.sql("UPDATE connections SET created_at = 9000000000000000000");
+    assert!(store.sharing(&authorisation.id).is_err(), "its names cannot be read");
+    assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
+}

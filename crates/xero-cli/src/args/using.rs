@@ -26,7 +26,8 @@ pub(crate) struct Asking {
     /// Under which Xero does a write once, however often it is sent within six minutes; made for each run where none is given
     #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
     pub(crate) idempotency_key: Option<String>,
-    /// How long to wait in all: for Xero's limits, and between tries where the server is in trouble
+    /// How long to wait in all, with --paginate for each page: for Xero's limits, and between tries where the server is in
+    /// trouble
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86400))]
     pub(crate) max_wait: u64,
 }

@@ -38,19 +38,9 @@ struct Ended {
 }
 
 pub(crate) fn run(context: &Context, args: &Disconnect) -> Outcome {
-    let Context { ui, global, .. } = context;
+    let ui = &context.ui;
     let store = context.open_store()?;
-    let mut plans: Vec<(Connection, Plan)> = Vec::new();
-    for name in &args.names {
-        let connection = store.connection(Some(name))?;
-        if plans.iter().any(|(other, _)| other.name == connection.name) {
-            continue;
-        }
-        xero_api::check_server(global, &connection)?;
-        let gone: Vec<_> = plans.iter().map(|(other, _)| other.name.as_str()).collect();
-        let plan = if args.local_only { Plan::Nothing } else { plan(&store, &connection, &gone)? };
-        plans.push((connection, plan));
-    }
+    let plans = plans(context, &store, args)?;
     confirm(context, &store, args, &plans)?;
     let (mut documents, mut first_failure) = (Vec::new(), None);
     for (connection, plan) in &plans {
@@ -79,6 +69,22 @@ pub(crate) fn run(context: &Context, args: &Disconnect) -> Outcome {
             Err(Failure::silent(failure.kind))
         }
     }
+}
+
+/// What is done for each connection, in the order in which they were named.
+fn plans(context: &Context, store: &Store, args: &Disconnect) -> Outcome<Vec<(Connection, Plan)>> {
+    let mut plans: Vec<(Connection, Plan)> = Vec::new();
+    for name in &args.names {
+        let connection = store.connection(Some(name))?;
+        if plans.iter().any(|(other, _)| other.name == connection.name) {
+            continue;
+        }
+        xero_api::check_server(&context.global, &connection)?;
+        let gone: Vec<_> = plans.iter().map(|(other, _)| other.name.as_str()).collect();
+        let plan = if args.local_only { Plan::Nothing } else { plan(store, &connection, &gone)? };
+        plans.push((connection, plan));
+    }
+    Ok(plans)
 }
 
 fn disconnect(context: &Context, store: &Store, connection: &Connection, plan: Plan) -> Outcome<Ended> {

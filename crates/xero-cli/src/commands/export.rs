@@ -147,14 +147,24 @@ fn write(
             packed = store.export(names, logins)?;
             continue;
         }
-        return ready.give_away().inspect_err(|_| {
-            // Nobody has it: it is as if nothing had been handed over.
-            if packed.hands_over() {
-                drop(store.adopt_logins(Some(names)));
-            }
+        return ready.give_away().map_err(|failure| match packed.hands_over() {
+            true => take_back(store, names, failure),
+            false => failure,
         });
     }
     Err(StoreError::RefreshBusy.into())
+}
+
+/// Nobody has the file: it is as if nothing had been handed over, and where that cannot be noted it is said.
+fn take_back(store: &Store, names: &[String], failure: Failure) -> Failure {
+    let Err(error) = store.adopt_logins(Some(names)) else { return failure };
+    let why = (!failure.silent).then_some(failure.message);
+    let mut stuck =
+        Failure::new(Kind::NotSaved, "nobody has the file, and the logins are still noted as handed over")
+            .because(&error)
+            .hint(format!("take them back: xeroctl adopt {}", show::quoted_all(names)));
+    stuck.causes.splice(0..0, why.into_iter().chain(failure.causes));
+    stuck
 }
 
 impl<'a> Output<'a> {

@@ -2,7 +2,9 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use connection_store::{AppKind, Bundle, Error as StoreError, Existing, Imported, Importing, Packed, Store};
+use connection_store::{
+    AppKind, Bundle, Error as StoreError, Existing, HandedWay, Imported, Importing, Packed, Store,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,9 +53,11 @@ pub(crate) fn run(context: &Context, file: Option<&Path>, args: &ImportBundle) -
 /// The names of connections that were imported, by who renews their logins.
 #[derive(Default)]
 struct Logins {
-    /// Another store may: an older file does not take back what was handed over since.
-    waiting: Vec<String>,
     renewed: Vec<String>,
+    /// Not adopted: where they came from may renew them.
+    waiting: Vec<String>,
+    /// From here to another store, which may renew them: an older file does not take back what was handed over since.
+    handed_over: Vec<String>,
 }
 
 impl Logins {
@@ -62,13 +66,19 @@ impl Logins {
         for name in imported.iter().filter_map(|one| one.name.as_deref()) {
             let connection = store.connection(Some(name))?;
             let login = connection.authorisation.as_ref().filter(|one| one.needs_login.is_none());
-            match login.map(|one| one.handed.is_some()) {
-                Some(true) => logins.waiting.push(connection.name),
-                Some(false) if connection.app.kind != AppKind::Custom => logins.renewed.push(connection.name),
+            match login.map(|one| one.handed.map(|handed| handed.way)) {
+                Some(Some(HandedWay::Imported)) => logins.waiting.push(connection.name),
+                Some(Some(HandedWay::Exported)) => logins.handed_over.push(connection.name),
+                Some(None) if connection.app.kind != AppKind::Custom => logins.renewed.push(connection.name),
                 _ => {}
             }
         }
         Ok(logins)
+    }
+
+    /// Whether this store renews all of them, and there are any.
+    fn are_adopted(&self) -> bool {
+        !self.renewed.is_empty() && self.waiting.is_empty() && self.handed_over.is_empty()
     }
 }
 
@@ -116,25 +126,25 @@ fn server(one: &Packed) -> String {
 }
 
 fn report(context: &Context, imported: &[Imported], logins: &Logins, adopt: bool) -> Outcome {
-    let (ui, Logins { waiting, renewed }) = (&context.ui, logins);
+    let ui = &context.ui;
     for one in imported {
         ui.say(line(one));
     }
-    if adopt && !renewed.is_empty() {
-        ui.say(format!("This store renews the logins of {} from now on.", renewed.join(", ")));
+    if adopt && !logins.renewed.is_empty() {
+        ui.say(format!("This store renews the logins of {} from now on.", logins.renewed.join(", ")));
     }
-    if !waiting.is_empty() {
-        ui.say(match adopt {
-            true => {
-                "These logins were handed over since the file was written. If they are renewed nowhere else:"
-            }
-            false => "Their logins are not renewed here yet. If the file was imported nowhere else:",
-        });
-        let names: Vec<_> = waiting.iter().map(|name| show::quoted(name)).collect();
-        ui.say(format!("\n  xeroctl adopt {}\n", names.join(" ")));
+    let elsewhere = [
+        (&logins.waiting, "Their logins are not renewed here yet. If the file was imported nowhere else:"),
+        (
+            &logins.handed_over,
+            "These logins were handed over since the file was written. If they are renewed nowhere else:",
+        ),
+    ];
+    for (names, what) in elsewhere.into_iter().filter(|(names, _)| !names.is_empty()) {
+        ui.say(format!("{what}\n\n  xeroctl adopt {}\n", show::quoted_all(names)));
     }
     let documents: Vec<_> = imported.iter().map(document).collect();
-    ui.document(json!({ "imported": documents, "adopted": waiting.is_empty() }))
+    ui.document(json!({ "imported": documents, "adopted": logins.are_adopted() }))
 }
 
 fn line(one: &Imported) -> String {

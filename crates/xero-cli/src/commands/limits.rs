@@ -1,5 +1,7 @@
 //! `xeroctl limits`: what is left of Xero's limits for a connection.
 
+use std::time::Duration;
+
 use connection_store::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Limits, Pace};
 use serde_json::json;
 
@@ -14,7 +16,7 @@ use crate::{
 const COLUMNS: [Column; 4] = [
     Column::text("CALLS"),
     Column::whole("LIMIT"),
-    Column::whole("MADE HERE"),
+    Column::whole("COUNTED"),
     Column::text("LEFT, AS XERO LAST SAID"),
 ];
 
@@ -29,7 +31,7 @@ pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
         "in_minute": pace.in_minute,
         "of_app_in_minute": pace.of_app,
         "paused": pace.paused.map(|wait| json!({
-            "limit": wait.limit.to_string().trim_start_matches(" for "), "seconds": wait.time.as_secs(),
+            "limit": wait.limit.as_str(), "seconds": seconds(wait.time),
         })),
         "told": told.map(|told| json!({
             "seen_at": show::timestamp(told.seen_at),
@@ -40,13 +42,18 @@ pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
     }))?;
     ui.data(table::table(&COLUMNS, rows(&pace, told.as_ref())))?;
     if let Some(wait) = pace.paused {
-        let seconds = wait.time.as_secs();
         ui.prose(format!(
-            "\nXero has refused calls: the rate limit{} is used up for {seconds} seconds.",
-            wait.limit
+            "\nXero has refused calls: the rate limit{} is used up for {} seconds.",
+            wait.limit,
+            seconds(wait.time)
         ))?;
     }
     Ok(())
+}
+
+/// What is not over yet takes a second at least.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 fn rows(pace: &Pace, told: Option<&Limits>) -> Vec<Vec<String>> {
@@ -74,4 +81,15 @@ fn rows(pace: &Pace, told: Option<&Limits>) -> Vec<Vec<String>> {
             left(told.and_then(|told| told.app_minute_left)),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_is_not_over_is_not_none() {
+        let rounded = [0, 1, 999, 1_000, 1_001].map(|millis| seconds(Duration::from_millis(millis)));
+        assert_eq!(rounded, [0, 1, 1, 1, 2]);
+    }
 }

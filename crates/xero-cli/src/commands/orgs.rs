@@ -89,33 +89,32 @@ fn add(
         return ui.document(json!({ "connection": connection.name, "connections": [] }));
     }
     let reach = Reach { just: 0, links };
-    let chosen = reach.choose(context, wanted).map_err(|failure| {
-        let more = format!(
-            "another one is consented to with: xeroctl connect --kind {} --client-id {}",
-            connection.app.kind.as_str(),
-            connection.app.client_id
-        );
-        match (&failure.hint, wanted.is_empty()) {
-            (Some(hint), false) => {
-                let hint = format!("{hint}; {more}");
-                failure.hint(hint)
-            }
-            _ => failure,
-        }
-    })?;
+    let chosen = reach.choose(context, wanted).map_err(|failure| not_reached(failure, connection, wanted))?;
     let making = Making { name, default: false, replace: false, no_test: false };
-    let new = connect::name_them(context, store, &authorisation.id, &chosen, &making).map_err(|failure| {
-        match failure.kind {
-            Kind::Usage if chosen.len() > 1 => {
-                failure.hint("add them one at a time, each with its name: --as")
-            }
-            Kind::Usage => failure.hint("give another name with --as"),
-            _ => failure,
-        }
-    })?;
+    let new = connect::name_them(context, store, &authorisation.id, &chosen, &making)
+        .map_err(|failure| not_named(failure, chosen.len()))?;
     store.add_connections(&new)?;
     let names: Vec<_> = new.into_iter().map(|one| one.name).collect();
     connect::finish(context, store, &names, &making)
+}
+
+/// Who asked for organisations by name may mean one that needs a consent of its own.
+fn not_reached(failure: Failure, connection: &Connection, wanted: &[String]) -> Failure {
+    let Some(hint) = failure.hint.as_ref().filter(|_| !wanted.is_empty()) else { return failure };
+    let hint = format!(
+        "{hint}; another one is consented to with: xeroctl connect --kind {} --client-id {}",
+        connection.app.kind.as_str(),
+        connection.app.client_id
+    );
+    failure.hint(hint)
+}
+
+fn not_named(failure: Failure, how_many: usize) -> Failure {
+    match failure.kind {
+        Kind::Usage if how_many > 1 => failure.hint("add them one at a time, each with its name: --as"),
+        Kind::Usage => failure.hint("give another name with --as"),
+        _ => failure,
+    }
 }
 
 fn list(context: &Context, store: &Store, connection: &Connection, links: &[TenantLink]) -> Outcome {

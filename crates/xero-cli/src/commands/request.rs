@@ -10,7 +10,7 @@ use std::{
 use connection_store::{AppKind, Connection};
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MODIFIED_SINCE},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE},
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -45,37 +45,40 @@ pub(crate) fn run(context: &Context, args: &Request) -> Outcome {
         false => context.ask_xero(xero_api::send(&call, context.timeout(), &authority))?,
     };
     if let Some(refusal) = reply.refusal(connection.app.kind) {
-        print(context, args, &reply)?;
-        if !ui.json
-            && !reply.body.ends_with(b"\n")
-            && !reply.body.is_empty()
-            && !std::io::stdout().is_terminal()
-        {
-            // What follows on standard error may go to the same place.
-            ui.raw(b"\n")?;
-        }
-        let answer = Some(Box::new(json!({ "status": reply.status.as_u16(), "body": body_json(&reply) })));
-        let needed = match &refusal {
-            Refusal::Bearer(ApiProblem::MissingScope) => scope_hint(&connection, &call),
-            _ => None,
-        };
-        let failure = xero_api::refused(refusal, &connection);
-        let hint = needed.or_else(|| failure.hint.clone());
-        return Err(Failure { answer, hint, ..failure });
+        // What it says comes first where it can be shown, and its status and next step in any case.
+        drop(print_refused(context, args, &reply));
+        return Err(refused(refusal, &connection, &call, &reply));
     }
-    match &args.output {
-        Some(path) => {
-            let file = NewFile { path, contents: &reply.body, access: Access::Private };
-            write_files(&[file], existing).map_err(|error| Failure::output(&error))?;
-            ui.say(format!("{} bytes written to {}", reply.body.len(), path.display()));
-            let written = json!({ "output": path.display().to_string(), "bytes": reply.body.len() });
-            ui.document(document(&reply, written))
-        }
-        None => {
-            ui.document(document(&reply, json!({ "body": body_json(&reply) })))?;
-            print(context, args, &reply)
-        }
+    let Some(path) = &args.output else {
+        ui.document(document(&reply, json!({ "body": body_json(&reply) })))?;
+        return print(context, args, &reply);
+    };
+    let file = NewFile { path, contents: &reply.body, access: Access::Private };
+    write_files(&[file], existing).map_err(|error| Failure::output(&error))?;
+    ui.say(format!("{} bytes written to {}", reply.body.len(), path.display()));
+    let written = json!({ "output": path.display().to_string(), "bytes": reply.body.len() });
+    ui.document(document(&reply, written))
+}
+
+fn print_refused(context: &Context, args: &Request, reply: &Reply) -> Outcome {
+    print(context, args, reply)?;
+    let whole = reply.body.is_empty() || reply.body.ends_with(b"\n");
+    if context.ui.json || whole || std::io::stdout().is_terminal() {
+        return Ok(());
     }
+    // What follows on standard error may go to the same place.
+    context.ui.raw(b"\n")
+}
+
+fn refused(refusal: Refusal, connection: &Connection, call: &Call, reply: &Reply) -> Failure {
+    let answer = Some(Box::new(json!({ "status": reply.status.as_u16(), "body": body_json(reply) })));
+    let needed = match &refusal {
+        Refusal::Bearer(ApiProblem::MissingScope) => scope_hint(connection, call),
+        _ => None,
+    };
+    let failure = xero_api::refused(refusal, connection);
+    let hint = needed.or_else(|| failure.hint.clone());
+    Failure { answer, hint, ..failure }
 }
 
 /// Headers, query and body.
@@ -97,16 +100,20 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
         }
     }
     if let Some(since) = &asking.modified_since {
-        call.headers.insert(IF_MODIFIED_SINCE, value(since));
+        set(&mut call.headers, IF_MODIFIED_SINCE, since, "--modified-since")?;
     }
     if let Some(data) = &args.data {
         call.body = Some(body(data)?);
         call.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     }
+    let key = HeaderName::from_static(IDEMPOTENCY_KEY);
     let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&call.method);
-    if writes || asking.idempotency_key.is_some() {
-        let key = asking.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-        call.headers.entry(HeaderName::from_static(IDEMPOTENCY_KEY)).or_insert(value(&key));
+    match &asking.idempotency_key {
+        Some(given) => set(&mut call.headers, key, given, "--idempotency-key")?,
+        None if writes && !call.headers.contains_key(&key) => {
+            set(&mut call.headers, key, &Uuid::new_v4().to_string(), "--idempotency-key")?;
+        }
+        None => {}
     }
     if asking.paginate && call.method != Method::GET {
         return Err(Failure::usage("only what is read has pages").hint("leave --paginate out"));
@@ -118,6 +125,16 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
 /// The value of a header by an option that takes digits, letters and signs of ASCII alone.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("the command line takes nothing else")
+}
+
+/// Sets the header that an option stands for, which cannot be given twice.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str, option: &str) -> Outcome {
+    if headers.contains_key(&name) {
+        return Err(Failure::usage(format!("{option} and --header both give {name}"))
+            .hint(format!("leave one of them out: {option} sets this header")));
+    }
+    headers.insert(name, self::value(value));
+    Ok(())
 }
 
 /// A refusal of one page is the answer.
@@ -133,6 +150,11 @@ async fn all_pages(context: &Context, call: &mut Call, authority: &Authority<'_>
         if !pages.take(&reply)? {
             drop(spinner);
             context.ui.say(format!("{} pages.", pages.fetched));
+            if pages.again {
+                context.ui.warn(
+                    "the same full page came twice: this list does not count pages, and there may be more of it than this",
+                );
+            }
             return Ok(Reply { body: pages.whole().to_string().into_bytes(), ..reply });
         }
     }

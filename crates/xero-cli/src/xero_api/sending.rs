@@ -26,6 +26,8 @@ use crate::{
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// How often a call is sent again for the sake of a server in trouble.
 const REPEATS: usize = 3;
+/// A wait for a limit that is longer is told of.
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a call waits, and whether it is sent again.
@@ -50,6 +52,13 @@ impl Patience {
     fn say(&self, text: impl FnOnce() -> String) {
         if let Some(ui) = self.ui {
             ui.say(text());
+        }
+    }
+
+    fn say_waiting(&self, wait: Wait) {
+        let seconds = wait.time.as_secs_f64().ceil();
+        if wait.time > WORTH_A_WORD {
+            self.say(|| format!("The rate limit{} is used up: waiting {seconds} seconds.", wait.limit));
         }
     }
 
@@ -82,18 +91,18 @@ pub(crate) async fn send(call: &Call, timeout: Duration, authority: &Authority<'
             // The limit that was told of will not be over in time.
             Err(failure) => return limited.filter(|_| failure.kind == Kind::RateLimited).ok_or(failure),
         };
-        let pause = match &tried {
-            Tried::Answered(reply) if reply.is_limited(authority.kind()) => {
-                (call.patience.repeats > 0).then_some(FIRST_PAUSE)
-            }
-            _ if !tried.is_trouble() || !call.may_repeat() => None,
-            _ => pauses.pop_front().inspect(|_| call.patience.say(|| tried.trouble())),
+        let wait = tried.limit(authority.kind());
+        let pause = match wait {
+            Some(wait) => (call.patience.repeats > 0).then_some(wait.time),
+            None if !tried.is_trouble() || !call.may_repeat() => None,
+            None => pauses.pop_front().inspect(|_| call.patience.say(|| tried.trouble())),
         };
-        match pause.filter(|pause| Instant::now() + *pause < until) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return tried.into_reply(),
-        }
-        limited = tried.into_reply().ok().filter(|reply| reply.is_limited(authority.kind()));
+        let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
+            return tried.into_reply();
+        };
+        wait.into_iter().for_each(|wait| call.patience.say_waiting(wait));
+        tokio::time::sleep(pause).await;
+        limited = tried.into_reply().ok().filter(|_| wait.is_some());
     }
 }
 
@@ -111,6 +120,13 @@ impl Tried {
             Self::Answered(reply) => reply.status.is_server_error(),
             Self::BrokenOff(_) => true,
         }
+    }
+
+    /// The limit that refused it, and how long to keep away: whether or not calls are counted.
+    fn limit(&self, kind: AppKind) -> Option<Wait> {
+        let Self::Answered(reply) = self else { return None };
+        let wait = Wait::after(reply.limit(kind)?);
+        Some(Wait { time: wait.time.max(FIRST_PAUSE), ..wait })
     }
 
     /// What to say of it before it is tried again.
@@ -224,13 +240,7 @@ impl Sending<'_> {
     async fn admitted(&self) -> Outcome<Option<Counted>> {
         let Authority::Stored(store, connection) = self.authority else { return Ok(None) };
         let patience = self.until.saturating_duration_since(Instant::now());
-        let told = |wait: Wait| {
-            let seconds = wait.time.as_secs_f64().ceil();
-            self.call
-                .patience
-                .say(|| format!("The rate limit{} is used up: waiting {seconds} seconds.", wait.limit));
-        };
-        Ok(Some(store.admit(connection, patience, told).await?))
+        Ok(Some(store.admit(connection, patience, |wait| self.call.patience.say_waiting(wait)).await?))
     }
 
     async fn once(&self, authorisation: &RequestHeaders) -> Outcome<Tried> {

@@ -72,6 +72,33 @@ fn a_reader_that_goes_away_takes_nothing_along() {
     home.ok(&["refresh", "maple"]);
 }
 
+/// As after a full disk: that it is here again cannot be noted either.
+#[cfg(unix)]
+#[test]
+fn an_export_that_cannot_be_taken_back_says_how() {
+    let home = home();
+    let store = rusqlite::Connection::open(home.path("data/xeroctl/connections.db")).unwrap();
+    let stuck = "CREATE TRIGGER stuck BEFORE UPDATE OF handed ON authorisations WHEN NEW.handed IS NULL \
+                 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.execute_batch(stuck).unwrap();
+    let script = format!("{BINARY:?} export - maple --yes --bundle-passphrase-file bundle > /dev/full");
+    let to_full = home.command("sh").args(["-c", &script]).output().unwrap();
+    let runs = [home.finish("export - maple --yes > /dev/full", &to_full), home.run(&["refresh", "maple"])];
+    store.execute_batch("DROP TRIGGER stuck").unwrap();
+    insta::assert_snapshot!(texts(&runs));
+    home.ok(&["adopt", "maple", "--yes"]);
+
+    // Whoever read it has gone: of that alone nothing is said.
+    store.execute_batch(stuck).unwrap();
+    let mut command = home.command(BINARY);
+    command.args(sealed(&["export", "-", "maple", "--yes"])).stdin(Stdio::null());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = command.stdout(writer).output().unwrap();
+    let said = String::from_utf8(closed.stderr).unwrap();
+    assert!(said.contains("next: take them back: xeroctl adopt maple"), "{said}");
+}
+
 #[test]
 fn what_is_left_out_of_all() {
     let seeded = Seeded::new();

@@ -112,10 +112,28 @@ fn an_older_file_takes_nothing_back_that_was_handed_over_since() {
     home.ok(&["refresh", "maple"]);
     home.ok(&[&["export", "newer.age", "maple", "--yes"][..], &SEALED].concat());
     let older = [&["import", "moving.age", "--existing", "replace", "--adopt"][..], &SEALED].concat();
+    let unadopted = [&["import", "moving.age", "--existing", "replace"][..], &SEALED].concat();
     insta::assert_snapshot!(transcript(
         &home,
-        &[&older, &["refresh", "maple"], &["copy", "maple", "--organisation", "all"]]
+        &[&older, &unadopted, &["refresh", "maple"], &["copy", "maple", "--organisation", "all"]]
     ));
+    let document = home.ok(&[&older[..], &["--json"]].concat()).json();
+    assert_eq!(document["adopted"], false);
+}
+
+#[test]
+fn adopted_is_what_this_store_renews() {
+    let home = home();
+    home.ok(&[&["export", "bare.age", "maple", "--without-logins"][..], &SEALED].concat());
+    exported(&home, &["maple"]);
+    let adopted = |machine: &str, file: &str, options: &[&str]| {
+        let import = ["import", file, "--key-file", "other.key", "--existing", "replace", "--json"];
+        home.ok_at(machine, &[&import[..], &SEALED, options].concat()).json()["adopted"].clone()
+    };
+    assert_eq!(adopted("third-machine", "bare.age", &["--adopt"]), false, "there is no login");
+    assert_eq!(adopted(THERE, "moving.age", &[]), false);
+    assert_eq!(adopted(THERE, "moving.age", &["--adopt"]), true);
+    assert_eq!(adopted(THERE, "moving.age", &[]), true, "it was adopted before");
 }
 
 #[test]

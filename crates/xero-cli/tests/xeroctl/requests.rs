@@ -4,7 +4,7 @@ use std::fs;
 
 use xero_mock::Fault;
 
-use crate::sandbox::{Sandbox, transcript};
+use crate::sandbox::{BINARY, Sandbox, transcript};
 
 #[test]
 fn an_organisation_and_invoices() {
@@ -90,6 +90,17 @@ fn what_the_server_refuses_is_explained() {
     ));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refusal_that_cannot_be_shown_is_one_all_the_same() {
+    let home = Sandbox::connected();
+    let script = format!("{BINARY:?} request GET Nothing > /dev/full");
+    let output = home.command("sh").args(["-c", &script]).output().unwrap();
+    let refused = home.finish("request GET Nothing > /dev/full", &output);
+    let shown = home.run(&["request", "GET", "Nothing"]);
+    assert_eq!((refused.status, &refused.stderr), (6, &shown.stderr), "{}", refused.text());
+}
+
 #[test]
 fn json_with_a_file_and_with_a_refusal() {
     let home = Sandbox::connected();
@@ -129,7 +140,7 @@ fn a_signature_for_another_program() {
 #[test]
 fn a_printed_signature_is_accepted_once() {
     let home = Sandbox::connected();
-    let output = home.command(crate::sandbox::BINARY).args(["sign", "GET", "Organisation"]).output().unwrap();
+    let output = home.command(BINARY).args(["sign", "GET", "Organisation"]).output().unwrap();
     let header = String::from_utf8(output.stdout).unwrap();
     let value = header.trim().strip_prefix("Authorization: ").unwrap().to_owned();
     let url = format!("{}/api.xro/2.0/Organisation", home.mock().url());

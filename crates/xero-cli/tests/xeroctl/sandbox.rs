@@ -170,14 +170,22 @@ impl Sandbox {
     #[cfg(unix)]
     pub(crate) fn terminal_by_shell(&self, before: &str, arguments: &[&str]) -> Terminal {
         let script = format!("{before} exec \"$0\" \"$@\"");
-        Terminal::start(self.at_terminal_with("sh", &[&["-c", &script, BINARY], arguments].concat()))
+        Terminal::start(self.at_terminal_in("sh", &[&["-c", &script, BINARY], arguments].concat()))
+    }
+
+    /// A line of a shell at a terminal.
+    #[cfg(unix)]
+    pub(crate) fn shell_at_terminal(&self, line: &str) -> Terminal {
+        let mut command = self.at_terminal_in("sh", &["-c", line]);
+        command.env("XEROCTL", BINARY);
+        Terminal::start(command)
     }
 
     fn at_terminal(&self, arguments: &[&str]) -> CommandBuilder {
-        self.at_terminal_with(BINARY, arguments)
+        self.at_terminal_in(BINARY, arguments)
     }
 
-    fn at_terminal_with(&self, program: &str, arguments: &[&str]) -> CommandBuilder {
+    fn at_terminal_in(&self, program: &str, arguments: &[&str]) -> CommandBuilder {
         let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();

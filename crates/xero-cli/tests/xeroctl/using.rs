@@ -125,6 +125,68 @@ fn a_program_that_outlives_its_token_is_told_of() {
     assert_eq!(child.wait().unwrap().code(), Some(1), "the shell read nothing");
 }
 
+/// A home whose `job.sh` counts how often it is interrupted.
+#[cfg(unix)]
+fn interruptible() -> Sandbox {
+    let (home, _) = home();
+    home.write(
+        "job.sh",
+        "count=0
+         trap 'count=$((count + 1)); echo interrupted $count' INT
+         trap 'kill $!; echo ended after $count; exit 9' TERM
+         mkfifo hold; cat hold & echo ready
+         while kill -0 $! 2>/dev/null; do wait $!; done",
+    );
+    home.write("list", "");
+    home
+}
+
+#[cfg(unix)]
+fn send(terminal: &crate::terminal::Terminal, signal: rustix::process::Signal) {
+    let process = i32::try_from(terminal.process()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(process).unwrap(), signal).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_terminal_sends_a_program_is_not_sent_again() {
+    let home = interruptible();
+    let mut terminal = home.shell_at_terminal("exec \"$XEROCTL\" exec acme -- sh job.sh < list");
+    terminal.expect("ready").keys(crate::terminal::CTRL_C).expect("interrupted 1");
+    // Signals are forwarded in their order: no other comes after this one.
+    send(&terminal, rustix::process::Signal::TERM);
+    let (status, screen) = terminal.wait();
+    assert!(status == 9 && screen.contains("ended after 1"), "{screen}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_process_sends_is_sent_on_at_a_terminal_too() {
+    let home = interruptible();
+    let mut terminal = home.shell_at_terminal("exec \"$XEROCTL\" exec acme -- sh job.sh");
+    terminal.expect("ready");
+    send(&terminal, rustix::process::Signal::INT);
+    terminal.expect("interrupted 1");
+    send(&terminal, rustix::process::Signal::TERM);
+    let (status, screen) = terminal.wait();
+    assert!(status == 9 && screen.contains("ended after 1"), "{screen}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_crashes_takes_no_core_of_this_one_along() {
+    use std::os::unix::process::ExitStatusExt;
+    let (home, _) = home();
+    for (signal, number) in [("ABRT", 6), ("SEGV", 11), ("QUIT", 3)] {
+        let line = format!(
+            "ulimit -c \"$(ulimit -H -c)\"; exec \"$XEROCTL\" exec acme -- sh -c 'kill -{signal} $$'"
+        );
+        let mut command = home.command("sh");
+        let status = command.env("XEROCTL", crate::sandbox::BINARY).args(["-c", &line]).status().unwrap();
+        assert_eq!((status.signal(), status.core_dumped()), (Some(number), false));
+    }
+}
+
 #[test]
 fn misuse_of_exec() {
     let (home, _) = home();
@@ -210,13 +272,35 @@ fn a_server_in_trouble_is_asked_again_where_it_does_no_harm() {
     assert_eq!((run.status, asked(&home, "/Organisation", "authorization").len()), (5, 1), "{}", run.text());
 }
 
+fn limited(seconds: u64) -> Fault {
+    let retry_after = Some(Duration::from_secs(seconds));
+    Fault::TooManyRequests { problem: RateLimit::Minute, retry_after }
+}
+
+#[test]
+fn where_calls_cannot_be_counted_the_server_is_left_alone_as_long_as_it_says() {
+    let (home, _) = home();
+    home.forget_calls();
+    fs::create_dir(home.path("data/xeroctl/connections.db-calls")).unwrap();
+    home.mock().fault(limited(3_000));
+    let run = home.run(&["request", "GET", "Organisation", "-v"]);
+    assert_eq!((run.status, asked(&home, "/Organisation", "authorization").len()), (7, 1), "{}", run.text());
+    assert_eq!(
+        run.stderr.matches("calls are not counted against Xero's limits").count(),
+        1,
+        "{}",
+        run.text()
+    );
+    home.mock().clear_journal();
+    home.mock().fault(limited(2));
+    let run = home.ok(&["request", "GET", "Organisation"]);
+    assert_eq!(asked(&home, "/Organisation", "authorization").len(), 2, "{}", run.text());
+    assert_eq!(run.stderr, "The rate limit for one minute is used up: waiting 2 seconds.\n");
+}
+
 #[test]
 fn a_limit_is_waited_for_as_long_as_was_said_and_by_all() {
     let (home, _) = home();
-    let limited = |seconds| Fault::TooManyRequests {
-        problem: RateLimit::Minute,
-        retry_after: Some(Duration::from_secs(seconds)),
-    };
     home.mock().fault(limited(1));
     let run = home.ok(&["request", "GET", "Organisation"]);
     assert_eq!(asked(&home, "/Organisation", "authorization").len(), 2, "{}", run.text());
@@ -232,7 +316,7 @@ fn a_limit_is_waited_for_as_long_as_was_said_and_by_all() {
     assert_eq!(asked(&home, "/Organisation", "authorization").len(), 1, "only the first was sent");
     insta::assert_snapshot!(seconds(&text));
     let document = home.ok(&["limits", "acme", "--json"]).json();
-    assert_eq!(document["paused"]["limit"], "one minute");
+    assert_eq!(document["paused"]["limit"], "minute");
     assert_eq!(document["running"], json!(0));
 }
 
@@ -247,7 +331,11 @@ fn seconds(text: &str) -> String {
 #[test]
 fn misuse_of_request() {
     let (home, _) = home();
-    let commands: [&[&str]; 7] = [
+    let since = ["--modified-since", "2026-01-02", "-H", "If-Modified-Since: Fri, 02 Jan 2026 00:00:00 GMT"];
+    let key = ["--idempotency-key", "mine-1", "-H", "IDEMPOTENCY-KEY: mine-2"];
+    let commands: [&[&str]; 9] = [
+        &[&["request", "GET", "Organisation"][..], &since].concat(),
+        &[&["request", "POST", "Contacts"][..], &key].concat(),
         &["request", "GET", "Organisation", "-Q", "page"],
         &["request", "GET", "Organisation", "--modified-since", "yesterday"],
         &["request", "POST", "Contacts", "--paginate"],

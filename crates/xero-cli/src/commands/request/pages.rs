@@ -11,6 +11,9 @@ use crate::{
     xero_api::Reply,
 };
 
+/// How many items a page of Xero's has where nobody asks for another size.
+const PAGE_SIZE: usize = 100;
+
 /// How a list goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -28,6 +31,10 @@ pub(super) struct Pages {
     whole: Option<Value>,
     last: Vec<Value>,
     pub(super) fetched: usize,
+    /// How many items a page has.
+    page_size: usize,
+    /// True where a full page came a second time.
+    pub(super) again: bool,
 }
 
 impl Pages {
@@ -37,12 +44,15 @@ impl Pages {
             let found = url.query_pairs().find(|(own, _)| own.eq_ignore_ascii_case(name));
             found.and_then(|(_, value)| value.parse().ok())
         };
-        let journals = url.path().trim_end_matches('/').ends_with("/Journals");
-        let style = match journals {
+        let resource = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        // Xero does not mind the case.
+        let style = match resource.eq_ignore_ascii_case("journals") {
             true => Style::Offset(named("offset").unwrap_or(0)),
             false => Style::Page(named("page").unwrap_or(1).max(1)),
         };
-        Self { style, url: url.clone(), whole: None, last: Vec::new(), fetched: 0 }
+        let page_size = named("pageSize").and_then(|size| usize::try_from(size).ok()).unwrap_or(PAGE_SIZE);
+        let (whole, last) = (None, Vec::new());
+        Self { style, url: url.clone(), whole, last, fetched: 0, page_size, again: false }
     }
 
     /// Where the next page is.
@@ -66,6 +76,7 @@ impl Pages {
         let items = items(&page, name.as_deref()).cloned().unwrap_or_default();
         // A list that has no pages is the same again.
         if items.is_empty() || items == self.last {
+            self.again = !items.is_empty() && items.len() == self.page_size;
             self.whole.get_or_insert(page);
             return Ok(false);
         }
@@ -214,6 +225,23 @@ mod tests {
         assert_eq!(whole["Journals"].as_array().unwrap().len(), 3);
         let stuck = [page(&[5]), page(&[5])];
         assert_eq!(fetch("https://x.test/api.xro/2.0/Journals?offset=5", &stuck).0.len(), 1);
+        for spelling in ["journals", "JOURNALS/", "Journals"] {
+            let url = format!("https://x.test/api.xro/2.0/{spelling}");
+            assert_eq!(fetch(&url, &answers).0, ["offset=0", "offset=9", "offset=12"]);
+        }
+        assert_eq!(fetch("https://x.test/api.xro/2.0/ManualJournals", &[page(&[])]).0, ["page=1"]);
+    }
+
+    #[test]
+    fn a_full_page_that_comes_again_is_seen() {
+        let again = |query: &str, count: u64| {
+            let mut pages = Pages::of(&Url::parse(&format!("https://x.test/Accounts{query}")).unwrap());
+            let accounts = reply(&json!({ "Accounts": (0..count).collect::<Vec<_>>() }));
+            assert!(pages.take(&accounts).unwrap() && !pages.take(&accounts).unwrap());
+            pages.again
+        };
+        assert_eq!([again("", 100), again("", 99), again("", 101)], [true, false, false]);
+        assert_eq!([again("?pageSize=5", 5), again("?pageSize=5", 100)], [true, false]);
     }
 
     #[test]
