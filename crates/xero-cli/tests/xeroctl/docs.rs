@@ -287,7 +287,11 @@ fn connecting_with_oauth2() {
 #[cfg(unix)]
 #[test]
 fn unattended_jobs() {
-    check("docs/unattended-jobs.md");
+    let home = Sandbox::with_mock();
+    let page = page("docs/unattended-jobs.md");
+    let script = page.split("$ cat organisation.sh\n").nth(1).unwrap().split("$ xeroctl").next().unwrap();
+    home.write("organisation.sh", script);
+    check_as(&mut Reader::new(&[MAPLE_FLORIST.id]), &home, "docs/unattended-jobs.md");
 }
 
 #[cfg(unix)]
