@@ -137,6 +137,24 @@ fn all_pages_are_one_document() {
 }
 
 #[test]
+fn journals_are_fetched_by_their_numbers() {
+    let home = Sandbox::connected();
+    let numbers = |target: &str| -> Vec<u64> {
+        let whole = home.ok(&["request", "GET", target, "--paginate"]).json();
+        let journals = whole["Journals"].as_array().unwrap();
+        journals.iter().map(|journal| journal["JournalNumber"].as_u64().unwrap()).collect()
+    };
+    home.mock().clear_journal();
+    let all = numbers("Journals");
+    assert!(all.len() > 100 && all.is_sorted_by(|one, next| one < next), "{all:?}");
+    let asked: Vec<_> = home.mock().journal().into_iter().map(|entry| entry.query.unwrap()).collect();
+    let last = all[all.len() - 1];
+    let offset = |offset: u64| format!("offset={offset}");
+    assert_eq!(asked, [offset(0), offset(all[99]), offset(last)]);
+    assert_eq!(numbers(&format!("Journals?offset={}", all[99])), all[100..], "from the one that was named");
+}
+
+#[test]
 fn queries_are_encoded() {
     let (home, _) = home();
     let arguments =

@@ -28,6 +28,9 @@ pub(super) struct Pages {
     whole: Option<Value>,
     last: Vec<Value>,
     pub(super) fetched: usize,
+    /// How many there are, where an answer says so.
+    pub(super) of: Option<u64>,
+    pub(super) records: usize,
 }
 
 impl Pages {
@@ -42,7 +45,7 @@ impl Pages {
             true => Style::Offset(named("offset").unwrap_or(0)),
             false => Style::Page(named("page").unwrap_or(1).max(1)),
         };
-        Self { style, url: url.clone(), whole: None, last: Vec::new(), fetched: 0 }
+        Self { style, url: url.clone(), whole: None, last: Vec::new(), fetched: 0, of: None, records: 0 }
     }
 
     /// Where the next page is.
@@ -69,6 +72,8 @@ impl Pages {
             self.whole.get_or_insert(page);
             return Ok(false);
         }
+        self.of = last_page(&page);
+        self.records += items.len();
         let more = self.advance(&page, &items);
         self.last.clone_from(&items);
         match &mut self.whole {
