@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    signals, table,
+    shown, signals, table,
 };
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
@@ -321,7 +321,7 @@ fn refused(error: InquireError) -> Failure {
 fn print_line(text: &str) {
     let text = table::prose(&printable(text), table::talk_width());
     // Where even standard error is gone there is no one to tell.
-    drop(writeln!(io::stderr(), "{text}"));
+    shown::above(|| drop(writeln!(io::stderr(), "{text}")));
 }
 
 /// Texts must not steer the terminal: what would is shown as a sign. Line ends are kept.

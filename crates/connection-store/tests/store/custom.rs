@@ -128,7 +128,7 @@ async fn a_new_token_is_given_out_for_the_pinned_organisation_alone() {
         other => panic!("{other:?}"),
     }
     let stored = store.authorisation(&custom.id).unwrap().unwrap();
-    assert_eq!((stored.generation, stored.needs_login), (custom.generation + 1, None), "it was not kept");
+    assert_eq!((stored.generation(), stored.needs_login), (custom.generation() + 1, None), "it was not kept");
     // The portal was put right.
     server.reply([given("again"), reaching(&["2", "1"])]);
     let headers = authorise(&store, "acme").await.unwrap();
@@ -148,7 +148,7 @@ async fn a_look_that_fails_costs_no_token_and_is_told() {
     let missing = Reply::Json(401, json!({ "Detail": "AuthorizationUnsuccessful" }));
     for (failed, why) in [
         (Reply::Status(503), "503"),
-        (Reply::Cut, "broke"),
+        (Reply::Cut, "did not answer to the end"),
         (missing, "scope"),
         (reaching(&[]), "Xero lists no organisation for it"),
     ] {

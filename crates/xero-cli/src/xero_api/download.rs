@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::timeout;
 
-use crate::ui::{TICK, Ui};
+use crate::{
+    shown,
+    ui::{TICK, Ui},
+};
 
 /// An answer that takes longer is shown to come.
 const LONG: Duration = Duration::from_secs(1);
@@ -52,13 +55,15 @@ impl Download {
     fn show(&mut self) {
         self.waits = false;
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        shown::set(&self.bar);
         self.bar.enable_steady_tick(TICK);
+        self.bar.force_draw();
     }
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        shown::clear(&self.bar);
     }
 }
 

@@ -36,6 +36,7 @@ mod moved_custom;
 mod moving;
 mod overview;
 mod progress;
+mod recipes;
 mod requests;
 mod same_twice;
 mod sandbox;

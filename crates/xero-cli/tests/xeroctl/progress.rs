@@ -83,8 +83,24 @@ fn nobody_else_sees_anything_of_it() {
         );
     }
     let home = home(BIG, Duration::ZERO);
-    let run = home.ok(&DOWNLOAD);
-    assert_eq!(run.raw.1, format!("{BIG} bytes written to answer\n"));
-    let run = home.ok(&[&ALL_PAGES[..], &["-Q", "pageSize=10"]].concat());
-    assert!(run.raw.1.starts_with("25 pages.\n"), "{}", run.text());
+    for arguments in [&DOWNLOAD[..], &[&ALL_PAGES[..], &["-Q", "pageSize=10"]].concat()] {
+        let said = home.ok(arguments).raw.1;
+        assert!(said.contains(" bytes written to "), "{said}");
+        assert!(!said.contains(['\r', '\u{1b}']) && !said.contains("Fetching"), "{said}");
+    }
+}
+
+#[test]
+fn lines_go_above_what_is_shown() {
+    let home = Sandbox::connected();
+    home.mock().fault(Fault::Halt(page(), 0, Duration::ZERO).on("/api.xro/2.0/Invoices"));
+    home.mock().fault(Fault::Html(502).on("/api.xro/2.0/Invoices"));
+    home.mock().fault(Fault::Slow(HOURS).on("/api.xro/2.0/Invoices"));
+    let mut terminal = home.terminal(&[&ALL_PAGES[..], &["--timeout", "3600"]].concat());
+    terminal.expect("Once more.").expect("Fetching pages: 1 of 7");
+    let screen = terminal.text();
+    let line = screen.lines().find(|line| line.contains("Once more.")).unwrap();
+    assert_eq!(line, "Xero's server is in trouble (status 502). Once more.", "{screen}");
+    terminal.keys(CTRL_C);
+    assert_eq!(terminal.finish().0, 130);
 }

@@ -3,7 +3,10 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::pages::Pages;
-use crate::ui::{TICK, Ui};
+use crate::{
+    shown,
+    ui::{TICK, Ui},
+};
 
 /// Pages that are coming; what was shown of them is gone when this is dropped.
 pub(super) struct Counter(ProgressBar);
@@ -16,6 +19,7 @@ impl Counter {
         let style = ProgressStyle::with_template("{spinner} {msg}").expect("a constant template");
         let bar = ProgressBar::new_spinner().with_style(style).with_message("Fetching pages");
         bar.enable_steady_tick(TICK);
+        shown::set(&bar);
         Self(bar)
     }
 
@@ -26,7 +30,7 @@ impl Counter {
 
 impl Drop for Counter {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        shown::clear(&self.0);
     }
 }
 
