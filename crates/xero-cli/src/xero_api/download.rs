@@ -22,13 +22,14 @@ pub(super) struct Download {
     begun: Instant,
     /// Whether it is to be shown once that is worth it.
     waits: bool,
+    is_shown: bool,
 }
 
 impl Download {
     /// `ui` is `None` where nobody is to see it, `total` where the server does not say how much will come.
     pub(super) fn new(ui: Option<Ui>, total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden()).with_style(style(total));
-        Self { bar, total, begun: Instant::now(), waits: ui.is_some_and(Ui::is_watched) }
+        Self { bar, total, begun: Instant::now(), waits: ui.is_some_and(Ui::is_watched), is_shown: false }
     }
 
     /// Waits for the next piece, and shows meanwhile what is here when it takes long.
@@ -54,6 +55,7 @@ impl Download {
 
     fn show(&mut self) {
         self.waits = false;
+        self.is_shown = true;
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
         shown::set(&self.bar);
         self.bar.enable_steady_tick(TICK);
@@ -63,7 +65,9 @@ impl Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
-        shown::clear(&self.bar);
+        if self.is_shown {
+            shown::clear(&self.bar);
+        }
     }
 }
 
