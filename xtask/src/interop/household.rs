@@ -1,7 +1,7 @@
 //! A home with two connections to a mock of its own: a login, and a private app.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
