@@ -260,13 +260,47 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The text is no address of a store in a database server.
+    #[error("the store's address {0}")]
+    BadAddress(&'static str),
+    /// The store is in a database server: it is no file that could be copied, moved or put back.
+    #[error("the store {0} is in a database server, which copies it by its own means")]
+    InServer(PathBuf),
+    /// The database server cannot be reached, or went away; what was being changed may have been changed or not.
+    #[error("the database {place} cannot be reached")]
+    Unreachable {
+        /// Its address.
+        place: PathBuf,
+        /// What happened.
+        source: DatabaseError,
+    },
     /// The database refused for another reason.
     #[error("the store's database failed")]
     Database(#[source] DatabaseError),
 }
 
 /// What the database said. Its text names tables and causes, never values.
-pub struct DatabaseError(pub(crate) rusqlite_migration::Error);
+pub struct DatabaseError(Said);
+
+/// By which database.
+enum Said {
+    Sqlite(rusqlite_migration::Error),
+    #[cfg(feature = "postgres")]
+    Postgres(tokio_postgres::Error),
+}
+
+impl From<rusqlite_migration::Error> for DatabaseError {
+    fn from(error: rusqlite_migration::Error) -> Self {
+        Self(Said::Sqlite(error))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self(Said::Postgres(error))
+    }
+}
 
 impl fmt::Debug for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -277,10 +311,23 @@ impl fmt::Debug for DatabaseError {
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            rusqlite_migration::Error::RusqliteError { err, .. } => err.fmt(f),
-            other => other.fmt(f),
+            Said::Sqlite(rusqlite_migration::Error::RusqliteError { err, .. }) => err.fmt(f),
+            Said::Sqlite(other) => other.fmt(f),
+            #[cfg(feature = "postgres")]
+            Said::Postgres(error) => match error.as_db_error() {
+                Some(said) => said.message().fmt(f),
+                None => error.fmt(f),
+            },
         }
     }
 }
 
-impl std::error::Error for DatabaseError {}
+impl std::error::Error for DatabaseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Said::Postgres(error) if error.as_db_error().is_none() => error.source(),
+            _ => None,
+        }
+    }
+}

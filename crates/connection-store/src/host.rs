@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::SystemTime, time::UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::sqlite::OwnerRow;
+use crate::backend::OwnerRow;
 
 /// Who uses a store, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,9 +2,11 @@
 
 mod app;
 mod authorisation;
+mod backend;
 mod bundle;
 mod clock;
 mod connection;
+mod database;
 mod error;
 mod event;
 mod finding;
@@ -13,12 +15,13 @@ mod host;
 mod ledger;
 mod limits;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod refresh;
 mod request;
 mod seal;
 mod server;
-mod sqlite;
 mod store;
 mod store_key;
 mod traffic;
@@ -33,6 +36,8 @@ pub use event::{Event, EventKind};
 pub use finding::Finding;
 pub use host::{Host, Ownership};
 pub use limits::Limits;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAddress;
 pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;

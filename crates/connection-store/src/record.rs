@@ -5,14 +5,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::Row;
 use xero_auth_oauth2::{RedirectUri, Scopes, User};
 use xero_certs::Certificate;
 
 use crate::{
     App, Authorisation, Connection, Error, Handed, HandedWay, NeedsLogin, Organisation, SecondSecret, Server,
+    database::{Fault, Row},
     grant::StoredAuthorisation,
-    ledger::{DEFAULT, Ledger, NOTED},
     refresh::REFRESH_LIFETIME,
     seal::mark_of,
 };
@@ -94,7 +93,7 @@ pub(crate) struct ConnectionRecord {
 }
 
 impl AppRecord {
-    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>) -> Result<Self, Fault> {
         Ok(Self {
             id: row.get(0)?,
             kind: row.get(1)?,
@@ -146,7 +145,7 @@ fn second(certificate: Option<Vec<u8>>, since: Option<i64>) -> Option<(Vec<u8>, 
 
 impl AuthorisationRecord {
     /// Reads the columns from the one numbered `at` on.
-    pub(crate) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>, at: usize) -> Result<Self, Fault> {
         Ok(Self {
             id: row.get(at)?,
             app: row.get(at + 1)?,
@@ -156,10 +155,10 @@ impl AuthorisationRecord {
             access_expires_at: row.get(at + 7)?,
             has_refresh: row.get(at + 8)?,
             refreshed_at: row.get(at + 9)?,
-            needs_login: row.get::<_, Option<_>>(at + 10)?.zip(row.get(at + 11)?),
+            needs_login: row.get::<Option<_>>(at + 10)?.zip(row.get(at + 11)?),
             created_at: row.get(at + 12)?,
             consent: row.get(at + 13)?,
-            handed: row.get::<_, Option<_>>(at + 14)?.zip(row.get(at + 15)?),
+            handed: row.get::<Option<_>>(at + 14)?.zip(row.get(at + 15)?),
         })
     }
 
@@ -196,14 +195,14 @@ impl AuthorisationRecord {
 }
 
 impl TokensRecord {
-    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>) -> Result<Self, Fault> {
         let at = AUTHORISATION_COLUMNS;
         Ok(Self {
             authorisation: AuthorisationRecord::read(row, 0)?,
             asked: row.get(at)?,
             access: row.get(at + 1)?,
             refresh: row.get(at + 2)?,
-            previous: row.get::<_, Option<_>>(at + 3)?.zip(row.get(at + 4)?),
+            previous: row.get::<Option<_>>(at + 3)?.zip(row.get(at + 4)?),
             lease_until: row.get(at + 5)?,
             lease_owner: row.get(at + 6)?,
             lease_ends: row.get(at + 7)?,
@@ -240,21 +239,21 @@ impl TokensRecord {
 }
 
 impl ConnectionRecord {
-    pub(crate) fn read(row: &Row<'_>, ledger: &Ledger) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>) -> Result<Self, Fault> {
         let at = APP_COLUMNS + AUTHORISATION_COLUMNS;
         let (name, pin): (String, Vec<u8>) = (row.get(at)?, row.get(at + 7)?);
         let organisation = match (row.get(at + 1)?, row.get(at + 2)?) {
             (Some(id), Some(name)) => Some(Organisation { id, name, short_code: row.get(at + 3)? }),
             _ => None,
         };
-        let authorisation = match row.get::<_, Option<String>>(APP_COLUMNS)? {
+        let authorisation = match row.get::<Option<String>>(APP_COLUMNS)? {
             Some(_) => Some(AuthorisationRecord::read(row, APP_COLUMNS)?),
             None => None,
         };
         Ok(Self {
             app: AppRecord::read(row)?,
             authorisation,
-            recorded: ledger.vouches_for("connections", &name, mark_of(&pin)),
+            recorded: false,
             name,
             organisation,
             is_default: row.get(at + 4)?,
@@ -264,9 +263,13 @@ impl ConnectionRecord {
         })
     }
 
-    /// The same, vouched for only where it is the default one by the ledger too.
-    pub(crate) fn chosen_as_default(self, ledger: &Ledger) -> Self {
-        let recorded = self.recorded && ledger.vouches_for(DEFAULT, &self.name, NOTED);
+    /// By what the ledger knows it, and the state that it should note.
+    pub(crate) fn noted(&self) -> (&str, i64) {
+        (&self.name, mark_of(&self.pin))
+    }
+
+    /// The same, vouched for or not.
+    pub(crate) fn recorded(self, recorded: bool) -> Self {
         Self { recorded, ..self }
     }
 

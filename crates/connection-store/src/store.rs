@@ -33,6 +33,8 @@ use tokio::sync::watch;
 use xero_auth_oauth2::Identity;
 
 pub(crate) use self::file::beside;
+#[cfg(feature = "postgres")]
+pub(crate) use self::owner::is_name;
 pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
@@ -41,9 +43,9 @@ pub use self::{
 };
 use crate::{
     Clock, Error, Host, KeySlot, NewKey, Server, StoreKey, SystemClock,
+    backend::Backend,
     refresh::LONGEST_LEASE,
     seal::{SealingKey, random_key},
-    sqlite::Sqlite,
 };
 
 /// How often a change is sealed again where others replace the data key one time after the other.
@@ -71,7 +73,7 @@ pub struct Store {
 }
 
 struct Shared {
-    backend: Mutex<Sqlite>,
+    backend: Mutex<Backend>,
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
@@ -85,13 +87,13 @@ impl Store {
     /// # Errors
     /// [`Error::Exists`] where there is a store already; nothing is changed then.
     pub fn create(path: &Path, key: &NewKey) -> Result<Self, Error> {
-        Self::unlocked(Sqlite::create(path, key, SystemTime::now())?, &key.key)
+        Self::unlocked(Backend::create(path, key, SystemTime::now())?, &key.key)
     }
 
     /// The keys that open the store at `path`, in the order in which they were added. Needs none of them, and changes
     /// nothing.
     pub fn key_slots(path: &Path) -> Result<Vec<KeySlot>, Error> {
-        Sqlite::slots_of(path)
+        Backend::slots_of(path)
     }
 
     /// Opens a store with any of its keys.
@@ -101,7 +103,32 @@ impl Store {
     /// wrong with the file itself. None of them changes the file, but that an older format may have been brought up to date
     /// by then; a copy of it as it was lies beside it (`.format-2`).
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, Error> {
-        Self::unlocked(Sqlite::open(path)?, key)
+        Self::unlocked(Backend::open(path)?, key)
+    }
+
+    /// Makes a store in a PostgreSQL database, in a schema of its own, opened by one key. In `folder`, made with mode 0700, this
+    /// machine keeps what is its own.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where there is a store already; nothing is changed then. [`Error::Unreachable`].
+    #[cfg(feature = "postgres")]
+    pub fn create_at(address: &crate::PostgresAddress, folder: &Path, key: &NewKey) -> Result<Self, Error> {
+        Self::unlocked(Backend::create_in(address, folder, key, SystemTime::now())?, &key.key)
+    }
+
+    /// The keys that open the store at `address`, as [`key_slots`](Self::key_slots).
+    #[cfg(feature = "postgres")]
+    pub fn key_slots_at(address: &crate::PostgresAddress, folder: &Path) -> Result<Vec<KeySlot>, Error> {
+        Backend::slots_in(address, folder)
+    }
+
+    /// Opens a store in a PostgreSQL database with any of its keys. Its clock is the server's, the same for all machines.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`Error::Unreachable`].
+    #[cfg(feature = "postgres")]
+    pub fn open_at(address: &crate::PostgresAddress, folder: &Path, key: &StoreKey) -> Result<Self, Error> {
+        Self::unlocked(Backend::open_in(address, folder)?, key)
     }
 
     /// The same store with another clock.
@@ -145,13 +172,14 @@ impl Store {
         drop(leaders.wait_for(|count| *count == 0).await);
     }
 
-    fn unlocked(mut backend: Sqlite, key: &StoreKey) -> Result<Self, Error> {
+    fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
+        let clock = clock_of(&backend);
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
         let shared = Shared { backend, data_key, leaders, counting: Mutex::default() };
         Ok(Self {
             shared: Arc::new(shared),
-            clock: Arc::new(SystemClock),
+            clock,
             timeout: TIMEOUT,
             host: Arc::default(),
             rescue_folders: Arc::default(),
@@ -160,7 +188,7 @@ impl Store {
     }
 
     /// The database. Nobody awaits anything while holding it.
-    fn db(&self) -> MutexGuard<'_, Sqlite> {
+    fn db(&self) -> MutexGuard<'_, Backend> {
         // A panic has undone its transaction.
         self.shared.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,6 +215,16 @@ impl fmt::Debug for Store {
     }
 }
 
+/// The machine's clock, or that of the server that several machines share.
+fn clock_of(backend: &Backend) -> Arc<dyn Clock> {
+    #[cfg(feature = "postgres")]
+    if let Some(clock) = backend.clock() {
+        return clock;
+    }
+    let _ = backend;
+    Arc::new(SystemClock)
+}
+
 /// Does again what was sealed under a data key that was replaced meanwhile.
 fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 1..TRIES_TO_SEAL {
@@ -199,6 +237,6 @@ fn sealed_anew<T>(work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
 }
 
 /// A random id of 32 hexadecimal digits.
-fn new_id() -> Result<String, Error> {
+pub(crate) fn new_id() -> Result<String, Error> {
     Ok(random_key()?[..16].iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -9,6 +9,7 @@ mod import_from;
 mod keepalive;
 mod list;
 mod manage;
+mod reauth;
 mod scopes;
 mod store;
 mod using;
@@ -21,7 +22,8 @@ pub(crate) use self::{
     cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
     completion::{Complete, Completions, Man, Shell},
     connect::{
-        Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App, SecretSource,
+        AddressSource, Begin, Choosing, Connect, ConnectStep, Consenting, Finish, Kind, Making, OAuth2App,
+        SecretSource,
     },
     doctor::Doctor,
     gateway::{Gateway, GatewayStep, GatewayTokenCommand, GatewayTokenNew},
@@ -32,6 +34,7 @@ pub(crate) use self::{
         Adopt, AppEdit, AppEdits, AppRemove, AppSecret, AppSecretRemove, AppSecretSet, AppsCommand,
         BundlePassphrase, CertRenew, Copy, Edit, Export, ImportBundle, OnTaken, OneApp, Rename, Status,
     },
+    reauth::{Reauth, ReauthBegin, ReauthFinish, ReauthStep},
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
@@ -297,20 +300,6 @@ pub(crate) struct Orgs {
     /// The name of the connection that --add makes; without it, taken from the organisation
     #[arg(long, value_name = "NAME", requires = "add")]
     pub(crate) r#as: Option<String>,
-}
-
-/// `xeroctl reauth`.
-#[derive(Debug, Args)]
-pub(crate) struct Reauth {
-    /// The connection; without it, the default one
-    pub(crate) name: Option<String>,
-    /// Scopes to ask for; without it, those granted before
-    #[arg(long, value_name = "SCOPES")]
-    pub(crate) scopes: Option<String>,
-    #[command(flatten)]
-    pub(crate) secret: SecretSource,
-    #[command(flatten)]
-    pub(crate) consenting: Consenting,
 }
 
 /// `xeroctl disconnect`.

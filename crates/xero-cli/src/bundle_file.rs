@@ -1,9 +1,6 @@
 //! Bundles of connections as age files: sealed to a passphrase or to public keys, and opened again.
 
-use std::{
-    io::{Read, Write},
-    path::Path,
-};
+use std::{io::Read, path::Path};
 
 use age::{
     Decryptor, Encryptor, scrypt,
@@ -13,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     args::BundlePassphrase,
-    failure::{Failure, Kind, Outcome},
+    failure::{Failure, Outcome},
     keys::{
         SHORTEST_PASSPHRASE,
-        identity::{self, Identity},
+        identity::{self, Identity, Recipient},
         private_file::{self, Role},
     },
     secrets::{first_line, stdin_line},
@@ -35,7 +32,8 @@ const MAX_WORK_FACTOR: u8 = 22;
 /// What a bundle is sealed with.
 pub(crate) enum Seal {
     Passphrase(SecretString),
-    Recipients(Vec<String>),
+    /// One at the least.
+    Recipients(Vec<Recipient>),
 }
 
 /// What opens a bundle.
@@ -45,30 +43,12 @@ pub(crate) enum Opener {
 }
 
 impl Seal {
-    pub(crate) fn seal(&self, clear: &[u8]) -> Outcome<Vec<u8>> {
-        let failed = |error: &dyn std::error::Error| {
-            Failure::new(Kind::Other, "the connections cannot be sealed").because(error)
-        };
-        let recipients = match self {
-            Self::Passphrase(_) => Vec::new(),
-            Self::Recipients(keys) => {
-                keys.iter().map(|key| identity::recipient(key)).collect::<Outcome<_>>()?
-            }
-        };
+    pub(crate) fn seal(&self, clear: &[u8]) -> Vec<u8> {
         let encryptor = match self {
             Self::Passphrase(passphrase) => Encryptor::with_user_passphrase(passphrase.clone()),
-            Self::Recipients(_) => {
-                let recipients = recipients.iter().map(|one| &**one as &dyn age::Recipient);
-                Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?
-            }
+            Self::Recipients(recipients) => identity::to(recipients),
         };
-        let mut sealed = Vec::new();
-        let written = encryptor.wrap_output(&mut sealed).and_then(|mut writer| {
-            writer.write_all(clear)?;
-            writer.finish()
-        });
-        written.map_err(|error| failed(&error))?;
-        Ok(sealed)
+        identity::age_file(encryptor, clear)
     }
 }
 
@@ -160,8 +140,8 @@ pub(crate) fn seal(ui: &Ui, recipients: &[String], passphrase: &BundlePassphrase
         (_, Some(_)) => Err(Failure::usage("an age file has either a passphrase or public keys")
             .hint("give --recipient or --bundle-passphrase-…, not both")),
         (keys, None) => {
-            keys.iter().try_for_each(|key| identity::recipient(key).map(drop))?;
-            Ok(Seal::Recipients(keys.to_vec()))
+            let recipients = keys.iter().map(|key| identity::recipient(key)).collect::<Outcome<_>>()?;
+            Ok(Seal::Recipients(recipients))
         }
     }
 }

@@ -101,3 +101,38 @@ fn with_default(command: Command, name: &str, argument: &str, value: &str) -> Co
     let set = |command: Command| command.mut_arg(argument, |arg| arg.default_value(value));
     if name.is_empty() { set(command) } else { command.mut_subcommand(name, set) }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{key::Form, *};
+    use crate::args::Cli;
+
+    /// The second look at the command line relies on it.
+    #[test]
+    fn options_take_what_keys_may_hold() {
+        for key in KEYS {
+            let values = match key.form {
+                Form::Path => vec!["/a".to_owned()],
+                Form::Text => vec!["-".to_owned(), "a b".to_owned()],
+                Form::Flag => vec!["true".to_owned(), "false".to_owned()],
+                Form::Number(from, to) => vec![from.to_string(), to.to_string()],
+                Form::OneOf(words) => words.iter().map(|&word| word.to_owned()).collect(),
+            };
+            for value in values {
+                let config = Config { settings: vec![Setting { key, value }] };
+                for line in [
+                    "xeroctl list",
+                    "xeroctl keepalive --daemon",
+                    "xeroctl token",
+                    "xeroctl log",
+                    "xeroctl connect",
+                ] {
+                    let parsed = config.defaults(Cli::command()).try_get_matches_from(line.split(' '));
+                    assert!(parsed.is_ok(), "{line}: {:?}", config.settings);
+                }
+            }
+        }
+    }
+}

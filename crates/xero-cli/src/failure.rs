@@ -144,7 +144,12 @@ impl Failure {
             ),
             (CertError::PasswordNeeded, _) => failure.hint("give it with --password-stdin or --password-file"),
             (_, Some(advice)) => failure.hint(advice),
-            (_, None) => failure,
+            (CertError::Crypto(_), _) => failure.hint("try again; `xeroctl doctor` looks at this machine"),
+            (CertError::TooLarge { .. }, _) => {
+                failure.hint("check the path: keys, certificates and .pfx files are much smaller")
+            }
+            (CertError::Certificate(_), _) => failure.hint("give another name or another number of days"),
+            (_, None) => failure.hint("check the path, and give a file of the kind that is wanted"),
         }
     }
 

@@ -90,9 +90,8 @@ fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command
         (Some(Command::Doctor(_)), Err(failure)) => (Config::default(), Some(failure)),
         (_, read) => (read?, None),
     };
-    let (mut cli, _) = parse(config.defaults(Cli::command())).map_err(|error| {
-        Failure::usage("the configuration file and the command line do not go together").because(&error)
-    })?;
+    let (mut cli, _) = parse(config.defaults(Cli::command()))
+        .expect("the command line was taken before, and options take what keys of the file may hold");
     cli.global.take_environment();
     config.settle(&mut cli.global);
     if let Some(command) = &mut cli.command {
@@ -280,7 +279,11 @@ impl Context {
 
 fn started(builder: &mut tokio::runtime::Builder) -> Outcome<Runtime> {
     let built = builder.enable_all().build();
-    built.map_err(|error| Failure::new(Kind::Other, "no event loop can be started").because(&error))
+    built.map_err(|error| {
+        Failure::new(Kind::Other, "no event loop can be started")
+            .because(&error)
+            .hint("let it open more files (`ulimit -n`), and try again")
+    })
 }
 
 /// True where what is not known looks like a secret: who gives one there has shown it to other users already.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     args::{NewPasswordSource, PasswordSource, SecretSource},
-    failure::{Failure, Outcome},
+    failure::{Failure, Kind, Outcome},
     keys::private_file,
     ui::Ui,
 };
@@ -272,9 +272,12 @@ pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
     }
     thread_local!(static STDIN: RefCell<io::BufReader<io::Stdin>> = RefCell::new(io::BufReader::new(io::stdin())));
     let mut line = Zeroizing::new(String::new());
-    STDIN
-        .with_borrow_mut(|stdin| io::Read::take(stdin, MAX_LINE as u64 + 2).read_line(&mut line))
-        .map_err(|_| not_text("standard input"))?;
+    STDIN.with_borrow_mut(|stdin| io::Read::take(stdin, MAX_LINE as u64 + 2).read_line(&mut line)).map_err(
+        |error| match error.kind() {
+            io::ErrorKind::InvalidData => not_text("standard input"),
+            _ => stdin_unreadable(&error),
+        },
+    )?;
     if line.len() > MAX_LINE {
         return Err(too_long("standard input"));
     }
@@ -285,6 +288,13 @@ pub(crate) fn stdin_line(what: &str) -> Outcome<Zeroizing<String>> {
     let length = line.trim_end_matches(['\n', '\r']).len();
     line.truncate(length);
     Ok(line)
+}
+
+/// Standard input that fails where it is read.
+pub(crate) fn stdin_unreadable(error: &io::Error) -> Failure {
+    Failure::new(Kind::Other, "standard input cannot be read")
+        .because(error)
+        .hint("redirect it from a file or a pipe")
 }
 
 fn not_text(place: &str) -> Failure {

@@ -8,13 +8,13 @@ mod unix {
     use std::{
         io::{IsTerminal, Write},
         process::Child,
-        sync::{Mutex, MutexGuard, Once, PoisonError},
+        sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     };
 
     use rustix::process::{Pid, Signal, kill_process};
 
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
+        consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
         iterator::Signals,
         low_level::emulate_default_handler,
     };
@@ -90,6 +90,8 @@ mod unix {
         /// From now on signals do not end this program.
         pub(crate) fn begin() -> Self {
             watch();
+            // Where whoever started us ignores the end of programs, so would we, and could not wait for this one's.
+            drop(signal_hook::flag::register(SIGCHLD, Arc::default()));
             *forward() = Forward::Starting(Vec::new());
             Self
         }

@@ -314,7 +314,9 @@ fn refused(error: InquireError) -> Failure {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => {
             Failure::new(Kind::Interrupted, "cancelled; nothing was saved")
         }
-        error => Failure::new(Kind::Other, "the terminal failed").because(&error),
+        error => Failure::new(Kind::Other, "the terminal failed")
+            .because(&error)
+            .hint("try again, or give the answers as options: `xeroctl help COMMAND` lists them"),
     }
 }
 
@@ -359,6 +361,15 @@ mod tests {
                 |name: &str| set.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned());
             assert_eq!(is_plain(variable), plain, "{set:?}");
         }
+    }
+
+    /// Commands look whether somebody is there before they ask; a new one that forgets to fails like this.
+    #[test]
+    fn where_nobody_is_there_a_question_is_a_failure() {
+        let failure = Ui::new(false, false, true).confirm("Remove acme?").unwrap_err();
+        assert_eq!(failure.kind, Kind::Usage);
+        let hint = failure.hint.unwrap_or_default();
+        insta::assert_snapshot!(format!("error: {}\n  next: {hint}", failure.message));
     }
 
     #[test]

@@ -206,6 +206,14 @@ impl Tenants {
         clients
     }
 
+    /// Adds another one that is called the same; gives its id.
+    pub(crate) fn add_twin(&mut self, id_or_name: &str) -> Option<String> {
+        let organisation = self.find(id_or_name)?.organisation;
+        let id = Uuid::new_v4().to_string();
+        self.0.push(Tenant::new(id.clone(), organisation));
+        Some(id)
+    }
+
     /// Ends the demo company and begins it anew; gives the ids of both.
     pub(crate) fn reset_demo(&mut self) -> (String, String) {
         let mut tenants = self.0.iter_mut();

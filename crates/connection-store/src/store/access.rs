@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, Rank,
     RequestHeaders,
+    backend::Kept,
     grant::StoredAuthorisation,
     refresh::{Owner, Situation, Step, runs},
-    sqlite::Kept,
 };
 
 /// How long a caller waits for another's refresh at least.
@@ -186,7 +186,14 @@ impl Store {
     pub(super) fn owner(&self, stored: &StoredAuthorisation) -> (Owner, Option<String>) {
         let Some(owner) = &stored.lease_owner else { return (Owner::Unknown, None) };
         let in_time = stored.lease_ends.zip(self.clock.awake()).is_some_and(|(end, awake)| awake < end);
-        match look_for(self.db().path(), owner) {
+        // Where the database does not know, the owner's file does.
+        let sign = match self.db().is_alive(owner) {
+            Ok(Some(true)) => Sign::Alive,
+            Ok(Some(false)) => Sign::Dead,
+            Ok(None) => look_for(self.db().local(), owner),
+            Err(_) => Sign::Unknown,
+        };
+        match sign {
             Sign::Dead => (Owner::Died, Some(owner.clone())),
             Sign::Alive if in_time => (Owner::InTime, None),
             Sign::Alive | Sign::Unknown => (Owner::Unknown, None),

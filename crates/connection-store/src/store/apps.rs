@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::{Store, new_id};
 use crate::{
     App, AppChanges, AppKind, Authorisation, Error, NewApp, NewSecret, Rank, SecondSecret,
+    backend::{AppRow, StoredApp},
     connection::check_name,
     place,
     seal::SealingKey,
-    sqlite::{AppRow, StoredApp},
 };
 
 /// An app with its secrets in clear.

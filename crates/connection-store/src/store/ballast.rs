@@ -4,7 +4,7 @@ use std::{fs::File, io::Write, path::Path};
 
 use crate::{
     Error,
-    sqlite::{folder_of, unwritable},
+    backend::{folder_of, unwritable},
 };
 
 /// More than a commit of two long tokens takes in the log and in the database, in bytes.

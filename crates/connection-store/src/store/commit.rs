@@ -7,10 +7,10 @@ use xero_auth_oauth2::{Error as AuthError, RefreshToken, TokenAnswer};
 use super::{Store, access::Waiting, leader::Turn, owner::SignOfLife};
 use crate::{
     Access, AppKind, Error, EventKind,
+    backend::Kept,
     event::NewEvent,
     grant::Grant,
     refresh::{ACCESS_LIFETIME, Source},
-    sqlite::Kept,
 };
 
 /// How long a good answer is kept in memory and tried to be saved again.
@@ -144,7 +144,10 @@ fn told(source: Option<Source>, again: bool, failure: Option<&AuthError>) -> (Ev
 
 /// True for what others may mend in seconds: they let go of the file, make room on the disk, give rights back.
 fn may_pass(error: &Error) -> bool {
-    matches!(error, Error::Busy | Error::Rekeyed | Error::DiskFull | Error::NotWritable(_))
+    matches!(
+        error,
+        Error::Busy | Error::Rekeyed | Error::DiskFull | Error::NotWritable(_) | Error::Unreachable { .. }
+    )
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use super::{Store, apps::OpenApp, new_id, sealed_anew};
 use crate::{
     ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation, Rank,
     RequestHeaders,
+    backend::{AppRow, ConnectionRow, TestedRow},
     connection::check_name,
     place,
     request::sign,
-    sqlite::{AppRow, ConnectionRow, TestedRow},
 };
 
 impl Store {

@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::{Store, apps::OpenApp, owner::has_died};
 use crate::{
     AppKind, Authorisation, Connection, Error,
+    backend::Handing,
     bundle::{
         Bundle, BundledApp, BundledConnection, BundledLogin, BundledOrganisation, BundledSecond,
         BundledSpare, BundledToken, to_base64,
     },
     grant::StoredAuthorisation,
     record::seconds,
-    sqlite::Handing,
 };
 
 /// What happens to the logins of exported connections.
@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     /// [`Error::RefreshBusy`] while one is being renewed.
     pub fn hand_over(&self, export: &Export) -> Result<bool, Error> {
-        let path = self.db().path().to_owned();
+        let path = self.db().local().to_owned();
         let (now, by) = (self.now(), self.actor());
         self.db()
             .hand_over(&export.logins, &Handing { now, by: &by, lives: &|owner| !has_died(&path, owner) })

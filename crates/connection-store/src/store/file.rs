@@ -9,7 +9,7 @@ use std::{
 use super::Store;
 use crate::{
     Error, Finding, Host, KeySlot, Ownership, StoreKey,
-    sqlite::{Sqlite, folder_of, unwritable},
+    backend::{Backend, OwnerRow, folder_of, unwritable},
 };
 
 /// How the names of rescue files begin, before the store's id.
@@ -110,14 +110,14 @@ impl Store {
     /// Whose the store is, as seen from this machine.
     pub fn ownership(&self) -> Result<Ownership, Error> {
         let owner = self.db().owner()?;
-        let here = self.host.owner_of(self.db().path(), self.now());
+        let here = self.here()?;
         Ok(owner.map_or(Ownership::Nobody, |owner| owner.seen_from(&here)))
     }
 
     /// Makes this machine the owner of this very file: from now on it refreshes, and a copy does not. Two that do spend each
     /// other's refresh tokens, so the other one must have stopped.
     pub fn adopt(&self) -> Result<(), Error> {
-        let here = self.host.owner_of(self.db().path(), self.now());
+        let here = self.here()?;
         self.db().own(&here, &self.actor(), false)
     }
 
@@ -154,7 +154,7 @@ impl Store {
     pub fn verify_copy(path: &Path, folder: &Path, key: &StoreKey) -> Result<Vec<Finding>, Error> {
         let room = super::restore::private_folder(folder).map_err(|source| unwritable(folder, source))?;
         let copy = room.path().join("store.db");
-        Sqlite::copy_file(path, &copy)?;
+        Backend::copy_file(path, &copy)?;
         Self::open(&copy, key)?.db().verify()
     }
 
@@ -183,14 +183,25 @@ impl Store {
         if self.db().owner()?.is_some() {
             return Ok(());
         }
-        let here = self.host.owner_of(self.db().path(), self.now());
+        let here = self.here()?;
         self.db().own(&here, &self.actor(), true)
+    }
+
+    /// The owner that this machine would be.
+    fn here(&self) -> Result<OwnerRow, Error> {
+        let cluster = self.db().cluster()?;
+        let here = self.host.owner_of(self.db().path(), self.now());
+        Ok(match cluster {
+            // All machines may use it; a copy of the database may not be used.
+            Some(cluster) => OwnerRow { machine: None, file: Some(cluster), path: None, ..here },
+            None => here,
+        })
     }
 
     /// Files with tokens of this store that were rescued and not yet taken up.
     pub(super) fn rescued(&self) -> Result<Vec<PathBuf>, Error> {
         let begin = format!("{RESCUE}{}-", self.db().store_id()?);
-        let path = super::owner::real(self.db().path());
+        let path = super::owner::real(self.db().local());
         let folders = [folder_of(&path)].into_iter().chain(self.rescue_folders.iter().map(PathBuf::as_path));
         let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         let named = files.filter(|file| file.file_name().to_string_lossy().starts_with(&begin));

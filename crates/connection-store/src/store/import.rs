@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     App, AppKind, Authorisation, Error, HandedWay, Organisation, SecondSecret, Server,
+    backend::{ConnectionRow, ImportRows, ImportedApp, LoginRow},
     bundle::{Bundle, BundledApp, BundledConnection, BundledLogin, from_base64},
     connection::check_name,
     grant::Grant,
     place::Holder,
     record::{seconds, system_time},
-    sqlite::{ConnectionRow, ImportRows, ImportedApp, LoginRow},
 };
 
 const STAYED: &str = "its login stayed with the store that it was exported from";

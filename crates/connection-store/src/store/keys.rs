@@ -3,7 +3,7 @@
 use super::{Store, owner::has_died, sealed_anew};
 use crate::{
     Error, KeySlot, NewKey, StoreKey,
-    sqlite::{folder_of, sweep_leftovers},
+    backend::{folder_of, sweep_leftovers},
 };
 
 impl Store {
@@ -44,12 +44,12 @@ impl Store {
     /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
     pub fn rekey(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<usize, Error> {
         // What lies around opens with the key of now.
-        sweep_leftovers(folder_of(self.db().path()));
+        sweep_leftovers(folder_of(self.db().local()));
         // What was rescued is sealed under the key of now.
         for authorisation in self.authorisations()? {
             self.take_up(&self.stored(&authorisation.id)?)?;
         }
-        let path = self.db().path().to_owned();
+        let path = self.db().local().to_owned();
         self.db().rekey(self.now(), &|owner| !has_died(&path, owner), progress)
     }
 }

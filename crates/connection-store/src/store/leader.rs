@@ -8,10 +8,10 @@ use xero_auth_oauth2::{AppIdentity, Error as AuthError, Identity};
 use super::{LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, owner::SignOfLife};
 use crate::{
     Access, App, AppKind, Authorisation, Error, EventKind,
+    backend::{Kept, Lease, OVERDUE},
     event::NewEvent,
     grant::StoredAuthorisation,
     refresh::{Reserve, Source},
-    sqlite::{Kept, Lease, OVERDUE},
 };
 
 /// How far the history is searched for what may have cost a token, in entries.
@@ -128,7 +128,7 @@ impl Store {
     /// [`Error::Copied`]: a copy spends no token.
     pub(super) fn take_lease(&self, looked: &Looked) -> Result<Option<Held>, Error> {
         self.admit_refresh()?;
-        let sign = SignOfLife::show(self.db().path())?;
+        let sign = SignOfLife::show(self.db().local())?;
         let taken_at = self.now();
         let wanted = Lease {
             id: looked.id.clone(),
@@ -147,6 +147,13 @@ impl Store {
     /// Gives the lease back where the work failed; what was to be kept was kept. The note of the intent goes only where
     /// it is certain that nothing was sent, now or before.
     pub(super) fn give_back<T>(&self, lease: &Lease, done: Result<T, Error>) -> Result<T, Error> {
+        let done = self.release(lease, done);
+        // Others see that the owner is gone, whatever became of the lease.
+        drop(self.db().let_go(&lease.owner));
+        done
+    }
+
+    fn release<T>(&self, lease: &Lease, done: Result<T, Error>) -> Result<T, Error> {
         let Err(error) = &done else { return done };
         let unsent = match error {
             Error::Auth(source) | Error::Xero { source, .. } => !source.may_have_arrived(),
@@ -163,7 +170,7 @@ impl Store {
     }
 
     async fn refresh_with(&self, held: &Held) -> Result<Option<Access>, Error> {
-        let room = Ballast::take(self.db().path())?;
+        let room = Ballast::take(self.db().local())?;
         let Some(mut turn) = self.turn(held)? else { return Ok(None) };
         if self.take_up(&turn.stored)?.contains(&Kept::Committed) {
             return Ok(None);

@@ -13,7 +13,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::{
     Error,
-    sqlite::{folder_of, sync_folder, unwritable},
+    backend::{folder_of, sync_folder, unwritable},
 };
 
 /// What stands between the store's name and the owner's.
@@ -127,7 +127,7 @@ fn sweep(store: &Path) {
 }
 
 /// What is no name of an owner has no file.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() == NAME && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

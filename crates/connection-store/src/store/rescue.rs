@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     Error, EventKind,
+    backend::{BEGUN, Kept, folder_of, sync_folder},
     event::NewEvent,
     grant::{Grant, Rescued, StoredAuthorisation},
-    sqlite::{BEGUN, Kept, folder_of, sync_folder},
 };
 
 /// No rescue file is longer, in bytes.
@@ -28,7 +28,7 @@ impl Store {
     pub(super) fn rescue(&self, grant: &Grant, sign: &SignOfLife) -> Option<PathBuf> {
         let sealed = grant.seal_whole(self.data_key()).ok()?;
         let name = self.rescue_name(&grant.id, &grant.generation.to_string()).ok()?;
-        let own = folder_of(&real(self.db().path())).join(&name);
+        let own = folder_of(&real(self.db().local())).join(&name);
         if sign.keep_as(&own, &sealed).is_ok() {
             return Some(own);
         }

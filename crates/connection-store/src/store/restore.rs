@@ -9,7 +9,7 @@ use std::{
 use super::{Replace, Restored, Restoring, Store, file::beside, owner::has_died};
 use crate::{
     Error, Host, Ownership,
-    sqlite::{BEGUN, Sqlite, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
+    backend::{BEGUN, Backend, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
 };
 
 pub(super) fn restore(restoring: &Restoring<'_>) -> Result<Restored, Error> {
@@ -21,7 +21,7 @@ pub(super) fn restore(restoring: &Restoring<'_>) -> Result<Restored, Error> {
     make_folder(folder_of(to)).map_err(|source| unwritable(to, source))?;
     let room = private_folder(folder_of(to)).map_err(|source| unwritable(to, source))?;
     let copy = room.path().join("store.db");
-    Sqlite::copy_file(from, &copy)?;
+    Backend::copy_file(from, &copy)?;
     let backup = Store::open(&copy, key)?;
     if !backup.db().verify()?.is_empty() {
         return Err(Error::Corrupt(from.to_path_buf()));
@@ -57,7 +57,7 @@ fn put(backup: &Store, to: &Path, host: &Host, kept: Option<PathBuf>) -> Result<
         machine && owner.path.as_deref() == path.to_str()
     });
     if adopted {
-        let here = crate::sqlite::OwnerRow { path: path.to_str().map(str::to_owned), ..here };
+        let here = crate::backend::OwnerRow { path: path.to_str().map(str::to_owned), ..here };
         backup.db().own(&here, &backup.actor(), false)?;
     }
     backup.db().fold()?;
@@ -123,8 +123,8 @@ fn is_of_no_use(error: &Error) -> bool {
 
 /// True while somebody refreshes with it.
 fn is_in_use(path: &Path) -> bool {
-    let leased = |store: Sqlite| store.is_leased(SystemTime::now(), &|owner| !has_died(path, owner));
-    Sqlite::open(path).and_then(leased).unwrap_or(false)
+    let leased = |store: Backend| store.is_leased(SystemTime::now(), &|owner| !has_died(path, owner));
+    Backend::open(path).and_then(leased).unwrap_or(false)
 }
 
 /// Gives a store's log the name of what is kept of the store.

@@ -150,7 +150,7 @@ impl Store {
     }
 
     fn file(&self) -> PathBuf {
-        self.db().path().to_owned()
+        self.db().local().to_owned()
     }
 
     fn millis(&self) -> u64 {

@@ -12,8 +12,9 @@ use connection_store::{
     Lock, ManualClock, NewApp, NewAuthorisation, NewConnection, NewKey, NewPrivateConnection, Organisation,
     RedirectUri, RefreshToken, RequestHeaders, Scopes, Server, Store, StoreKey, User,
 };
-use rusqlite::Connection as Db;
 use xero_certs::{Certificate, PrivateKey};
+
+use crate::database;
 
 pub(crate) const CONSUMER_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
 pub(crate) const CLIENT_ID: &str = "0123456789ABCDEF0123456789ABCDEF";
@@ -44,21 +45,17 @@ impl Home {
 
     pub(crate) fn with_store() -> (Self, Store) {
         let home = Self::new();
-        let store = Store::create(&home.path, &key_file(&home.key)).unwrap();
+        let store = database::create(&home.path, &key_file(&home.key)).unwrap();
         let store = store.with_clock(home.clock.clone());
         (home, store)
     }
 
     pub(crate) fn open(&self) -> Result<Store, Error> {
-        Ok(Store::open(&self.path, &self.key)?.with_clock(self.clock.clone()))
-    }
-
-    pub(crate) fn db(&self) -> Db {
-        Db::open(&self.path).unwrap()
+        Ok(database::open(&self.path, &self.key)?.with_clock(self.clock.clone()))
     }
 
     pub(crate) fn sql(&self, batch: &str) {
-        self.db().execute_batch(batch).unwrap();
+        database::sql(&self.path, batch);
     }
 
     pub(crate) fn clock_now(&self) -> SystemTime {
@@ -75,7 +72,7 @@ impl Home {
     }
 
     pub(crate) fn count(&self, table: &str) -> i64 {
-        self.db().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        database::count(&self.path, table)
     }
 }
 

@@ -118,6 +118,31 @@ fn a_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
 }
 
 #[test]
+fn a_page_of_the_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
+    for change in [
+        "DELETE FROM ledger_pages",
+        "UPDATE ledger_pages SET entries = zeroblob(33)",
+        "UPDATE ledger_pages SET entries = (SELECT entries FROM kept WHERE kept.page = ledger_pages.page)",
+        "UPDATE ledger_pages SET entries = (SELECT entries FROM kept WHERE kept.page <> ledger_pages.page)",
+    ] {
+        let (home, store) = Home::with_store();
+        store.add_private(&new("acme")).unwrap();
+        keep(&home, "ledger_pages");
+        store.rename("acme", "other").unwrap();
+        store.rename("other", "acme").unwrap();
+        assert_eq!(store.verify().unwrap(), []);
+        home.sql(change);
+        let anew = home.open().unwrap();
+        let noticed = anew.connection(Some("acme")).and_then(|acme| anew.check(&acme));
+        assert!(matches!(noticed, Err(Error::Tampered { .. })), "{change}: {noticed:?}");
+        for store in [store, anew] {
+            let found = store.verify().unwrap();
+            assert!(found.iter().any(|one| one.table == "ledger_pages"), "{change}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn rows_that_are_gone_are_counted() {
     // The connection, and that it was the default one.
     let (home, store) = Home::with_store();

@@ -9,6 +9,7 @@ mod authorisations;
 mod authorise;
 mod copies;
 mod custom;
+mod database;
 mod examples;
 mod faults;
 mod flows;

@@ -223,7 +223,7 @@ fn files_that_are_no_store_are_left_as_they_are() {
     );
     check(&emptied, "there is no store at STORE");
     check(&foreign, "STORE is not a store: it is the database of another program");
-    check(&newer, "the store STORE has format 99; this version knows formats up to 4");
+    check(&newer, "the store STORE has format 99; this version knows formats up to 5");
 }
 
 /// A database without tables, of whatever program.

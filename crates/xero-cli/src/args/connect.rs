@@ -171,6 +171,13 @@ pub(crate) struct Finish {
     pub(crate) making: Making,
     #[command(flatten)]
     pub(crate) choosing: Choosing,
+    #[command(flatten)]
+    pub(crate) address: AddressSource,
+}
+
+/// Where the address comes from that the browser ended at.
+#[derive(Debug, Args)]
+pub(crate) struct AddressSource {
     /// Read the address that the browser ended at from the next line of standard input
     #[arg(long)]
     pub(crate) address_stdin: bool,

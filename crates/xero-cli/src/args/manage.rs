@@ -158,7 +158,7 @@ pub(crate) struct Export {
     #[arg(long, conflicts_with = "names")]
     pub(crate) all: bool,
     /// With --all: leave those out whose logins another store renews
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "names")]
     pub(crate) skip_handed_over: bool,
     /// Export the others as well that use the same logins
     #[arg(long)]

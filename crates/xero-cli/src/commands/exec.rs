@@ -5,21 +5,25 @@ mod behind_gateway;
 use std::{
     ffi::OsStr,
     process::{Child, Command, ExitStatus},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, SystemTime},
 };
 
-use connection_store::{Access, Connection, Need, Store};
+use connection_store::{Connection, Need, Store};
 
-use super::token::has_tokens;
+use super::token::login_of;
 use crate::{
     Context,
     args::Exec,
-    failure::{Failure, Kind, Outcome},
-    show, signals, xero_api,
+    failure::{Failure, Outcome},
+    show, signals,
+    ui::Ui,
+    xero_api,
 };
 
-/// How often a program that runs is looked at.
-const TICK: Duration = Duration::from_millis(10);
+/// How often the clock is looked at: it goes on while the machine sleeps.
+const LOOK: Duration = Duration::from_secs(60);
 const TOKEN: &str = "XERO_ACCESS_TOKEN";
 const TOKEN_ENDS: &str = "XERO_ACCESS_TOKEN_EXPIRES_AT";
 const BASE_URL: &str = "XERO_BASE_URL";
@@ -43,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Outcome {
 
 fn with_token(context: &Context, args: &Exec, store: &Store, connection: &Connection) -> Outcome<ExitStatus> {
     let by_gateway = || format!("xeroctl exec --gateway {} -- PROGRAM", show::quoted(&connection.name));
-    has_tokens(connection).map_err(|failure| failure.hint(by_gateway()))?;
+    login_of(connection).map_err(|failure| failure.hint(by_gateway()))?;
     let need = Need { min_ttl: Duration::from_secs(args.min_ttl), ..Need::default() };
     let access = context.ask_xero(async {
         store.access(connection, need).await.map_err(|error| xero_api::no_token(error, connection))
@@ -51,8 +55,13 @@ fn with_token(context: &Context, args: &Exec, store: &Store, connection: &Connec
     let mut variables = known(connection, connection.app.server.api().to_string());
     variables.push((TOKEN, access.token.expose().to_owned()));
     variables.push((TOKEN_ENDS, show::timestamp(access.expires_at)));
-    let mut started = Started::new(args, variables)?;
-    wait(context, &mut started, &access, connection)
+    let started = Started::new(args, variables)?;
+    let (running, has_ended) = mpsc::channel::<()>();
+    let (ui, name) = (context.ui, show::quoted(&connection.name));
+    thread::spawn(move || warn_at_end(ui, &name, access.expires_at, &has_ended));
+    let status = started.ended();
+    drop(running);
+    Ok(status)
 }
 
 /// What is no secret. The rest is nowhere but in the program's environment.
@@ -71,9 +80,7 @@ struct Started {
 
 impl Started {
     fn new(args: &Exec, variables: Variables) -> Outcome<Self> {
-        let [program, arguments @ ..] = args.command.as_slice() else {
-            return Err(Failure::usage("no program was named"));
-        };
+        let (program, arguments) = args.command.split_first().expect("the command line asks for one");
         let mut command = Command::new(program);
         for name in VARIABLES {
             command.env_remove(name);
@@ -86,33 +93,24 @@ impl Started {
         Ok(Self { child, _forwarding: forwarding })
     }
 
-    fn ended(&mut self) -> Outcome<Option<ExitStatus>> {
-        let ended = self.child.try_wait();
-        ended.map_err(|error| Failure::new(Kind::Other, "the program cannot be waited for").because(&error))
+    /// Waits for its end.
+    fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("it was not waited for before")
     }
 }
 
-/// Waits for its end, and says when its token ends before.
-fn wait(
-    context: &Context,
-    started: &mut Started,
-    access: &Access,
-    connection: &Connection,
-) -> Outcome<ExitStatus> {
-    let mut told = false;
+/// Says when its token ends before it does.
+fn warn_at_end(ui: Ui, name: &str, expires_at: SystemTime, has_ended: &Receiver<()>) {
     loop {
-        let left = access.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-        if left.is_zero() && !told {
-            told = true;
-            context.ui.warn(format!(
-                "the access token has ended and the program still runs; `xeroctl exec --gateway {}` gives it one that \
-                 lasts as long as it runs, or it asks `xeroctl token` again",
-                show::quoted(&connection.name)
+        let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        if left.is_zero() {
+            return ui.warn(format!(
+                "the access token has ended and the program still runs; `xeroctl exec --gateway {name}` gives it one that \
+                 lasts as long as it runs, or it asks `xeroctl token` again"
             ));
         }
-        match started.ended()? {
-            Some(status) => return Ok(status),
-            None => std::thread::sleep(TICK),
+        if has_ended.recv_timeout(left.min(LOOK)) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }

@@ -75,7 +75,15 @@ fn chosen(context: &Context, args: &Export, store: &Store) -> Outcome<Vec<String
         return Ok(args.names.clone());
     }
     let mut all = store.connections()?;
+    let there = !all.is_empty();
     all.retain(|one| !args.skip_handed_over || handed(one).is_none());
+    if there && all.is_empty() {
+        return Err(Failure::new(
+            Kind::NoSuchConnection,
+            "there are no connections to export whose logins are renewed here",
+        )
+        .hint("`xeroctl adopt NAME` takes a login back that was imported nowhere"));
+    }
     let all: Vec<_> = all.into_iter().map(|one| one.name).collect();
     if all.is_empty() {
         return Err(Failure::new(Kind::NoSuchConnection, "there are no connections to export")
@@ -134,7 +142,7 @@ fn write(
     to: &Output<'_>,
 ) -> Outcome {
     for _ in 0..TRIES {
-        let ready = to.prepare(&seal.seal(&packed.bundle().to_bytes())?)?;
+        let ready = to.prepare(&seal.seal(&packed.bundle().to_bytes()))?;
         if packed.hands_over() && !store.hand_over(&packed)? {
             packed = store.export(names, logins)?;
             continue;

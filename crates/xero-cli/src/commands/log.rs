@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, args: &Log) -> Outcome {
     let ui = &context.ui;
     let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
-    token::has_tokens(&connection)?;
+    token::login_of(&connection)?;
     let mut events = match &connection.authorisation {
         Some(login) => store.events(&login.id, args.number.into())?,
         None => Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) fn run(context: &Context, args: &Man) -> Outcome {
     let mut pages = Vec::new();
-    collect(&built(), &mut pages)?;
+    collect(&built(), &mut pages);
     let Some(folder) = &args.folder else {
         let (name, text) = pages.first().expect("the program itself has a page");
         context.ui.document(json!({ "page": name, "roff": String::from_utf8_lossy(text) }))?;
@@ -35,14 +35,13 @@ fn built() -> Command {
 }
 
 /// The program's page first, and then those of what is below it.
-fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Outcome {
+fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) {
     let page =
         Page::new(command.clone()).manual("xeroctl").source(concat!("xeroctl ", env!("CARGO_PKG_VERSION")));
     let mut text = Vec::new();
-    page.render(&mut text)
-        .map_err(|error| Failure::new(Kind::Other, "a page cannot be made").because(&error))?;
+    page.render(&mut text).expect("memory takes what is written to it");
     pages.push((page.get_filename(), text));
-    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| collect(below, pages))
+    command.get_subcommands().filter(|below| !below.is_hide_set()).for_each(|below| collect(below, pages));
 }
 
 fn write(folder: &Path, pages: &[(String, Vec<u8>)]) -> Outcome {

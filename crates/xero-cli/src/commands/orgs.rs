@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
     let global = &context.global;
     let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
-    token::has_tokens(&connection)?;
+    token::login_of(&connection)?;
     xero_api::check_server(global, &connection)?;
     let links = context.ask_xero(async {
         store.tenant_links_of(&connection).await.map_err(|error| xero_api::no_token(error, &connection))
@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &Orgs) -> Outcome {
 pub(crate) fn copy(context: &Context, args: &Copy) -> Outcome {
     let store = context.open_store()?;
     let connection = store.connection(Some(&args.name))?;
-    token::has_tokens(&connection)?;
+    token::login_of(&connection)?;
     xero_api::check_server(&context.global, &connection)?;
     if args.organisations.is_empty() && !context.ui.interactive() {
         return Err(Failure::usage("nothing was said of the organisation").hint(format!(
@@ -66,9 +66,7 @@ fn add(
     (wanted, name): (&[String], Option<String>),
 ) -> Outcome {
     let ui = &context.ui;
-    let Some(authorisation) = &connection.authorisation else {
-        return Err(Failure::usage(format!("{} has no consent", connection.name)));
-    };
+    let authorisation = token::login_of(connection)?;
     if let Some(handed) = export::handed(connection) {
         return Err(Failure::new(
             Kind::NeedsPerson,

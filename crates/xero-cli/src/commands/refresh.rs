@@ -9,7 +9,7 @@ pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
     let Context { ui, global, .. } = context;
     let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
-    token::has_tokens(&connection)?;
+    token::login_of(&connection)?;
     xero_api::check_server(global, &connection)?;
     let need = connection.authorisation.as_ref().map_or(Need::default(), |own| Need::fresh(own.generation()));
     let access = context.ask_xero(async {

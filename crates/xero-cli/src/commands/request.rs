@@ -23,6 +23,7 @@ use crate::{
     Context,
     args::Request,
     failure::{Failure, Outcome},
+    secrets::stdin_unreadable,
     show,
     ui::one_line,
     xero_api::{self, Authority, Call, IDEMPOTENCY_KEY, Patience, Refusal, Reply},
@@ -96,9 +97,8 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
             call.url.query_pairs_mut().append_pair(name, value);
         }
     }
-    let header = |text: &str| HeaderValue::from_str(text).map_err(|_| Failure::usage("that is no header"));
     if let Some(since) = &asking.modified_since {
-        call.headers.insert(IF_MODIFIED_SINCE, header(since)?);
+        call.headers.insert(IF_MODIFIED_SINCE, value(since));
     }
     if let Some(data) = &args.data {
         call.body = Some(body(data)?);
@@ -107,7 +107,7 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
     let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&call.method);
     if writes || asking.idempotency_key.is_some() {
         let key = asking.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-        call.headers.entry(HeaderName::from_static(IDEMPOTENCY_KEY)).or_insert(header(&key)?);
+        call.headers.entry(HeaderName::from_static(IDEMPOTENCY_KEY)).or_insert(value(&key));
     }
     if asking.paginate && call.method != Method::GET {
         return Err(Failure::usage("only what is read has pages").hint("leave --paginate out"));
@@ -116,6 +116,11 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
     // Pages are counted, and not measured.
     call.watcher = (!asking.paginate).then_some(context.ui);
     Ok(())
+}
+
+/// The value of a header by an option that takes digits, letters and signs of ASCII alone.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("the command line takes nothing else")
 }
 
 /// A refusal of one page is the answer.
@@ -156,9 +161,7 @@ fn scope_hint(connection: &Connection, call: &Call) -> Option<String> {
 pub(crate) fn body(data: &str) -> Outcome<Vec<u8>> {
     if data == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .map_err(|error| Failure::usage("standard input cannot be read").because(&error))?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| stdin_unreadable(&error))?;
         return Ok(bytes);
     }
     let Some(path) = data.strip_prefix('@') else {

@@ -3,15 +3,15 @@
 mod explain;
 mod upgrade;
 
-use connection_store::{Authorisation, Connection, Scopes};
+use connection_store::Scopes;
 use serde_json::{Value, json};
 use xero_auth_oauth2::{describe, ends_in_september_2027, known_scopes};
 
 use crate::{
     Context,
     args::{OneConnection, Scopes as ScopesCommand},
-    commands::token,
-    failure::{Failure, Outcome},
+    commands::token::login_of,
+    failure::Outcome,
     show,
     table::{self, Column},
     ui::one_line,
@@ -105,13 +105,4 @@ fn show(context: &Context, args: &OneConnection) -> Outcome {
 /// What a preset asks of organisations and was not granted.
 fn missing(preset: &Scopes, granted: &Scopes) -> Vec<String> {
     preset.without_openid().missing_from(granted).iter().cloned().collect()
-}
-
-/// Private apps have none.
-fn login_of(connection: &Connection) -> Outcome<&Authorisation> {
-    token::has_tokens(connection)?;
-    connection
-        .authorisation
-        .as_ref()
-        .ok_or_else(|| Failure::usage(format!("{} has no consent", connection.name)))
 }

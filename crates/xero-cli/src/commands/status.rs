@@ -21,10 +21,10 @@ use crate::{
 
 const COLUMNS: [Column; 5] = [
     Column::text("ORGANISATION"),
-    Column::text("APP").worth(1),
+    Column::text("APP"),
     Column::whole("LEFT TODAY"),
-    Column::whole("THIS MINUTE").worth(2),
-    Column::whole("SEEN"),
+    Column::whole("THIS MINUTE").worth(1),
+    Column::whole("SEEN").worth(2),
 ];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

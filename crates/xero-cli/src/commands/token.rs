@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connection_store::{AppKind, Connection, Need};
+use connection_store::{Authorisation, Connection, Need};
 use serde_json::json;
 
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context, args: &Token) -> Outcome {
     let Context { ui, global, .. } = context;
     let store = context.open_store()?;
     let connection = store.connection(args.name.as_deref())?;
-    has_tokens(&connection)?;
+    login_of(&connection)?;
     xero_api::check_server(global, &connection)?;
     let need = Need { min_ttl: Duration::from_secs(args.min_ttl), ..Need::default() };
     let access = context.ask_xero(async {
@@ -44,14 +44,13 @@ pub(crate) fn run(context: &Context, args: &Token) -> Outcome {
     }
 }
 
-/// Private apps have no tokens.
-pub(crate) fn has_tokens(connection: &Connection) -> Outcome {
-    if connection.app.kind != AppKind::Private {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "{} uses a private app, which signs requests and has no tokens",
-        connection.name
-    ))
-    .hint(format!("xeroctl sign -c {} GET Organisation", show::quoted(&connection.name))))
+/// What a connection's tokens are kept with. Only private apps have none.
+pub(crate) fn login_of(connection: &Connection) -> Outcome<&Authorisation> {
+    connection.authorisation.as_ref().ok_or_else(|| {
+        Failure::usage(format!(
+            "{} uses a private app, which signs requests and has no tokens",
+            connection.name
+        ))
+        .hint(format!("xeroctl sign -c {} GET Organisation", show::quoted(&connection.name)))
+    })
 }

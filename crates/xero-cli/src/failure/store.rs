@@ -93,6 +93,7 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
             "check who owns it and its directory, and with which mode; or name another place".to_owned()
         }
         StoreError::FileExists(_) => "choose another name; nothing is replaced".to_owned(),
+        StoreError::Crypto(_) => "try again; `xeroctl doctor` looks at this machine".to_owned(),
         _ => return None,
     })
 }
@@ -170,7 +171,7 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
             "no store wrote that: ask whoever gave you the file; nothing was imported".to_owned()
         }
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
-        StoreError::PendingExpired => "begin again with `xeroctl connect begin`".to_owned(),
+        StoreError::PendingExpired => "begin again with `xeroctl connect begin` (or `reauth begin`)".to_owned(),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! age and SSH identities: the slot's key stands in the store as an age file for their public keys.
 
-use std::path::Path;
+use std::{io::Write as _, path::Path};
 
 use age::{DecryptError, Encryptor, secrecy::SecretString, ssh, x25519};
 use connection_store::KeyBytes;
@@ -13,6 +13,8 @@ use crate::{
 };
 
 const ROLE: Role = Role { what: "identity", option: "--identity" };
+/// How files begin that age has sealed, as bytes and as text.
+const ENCRYPTED: [&[u8]; 2] = [b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE"];
 const KINDS: &str = "give an age identity (`age-keygen`) or an SSH key (`ssh-keygen -t ed25519`)";
 
 /// The private half, as read from a file.
@@ -27,11 +29,11 @@ pub(crate) type Recipient = Box<dyn age::Recipient + Send>;
 /// Reads an identity file. An SSH key with a passphrase stays closed until something is to be opened.
 pub(crate) fn read(path: &Path) -> Outcome<Identity> {
     let bytes = private_file::read(path, ROLE)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| unfit(path, "is no text"))?;
-    if text.trim_start().starts_with("-----BEGIN AGE ENCRYPTED FILE") {
+    if ENCRYPTED.iter().any(|begin| bytes.trim_ascii_start().starts_with(begin)) {
         return Err(unfit(path, "is encrypted itself")
             .hint("let age decrypt it: --key-command 'age --decrypt …' can print the store's key"));
     }
+    let text = std::str::from_utf8(&bytes).map_err(|_| unfit(path, "is no text"))?;
     if text.trim_start().starts_with("-----BEGIN") {
         return read_ssh(path, text);
     }
@@ -56,24 +58,30 @@ fn unfit(path: &Path, why: &str) -> Failure {
     Failure::new(Kind::StoreUnusable, format!("{} {why}", path.display())).hint(KINDS)
 }
 
-/// Seals a key to the public keys given and to that of the identity.
+/// Seals a key to the public keys given and to that of the identity: one of them at the least.
 pub(super) fn seal(key: &KeyBytes, identity: Option<&Identity>, others: &[String]) -> Outcome<Vec<u8>> {
     let mut recipients = identity.map(own_recipients).unwrap_or_default();
     for other in others {
         recipients.push(recipient(other)?);
     }
-    let failed = |error: &dyn std::error::Error| {
-        Failure::new(Kind::Other, "the key cannot be sealed to these public keys").because(error)
-    };
+    Ok(age_file(to(&recipients), key.to_key_file().as_bytes()))
+}
+
+/// What seals to these public keys: one at the least.
+pub(crate) fn to(recipients: &[Recipient]) -> Encryptor {
     let recipients = recipients.iter().map(|one| &**one as &dyn age::Recipient);
-    let encryptor = Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
+    Encryptor::with_recipients(recipients).expect("there is one, and age's and SSH's go together")
+}
+
+/// A text as an age file.
+pub(crate) fn age_file(encryptor: Encryptor, clear: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::new();
     let written = encryptor.wrap_output(&mut sealed).and_then(|mut writer| {
-        std::io::Write::write_all(&mut writer, key.to_key_file().as_bytes())?;
+        writer.write_all(clear)?;
         writer.finish()
     });
-    written.map_err(|error| failed(&error))?;
-    Ok(sealed)
+    written.expect("memory takes what is written to it");
+    sealed
 }
 
 fn own_recipients(identity: &Identity) -> Vec<Recipient> {
@@ -123,9 +131,11 @@ impl Identity {
             Self::Ssh(one) => matching(age::decrypt(&**one, sealed)),
         };
         let Some(opened) = opened else { return Ok(None) };
-        let text = Zeroizing::new(opened.map_err(|error| {
-            Failure::new(Kind::StoreUnusable, "the key that is kept for an identity is damaged")
-                .because(&error)
+        let text = Zeroizing::new(opened.map_err(|_| {
+            Failure::new(Kind::StoreUnusable, "the key that is kept for an identity is damaged").hint(
+                "open the store with another of its keys (`xeroctl store key list`), or put back a backup with `xeroctl \
+                 store restore`",
+            )
         })?);
         Ok(Some(KeyBytes::from_key_file(&text)?))
     }

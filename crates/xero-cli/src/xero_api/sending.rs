@@ -18,6 +18,7 @@ use xero_auth_oauth2::ApiProblem;
 use super::{Authority, Call, Refusal, Reply, Trial, client, host, unreachable_server};
 use crate::{
     failure::{Failure, Kind, Outcome},
+    show,
     ui::Ui,
 };
 
@@ -256,7 +257,12 @@ impl Sending<'_> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         headers.extend(self.call.headers.clone());
         for (name, value) in authorisation.iter() {
-            let cannot = || Failure::new(Kind::Other, format!("{name} cannot be sent as a header"));
+            let cannot = || {
+                Failure::new(Kind::Other, format!("{name} of this connection cannot be sent as a header")).hint(format!(
+                    "what is kept of its organisation is damaged: make it anew with `xeroctl connect {} --replace`",
+                    show::quoted(self.authority.name())
+                ))
+            };
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot())?;
             let mut value = HeaderValue::from_str(value).map_err(|_| cannot())?;
             value.set_sensitive(true);

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use xero_mock::{ClientApp, Consent};
+use xero_mock::{ClientApp, Consent, DEMO_COMPANY, MAPLE_FLORIST};
 
 use crate::sandbox::{BINARY, Run, Sandbox};
 
@@ -41,10 +41,20 @@ impl Sandbox {
 
     /// A home with a mock, a store and the connection `maple` of a web app to Maple Florist Ltd.
     pub(crate) fn logged_in() -> (Self, ClientApp) {
-        let home = Self::with_mock();
-        home.ok(&["store", "init", "--key-file", "store.key"]);
+        let home = Self::initialised();
         let app = home.web_app();
         let run = home.connect_web(&app, &["maple"], &Consent::allow(&["Maple Florist Ltd"]));
+        assert_eq!(run.status, 0, "{}", run.text());
+        (home, app)
+    }
+
+    /// The same with the connections `demo-company-nz` and `maple-florist-ltd` of one login.
+    pub(crate) fn logged_in_to_two() -> (Self, ClientApp) {
+        let home = Self::initialised();
+        let app = home.web_app();
+        home.mock().bulk_connections(&app.client_id, true).unwrap();
+        let both = Consent::allow(&[MAPLE_FLORIST.id, DEMO_COMPANY.id]);
+        let run = home.connect_web(&app, &["--organisation", "all"], &both);
         assert_eq!(run.status, 0, "{}", run.text());
         (home, app)
     }

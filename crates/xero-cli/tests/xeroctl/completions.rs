@@ -149,6 +149,36 @@ fn every_command_that_takes_a_connection_completes_it() {
 
 #[cfg(unix)]
 #[test]
+fn apps_and_filters() {
+    let seeded = named();
+    let home = &seeded.home;
+    let id = seeded.app.client_id.as_str();
+    for line in ["xeroctl connect --app ", "xeroctl connect begin --app ", "xeroctl apps show "] {
+        let line = format!("{line}{}", &id[..4]);
+        assert_eq!(offered(home, &line), [id], "{line}");
+    }
+    home.ok(&["apps", "edit", id, "--app-name", "Night books"]);
+    for (line, expected) in [
+        ("xeroctl connect --app Ni", &[r"Night\ books"][..]),
+        ("xeroctl connect --app=Ni", &[r"Night\ books"]),
+        ("xeroctl apps secret set 'Ni", &["Night books"]),
+        ("xeroctl connect --app zz", &[]),
+        ("xeroctl list --filter na", &["name="]),
+        ("xeroctl list --filter kind=", &["web", "desktop", "custom", "private"]),
+        ("xeroctl list --filter kind=w", &["web"]),
+        ("xeroctl list --filter=kind=w", &["web"]),
+        ("xeroctl list --filter name=Map", &[]),
+        ("xeroctl reauth be", &["begin"]),
+        ("xeroctl reauth begin Map", &[r"Maple\ Florist\ Ltd"]),
+    ] {
+        assert_eq!(offered(home, line), expected, "{line}");
+    }
+    let healths = offered(home, "xeroctl list --filter health=");
+    assert!(healths.iter().any(|one| one == "ok") && healths.len() > 3, "{healths:?}");
+}
+
+#[cfg(unix)]
+#[test]
 fn another_store_is_asked_where_the_line_or_the_configuration_names_one() {
     let seeded = named();
     let home = &seeded.home;

@@ -143,6 +143,28 @@ fn files_that_are_not_taken() {
     insta::assert_snapshot!(text);
 }
 
+/// Where this user may not give a file away, the superuser's files look like somebody else's in a user namespace.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_another_user_is_refused() {
+    let home = Sandbox::new();
+    let theirs = home.write("their.toml", "quiet = true\n");
+    let (output, file) = if std::os::unix::fs::chown(&theirs, Some(12345), None).is_ok() {
+        let command = ["list", "--config", "their.toml"];
+        (home.command(crate::sandbox::BINARY).args(command).output().unwrap(), "their.toml")
+    } else {
+        let command = ["--map-root-user", crate::sandbox::BINARY, "list", "--config", "/etc/passwd"];
+        let output = home.command("unshare").args(command).output();
+        (output.expect("unshare of util-linux is there"), "/etc/passwd")
+    };
+    let run = home.finish("list", &output);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{}", run.text());
+    let begin = format!("error: the configuration file {file} belongs to another user (number ");
+    assert!(run.stderr.starts_with(&begin), "{}", run.text());
+    let end = format!(")\n  next: if it is yours: sudo chown \"$(id -un)\" {file}\n");
+    assert!(run.stderr.ends_with(&end), "{}", run.text());
+}
+
 #[test]
 fn an_installed_job_is_told_of_the_file_that_was_named() {
     let home = Sandbox::connected();

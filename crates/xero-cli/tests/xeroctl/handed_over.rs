@@ -2,8 +2,6 @@
 
 use std::process::Stdio;
 
-use xero_mock::{Consent, MAPLE_FLORIST};
-
 use crate::{
     sandbox::{BINARY, Run, Sandbox, transcript},
     seeded::{DAY, MINUTE, Seeded},
@@ -167,13 +165,8 @@ fn removing_what_was_handed_over_says_what_disconnect_would_do() {
 
 #[test]
 fn one_line_for_all_connections_of_a_login() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let (home, _) = Sandbox::logged_in_to_two();
     home.write("bundle", "six words that nobody guesses\n");
-    let app = home.web_app();
-    home.mock().bulk_connections(&app.client_id, true).unwrap();
-    let both = Consent::allow(&[MAPLE_FLORIST.id, xero_mock::DEMO_COMPANY.id]);
-    assert_eq!(home.connect_web(&app, &["--organisation", "all"], &both).status, 0);
     home.ok(&sealed(&["export", "x.age", "--all", "--yes"]));
     home.ok_at(THERE, &sealed(&["import", "x.age", "--key-file", "other.key"]));
     let status = home.run_at(THERE, &["status"]);

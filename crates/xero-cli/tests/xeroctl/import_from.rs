@@ -18,8 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Sandbox {
     /// A home with a mock, a store and a web app.
     pub(crate) fn with_store() -> (Self, ClientApp) {
-        let home = Self::with_mock();
-        home.ok(&["store", "init", "--key-file", "store.key"]);
+        let home = Self::initialised();
         let app = home.web_app();
         (home, app)
     }

@@ -12,8 +12,7 @@ const OTHER: &str = "FEDCBA9876543210FEDCBA9876543210";
 
 #[test]
 fn options_and_files_that_cannot_be() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     fs::create_dir(home.path("folder")).unwrap();
     fs::write(home.path("large"), vec![b' '; 1024 * 1024 + 1]).unwrap();
     home.write("no-json", "refresh_token=x");

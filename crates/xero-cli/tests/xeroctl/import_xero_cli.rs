@@ -112,6 +112,23 @@ fn profiles_under_a_key_file() {
 }
 
 #[test]
+fn a_profile_under_another_key_is_left_out() {
+    let (home, _) = Sandbox::with_store();
+    let app = home.cli_app();
+    let of = |organisation| json!({ "one": home.cli_login(&app, organisation) });
+    home.seal(&of(&DEMO_COMPANY), None);
+    let path = home.path(FOLDER).join("tokens.json");
+    let earlier: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    home.seal(&of(&MAPLE_FLORIST), None);
+    let mut tokens: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokens["earlier"] = earlier["one"].clone();
+    fs::write(&path, tokens.to_string()).unwrap();
+    let run = home.run(&["import", "--from", "xero-cli", "--all-profiles"]);
+    insta::assert_snapshot!(run.text());
+    home.ok(&["test", "--all"]);
+}
+
+#[test]
 fn all_profiles_and_one_of_them_dead() {
     let (home, _) = Sandbox::with_store();
     let (dead, app) = (home.cli_app(), home.cli_app());

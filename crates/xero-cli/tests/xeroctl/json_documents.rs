@@ -266,6 +266,11 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
         home.waiting(&["reauth", "maple", "--paste", "--json"]).paste(&Consent::allow(&[MAPLE_FLORIST.id]));
     assert_eq!(run.status, 0, "{} {ELSEWHERE}", run.text());
     seen.note("reauth", &run);
+    let begun = seen.run(home, "reauth begin", &["maple"]);
+    let address = begun["login"]["address"].as_str().unwrap();
+    home.write("address", &home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap());
+    let id = begun["login"]["id"].as_str().unwrap();
+    seen.run(home, "reauth finish", &[id, "--address-file", "address"]);
     seen.run(home, "default", &["maple"]);
     seen.run(home, "disconnect", &["demo", "--yes"]);
     let wait = Some(std::time::Duration::from_secs(600));

@@ -271,24 +271,7 @@ fn apps_without_a_login() {
         "{}",
         said.text()
     );
-    let app = home.mock().create_custom_app(
-        "Nightly custom",
-        xero_mock::MAPLE_FLORIST.id,
-        &["accounting.settings.read"],
-    );
-    let app = app.unwrap();
-    home.mock().authorise_custom_app(&app.client_id).unwrap();
-    home.write("secret", app.client_secret.as_deref().unwrap());
-    home.ok(&[
-        "connect",
-        "nightly",
-        "--kind",
-        "custom",
-        "--client-id",
-        &app.client_id,
-        "--client-secret-file",
-        "secret",
-    ]);
+    home.connect_custom("nightly", &["accounting.settings.read"]);
     let custom = home.run(&["keepalive", "--warn-days", "59"]);
     let before = asked(&home);
     // Its token is to have longer left than it can live; half of its life is enough.

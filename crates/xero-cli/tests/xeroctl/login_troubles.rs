@@ -9,12 +9,6 @@ use crate::{
     sandbox::{Run, Sandbox, transcript},
 };
 
-fn home() -> Sandbox {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    home
-}
-
 fn maple() -> Consent {
     Consent::allow(&[MAPLE_FLORIST.id])
 }
@@ -25,7 +19,7 @@ fn texts(runs: &[Run]) -> String {
 
 #[test]
 fn answers_that_are_missing_or_wrong() {
-    let home = home();
+    let home = Sandbox::initialised();
     let id = "0123456789ABCDEF0123456789ABCDEF";
     let (long, uuid) = ("x".repeat(48), "7d3f0a52-1c84-4e0b-9a6e-2b51c8f4d001");
     home.write("secret", "s3cret\n");
@@ -91,7 +85,7 @@ fn commands_that_a_kind_of_app_does_not_have() {
 
 #[test]
 fn what_xero_shows_in_the_browser_only() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let port = free_port();
     let unregistered = format!("http://localhost:{port}/callback");
@@ -110,7 +104,7 @@ fn what_xero_shows_in_the_browser_only() {
 
 #[test]
 fn scopes_that_the_app_may_not_have() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let connect = |scopes: &str| {
         home.waiting(&[&["connect"][..], &web_options(&app), &["--paste", "--scopes", scopes]].concat())
@@ -128,7 +122,7 @@ fn scopes_that_the_app_may_not_have() {
 
 #[test]
 fn consents_that_are_not_given_or_come_too_late() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let connect = || home.waiting(&[&["connect"][..], &web_options(&app), &["--paste"]].concat());
     let cancelled = connect().paste(&Consent::cancel());
@@ -153,7 +147,7 @@ fn consents_that_are_not_given_or_come_too_late() {
 
 #[test]
 fn a_wrong_secret() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.write("secret", "not the secret\n");
     let run = home.connect_web(&app, &[], &maple());
@@ -162,7 +156,7 @@ fn a_wrong_secret() {
 
 #[test]
 fn a_consent_without_a_refresh_token() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let mut waiting = home.waiting(&[&["connect"][..], &web_options(&app), &["--paste"]].concat());
     waiting.address = waiting.address.replace("offline_access+", "").replace("offline_access%20", "");
@@ -174,7 +168,7 @@ fn a_consent_without_a_refresh_token() {
 
 #[test]
 fn the_server_is_down_at_each_step() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let down = |path: &str| {
         let page = Fault::Status(503, "<html>down</html>".to_owned(), "text/html".to_owned());
@@ -208,7 +202,7 @@ fn the_server_is_down_at_each_step() {
 
 #[test]
 fn a_code_is_good_once() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let begin = [&["connect", "begin", "--json"][..], &web_options(&app)].concat();
     let begun = home.ok(&begin).json();
@@ -222,7 +216,7 @@ fn a_code_is_good_once() {
 
 #[test]
 fn the_clock_is_five_minutes_off() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let (now, off) = (std::time::SystemTime::now(), Duration::from_secs(5 * 60));
     for (name, xeros_time) in [("ahead", now - off), ("behind", now + off)] {
@@ -264,7 +258,7 @@ fn troubles_of_a_connection_that_was_good() {
 
 #[test]
 fn a_demo_company_that_was_reset() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let run = home.connect_web(&app, &["demo"], &Consent::allow(&[DEMO_COMPANY.id]));
     assert_eq!(run.status, 0, "{}", run.text());

@@ -5,7 +5,7 @@ use std::fs;
 use xero_mock::{Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
 use crate::{
-    browser::{ELSEWHERE, fetch, free_port, web_options},
+    browser::{fetch, free_port, web_options},
     sandbox::Sandbox,
     terminal::{BACKSPACE, CTRL_C, DOWN, ENTER, Terminal},
 };
@@ -75,8 +75,7 @@ fn without_address(screen: &str) -> String {
 
 #[test]
 fn several_organisations_are_chosen_from_the_list() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().bulk_connections(&app.client_id, true).unwrap();
     let run = home.connect_web(&app, &["old"], &Consent::allow(&[HEXAGON_TOOLS.id]));
@@ -103,8 +102,7 @@ fn several_organisations_are_chosen_from_the_list() {
 
 #[test]
 fn ctrl_c_after_the_consent_keeps_it() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().bulk_connections(&app.client_id, true).unwrap();
     let mut terminal =
@@ -149,8 +147,7 @@ fn ctrl_c_while_waiting_keeps_the_app() {
 
 #[test]
 fn whoever_pastes_gets_no_browser_here_and_may_leave() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let options = ["connect", "--scopes", "@read"];
     let mut terminal = home.terminal(&[&options[..], &web_options(&app), &["--paste"]].concat());
@@ -180,25 +177,4 @@ fn a_secret_generated_anew_is_asked_for() {
     assert_eq!(status, 0, "{screen}");
     assert!(!screen.contains(&secret), "{screen}");
     home.ok(&["refresh"]);
-}
-
-#[test]
-fn a_secret_is_not_read_from_the_terminal_where_it_would_be_seen() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app = home.web_app();
-    let (status, screen) = home
-        .terminal(&[
-            "connect",
-            "--kind",
-            "web",
-            "--client-id",
-            &app.client_id,
-            "--client-secret-stdin",
-            "--redirect-uri",
-            ELSEWHERE,
-        ])
-        .finish();
-    assert_eq!(status, 2, "{screen}");
-    assert!(screen.contains("would be seen"), "{screen}");
 }

@@ -12,8 +12,7 @@ use crate::{
 
 #[test]
 fn a_web_app_by_the_pasted_address() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let run = home.connect_web(&app, &[], &Consent::allow(&[MAPLE_FLORIST.id]));
     insta::assert_snapshot!(run.text());
@@ -63,8 +62,7 @@ fn two_organisations_on_one_app() {
 
 #[test]
 fn several_organisations_of_one_consent() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().bulk_connections(&app.client_id, true).unwrap();
     let both = Consent::allow(&[MAPLE_FLORIST.id, DEMO_COMPANY.id]);
@@ -132,8 +130,7 @@ fn a_login_in_two_steps() {
 
 #[test]
 fn the_browser_comes_back_to_this_machine() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let port = free_port();
     let redirect = format!("http://localhost:{port}/callback");
     let app = home.mock().create_desktop_app("Nightly desktop", &[&redirect]).unwrap();
@@ -178,8 +175,7 @@ fn the_browser_comes_back_to_this_machine() {
 
 #[test]
 fn a_custom_connection_needs_nobody() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let scopes = ["accounting.settings.read", "accounting.invoices.read"];
     let app = home.mock().create_custom_app("Nightly custom", MAPLE_FLORIST.id, &scopes).unwrap();
     home.write("secret", app.client_secret.as_deref().unwrap());
@@ -255,8 +251,7 @@ fn a_token_is_printed_and_nothing_else() {
 
 #[test]
 fn sixteen_processes_and_two_connections_refresh_once() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().bulk_connections(&app.client_id, true).unwrap();
     let both = Consent::allow(&[MAPLE_FLORIST.id, DEMO_COMPANY.id]);
@@ -455,8 +450,7 @@ fn disconnecting_here_only_says_nothing_to_xero() {
 
 #[test]
 fn two_ports_are_tried_in_order() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let uris = [taken.local_addr().unwrap().port(), free_port()]
         .map(|port| format!("http://localhost:{port}/callback"));

@@ -20,8 +20,7 @@ struct Broken {
 
 #[test]
 fn every_broken_pfx() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     fs::write(home.path("large.pfx"), vec![0x30; 1024 * 1024 + 1]).unwrap();
     let manifest: Manifest = serde_json::from_slice(&fs::read(fixture("manifest.json")).unwrap()).unwrap();
     let mut text = String::new();
@@ -54,8 +53,7 @@ fn every_broken_pfx() {
 
 #[test]
 fn consumer_keys() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
     let keys = [
         "",

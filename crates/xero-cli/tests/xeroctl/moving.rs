@@ -30,8 +30,7 @@ fn exported(home: &Sandbox, names: &[&str]) {
 
 #[test]
 fn forty_organisations_of_five_apps_move_to_another_machine() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     home.write("bundle", "six words that nobody guesses\n");
     let clients = home.mock().client_organisations(40);
     for (number, eight) in clients.chunks(8).enumerate() {
@@ -203,14 +202,8 @@ fn misuse_of_import() {
 
 #[test]
 fn a_login_with_two_connections_goes_whole_or_not_at_all() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let (home, _) = Sandbox::logged_in_to_two();
     home.write("bundle", "six words that nobody guesses\n");
-    let app = home.web_app();
-    home.mock().bulk_connections(&app.client_id, true).unwrap();
-    let both = Consent::allow(&[MAPLE_FLORIST.id, xero_mock::DEMO_COMPANY.id]);
-    let run = home.connect_web(&app, &["--organisation", "all"], &both);
-    assert_eq!(run.status, 0, "{}", run.text());
     let sealed = |arguments: &[&'static str]| [arguments, &SEALED].concat();
     insta::assert_snapshot!(transcript(
         &home,

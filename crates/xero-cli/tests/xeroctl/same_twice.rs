@@ -226,8 +226,7 @@ fn a_finish_with_a_wrong_secret_can_be_mended() {
 
 #[test]
 fn a_custom_connection_waits_for_what_the_portal_lacks() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app =
         home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
     let mut terminal = home.terminal(&["connect", "--kind", "custom"]);
@@ -246,8 +245,7 @@ fn a_custom_connection_waits_for_what_the_portal_lacks() {
 
 #[test]
 fn whoever_gives_up_on_a_custom_connection_saves_nothing() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app =
         home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
     let mut terminal = home.terminal(&["connect", "--kind", "custom", "--client-id", &app.client_id]);

@@ -11,7 +11,7 @@ use std::{
 
 use portable_pty::CommandBuilder;
 use regex::Regex;
-use xero_mock::{MAPLE_FLORIST, Mock};
+use xero_mock::{ClientApp, MAPLE_FLORIST, Mock};
 
 use crate::terminal::Terminal;
 
@@ -44,6 +44,11 @@ pub(crate) fn private_options<'a>(consumer_key: &'a str, pfx: &'a str) -> [&'a s
     ["--kind", "private", "--consumer-key", consumer_key, "--certificate", pfx, "--password-file", "password"]
 }
 
+/// What says which custom connection it is.
+pub(crate) fn custom_options(app: &ClientApp) -> [&str; 6] {
+    ["--kind", "custom", "--client-id", &app.client_id, "--client-secret-file", "secret"]
+}
+
 impl Sandbox {
     /// A home without anything.
     pub(crate) fn new() -> Self {
@@ -70,10 +75,16 @@ impl Sandbox {
         Self { mock: Some(Mock::start_blocking().unwrap()), ..Self::new() }
     }
 
-    /// A home, a mock, a store with a key file, and the connection `acme` for Maple Florist Ltd.
-    pub(crate) fn connected() -> Self {
+    /// A home, a mock, and a store with the key file `store.key`.
+    pub(crate) fn initialised() -> Self {
         let sandbox = Self::with_mock();
         sandbox.ok(&["store", "init", "--key-file", "store.key"]);
+        sandbox
+    }
+
+    /// A home, a mock, a store with a key file, and the connection `acme` for Maple Florist Ltd.
+    pub(crate) fn connected() -> Self {
+        let sandbox = Self::initialised();
         sandbox.connect("acme");
         sandbox
     }
@@ -91,6 +102,23 @@ impl Sandbox {
     pub(crate) fn app(&self) -> String {
         let certificate = fs::read_to_string(fixture("test.cer")).unwrap();
         self.mock().create_private_app("Nightly", MAPLE_FLORIST.id, &certificate).unwrap().consumer_key
+    }
+
+    /// A custom connection to Maple Florist Ltd that its user has authorised, with its secret in the file `secret`.
+    pub(crate) fn custom_app(&self, scopes: &[&str]) -> ClientApp {
+        let app = self.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, scopes).unwrap();
+        self.mock().authorise_custom_app(&app.client_id).unwrap();
+        self.write("secret", app.client_secret.as_deref().unwrap());
+        app
+    }
+
+    /// The same with a connection of that name.
+    pub(crate) fn connect_custom(&self, name: &str, scopes: &[&str]) -> ClientApp {
+        let app = self.custom_app(scopes);
+        let run = self.run(&[&["connect", name][..], &custom_options(&app)].concat());
+        // Without the scope for it the test of the new connection is refused; it is saved all the same.
+        assert!(run.status == 0 || run.stderr.contains("Saved all the same"), "{}", run.text());
+        app
     }
 
     pub(crate) fn mock(&self) -> &Mock {
@@ -138,8 +166,19 @@ impl Sandbox {
         Terminal::start_with(self.at_terminal(arguments), columns)
     }
 
+    /// The same after what a shell does first.
+    #[cfg(unix)]
+    pub(crate) fn terminal_by_shell(&self, before: &str, arguments: &[&str]) -> Terminal {
+        let script = format!("{before} exec \"$0\" \"$@\"");
+        Terminal::start(self.at_terminal_with("sh", &[&["-c", &script, BINARY], arguments].concat()))
+    }
+
     fn at_terminal(&self, arguments: &[&str]) -> CommandBuilder {
-        let mut command = CommandBuilder::new(BINARY);
+        self.at_terminal_with(BINARY, arguments)
+    }
+
+    fn at_terminal_with(&self, program: &str, arguments: &[&str]) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         for (name, value) in self.environment() {
@@ -291,7 +330,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(that|Owner +) \S+( owns|, since)", "$1 MACHINE$2"),
         (r#""Instance":"[0-9a-f-]{36}""#, r#""Instance":"UUID""#),
         (r"http://[\w.:]+/identity/connect/authorize\?\S+", "ADDRESS"),
-        (r"connect finish [0-9a-z]{12}\b", "connect finish LOGIN"),
+        (r"(connect|reauth) finish [0-9a-z]{12}\b", "$1 finish LOGIN"),
         (r"\b[0-9A-F]{32}\b", "CLIENTID"),
         (r"\b\d\d:\d\d:\d\d UTC", "TIME UTC"),
         (r"\d+ bytes written", "SIZE bytes written"),

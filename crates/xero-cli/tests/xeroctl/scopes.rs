@@ -10,8 +10,7 @@ fn maple() -> Consent {
 
 /// A home with the connection `old`, made with broad scopes.
 fn with_broad_scopes() -> Sandbox {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().created_before_march_2026(&app.client_id, true).unwrap();
     let scopes =
@@ -123,14 +122,8 @@ fn a_person_is_asked_before() {
 
 #[test]
 fn a_custom_connection_is_changed_in_the_portal() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app =
-        home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
-    home.mock().authorise_custom_app(&app.client_id).unwrap();
-    home.write("secret", app.client_secret.as_deref().unwrap());
-    let id = app.client_id.as_str();
-    home.ok(&["connect", "nightly", "--kind", "custom", "--client-id", id, "--client-secret-file", "secret"]);
+    let home = Sandbox::initialised();
+    home.connect_custom("nightly", &["accounting.settings.read"]);
     let nothing = home.ok(&["scopes", "upgrade", "nightly"]);
     assert!(nothing.stderr.contains("Nothing to replace"), "{}", nothing.text());
 }

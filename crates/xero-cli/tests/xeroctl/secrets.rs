@@ -23,8 +23,7 @@ fn markers(home: &Sandbox) -> Vec<Vec<u8>> {
 
 #[test]
 fn no_planted_secret_is_printed_or_stored_in_clear() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let consumer_key = home.app();
     let markers = markers(&home);
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
@@ -194,8 +193,7 @@ fn no_secret_of_a_login_is_printed_or_stored_in_clear() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_process_list_shows_no_secret_of_a_login() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let secret = fs::read_to_string(home.path("secret")).unwrap();
     let waiting = home.waiting(&[

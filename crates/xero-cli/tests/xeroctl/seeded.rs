@@ -27,8 +27,7 @@ pub(crate) struct Seeded {
 
 impl Seeded {
     pub(crate) fn new() -> Self {
-        let home = Sandbox::with_mock();
-        home.ok(&["store", "init", "--key-file", "store.key"]);
+        let home = Sandbox::initialised();
         let app = home.web_app();
         Self { home, app, now: SystemTime::now() }
     }

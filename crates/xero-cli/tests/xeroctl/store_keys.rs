@@ -53,6 +53,32 @@ fn an_age_identity_opens_a_store() {
 }
 
 #[test]
+fn an_identity_or_its_key_that_cannot_be_used() {
+    let (home, _) = with_age_identity();
+    home.ok(&["store", "init", "--identity", "test-age"]);
+    let stranger = x25519::Identity::generate().to_public();
+    let sealed = age::encrypt(&stranger, &fs::read(home.path("test-age")).unwrap()).unwrap();
+    fs::write(home.path("sealed"), sealed).unwrap();
+    fs::set_permissions(home.path("sealed"), fs::metadata(home.path("test-age")).unwrap().permissions())
+        .unwrap();
+    home.write("armoured", "-----BEGIN AGE ENCRYPTED FILE-----\n");
+    let db = rusqlite::Connection::open(home.path("data/xeroctl/connections.db")).unwrap();
+    let mut hint: Vec<u8> = db.query_row("SELECT hint FROM key_slots", [], |row| row.get(0)).unwrap();
+    *hint.last_mut().unwrap() ^= 1;
+    db.execute("UPDATE key_slots SET hint = ?1", [hint]).unwrap();
+    drop(db);
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["list", "--identity", "sealed"],
+            &["list", "--identity", "armoured"],
+            &["list", "--identity", "test-age"],
+            &["list"]
+        ]
+    ));
+}
+
+#[test]
 fn a_store_is_opened_for_somebody_by_their_public_key() {
     let (home, public) = with_age_identity();
     home.ok(&["store", "init", "--key-file", "store.key"]);

@@ -36,12 +36,6 @@ fn assert_guide(number: usize, run: &Run) {
     assert!(section.contains(&format!("status {}", run.status)), "section {number}: status {}", run.status);
 }
 
-fn home() -> Sandbox {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    home
-}
-
 fn maple() -> Consent {
     Consent::allow(&[MAPLE_FLORIST.id])
 }
@@ -58,7 +52,7 @@ fn tokens_that_are_taken_no_more() {
 
 #[test]
 fn what_a_consent_may_have() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let connect =
         |more: &[&str]| home.waiting(&[&["connect", "--paste"][..], &web_options(&app), more].concat());
@@ -71,7 +65,7 @@ fn what_a_consent_may_have() {
 
 #[test]
 fn pages_that_xero_shows_and_does_not_come_back_from() {
-    let home = home();
+    let home = Sandbox::initialised();
     let app = home.web_app();
     let other = format!("http://localhost:{}/callback", free_port());
     let waiting = ["--client-secret-file", "secret", "--no-browser", "--wait", "1"];
@@ -109,7 +103,7 @@ fn connections_that_were_good() {
 
 #[test]
 fn what_keeps_a_login_from_beginning() {
-    let home = home();
+    let home = Sandbox::initialised();
     let id = "0123456789ABCDEF0123456789ABCDEF";
     assert_guide(
         16,
@@ -128,7 +122,7 @@ fn what_keeps_a_login_from_beginning() {
 
 #[test]
 fn which_organisation_and_whose() {
-    let home = home();
+    let home = Sandbox::initialised();
     let custom =
         home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
     home.write("secret", custom.client_secret.as_deref().unwrap());

@@ -76,12 +76,8 @@ fn of_logins() {
 #[test]
 fn of_apps_that_have_no_person() {
     let (home, _) = Sandbox::with_store();
-    let app =
-        home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.settings.read"]).unwrap();
-    home.mock().authorise_custom_app(&app.client_id).unwrap();
-    home.write("secret", app.client_secret.as_deref().unwrap());
+    let app = home.connect_custom("nightly", &["accounting.settings.read"]);
     let id = app.client_id.as_str();
-    home.ok(&["connect", "nightly", "--kind", "custom", "--client-id", id, "--client-secret-file", "secret"]);
     let consumer_key = home.connect("acme");
     home.write("tokens.json", &json!({ "client_id": id, "refresh_token": "nobodys" }).to_string());
     insta::assert_snapshot!(refused(

@@ -11,13 +11,8 @@ const SCOPES: [&str; 3] = ["accounting.settings.read", "accounting.invoices", "a
 
 /// A home with the custom connection `acme`, which nobody has to consent to.
 pub(crate) fn home() -> (Sandbox, ClientApp) {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app = home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &SCOPES).unwrap();
-    home.mock().authorise_custom_app(&app.client_id).unwrap();
-    home.write("secret", app.client_secret.as_deref().unwrap());
-    let options = ["--kind", "custom", "--client-id", &app.client_id, "--client-secret-file", "secret"];
-    home.ok(&[&["connect", "acme"][..], &options].concat());
+    let home = Sandbox::initialised();
+    let app = home.connect_custom("acme", &SCOPES);
     home.mock().clear_journal();
     (home, app)
 }
@@ -99,6 +94,35 @@ fn signals_are_the_programs() {
     drop(child.stdin.take());
     assert_eq!(output.next().unwrap().unwrap(), "told");
     assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+/// As a job has it whose parent does not want to hear of the end of its programs.
+#[cfg(unix)]
+#[test]
+fn a_program_is_waited_for_wherever_it_is_started() {
+    let (home, _) = home();
+    let script = "trap '' CHLD; exec \"$0\" exec acme -- sh -c 'exit 7'";
+    let output = home.command("sh").args(["-c", script, crate::sandbox::BINARY]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_program_that_outlives_its_token_is_told_of() {
+    use std::io::{BufRead, BufReader};
+    let (home, _) = home();
+    home.mock().set_access_lifetime(std::time::Duration::from_secs(1));
+    home.ok(&["refresh", "acme"]);
+    let mut command = home.command(crate::sandbox::BINARY);
+    command.args(["exec", "acme", "--min-ttl", "0", "--", "sh", "-c", "read -r line"]);
+    command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let told = "warning: the access token has ended and the program still runs; one that lives longer asks `xeroctl token` again";
+    assert_eq!(line.trim_end(), told);
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the shell read nothing");
 }
 
 #[test]

@@ -120,8 +120,7 @@ fn pem(name: &str) -> String {
 
 #[test]
 fn nothing_is_saved_when_the_test_fails() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
     let arguments =
         [&["connect", "acme"][..], &private_options("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123", &pfx)].concat();

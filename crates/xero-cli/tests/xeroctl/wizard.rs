@@ -77,6 +77,33 @@ fn a_first_connection_with_a_new_key_pair() {
 }
 
 #[test]
+fn a_key_file_that_another_process_makes_meanwhile_is_kept() {
+    let home = home();
+    let consumer_key = home.app();
+    let mut terminal = at_password(&home);
+    terminal.line(PASSWORD).expect("Consumer key:").line(&consumer_key).expect("Name of the connection:");
+    fs::create_dir_all(home.path("config/xeroctl")).unwrap();
+    home.write("config/xeroctl/store.key", "the other one's\n");
+    let (status, screen) = terminal.keys(ENTER).wait();
+    assert_eq!(status, 5, "{screen}");
+    let end = screen.lines().skip_while(|line| !line.starts_with("error: ")).collect::<Vec<_>>();
+    insta::assert_snapshot!(home.tidy(&end.join("\n")));
+    assert_eq!(fs::read_to_string(home.path("config/xeroctl/store.key")).unwrap(), "the other one's\n");
+    assert_eq!(home.files(), ["acme.pfx", "config/xeroctl/store.key"]);
+}
+
+#[test]
+fn an_empty_passphrase_is_none() {
+    let home = Sandbox::new();
+    let mut terminal = home.terminal(&["store", "init"]);
+    terminal.expect("What shall open the store?").keys(DOWN).keys(ENTER);
+    terminal.expect("Passphrase of the store:").keys(ENTER).expect("The same again:").keys(ENTER);
+    let (status, screen) = terminal.finish();
+    insta::assert_snapshot!(format!("{}\n--- status {status}", home.tidy(&screen)));
+    assert!(home.files().is_empty(), "{:?}", home.files());
+}
+
+#[test]
 fn paths_are_completed() {
     let home = home();
     home.write("acme.txt", "");

@@ -127,6 +127,11 @@ impl Mock {
         self.shared.lock().tenants.add_clients(count)
     }
 
+    /// Adds another organisation with the name of one that is given by id or exact name; gives its id.
+    pub fn add_twin(&self, organisation: &str) -> Result<String, Error> {
+        self.shared.lock().tenants.add_twin(organisation).ok_or(Error::OrganisationUnknown)
+    }
+
     /// Resets the demo company: seeded books, no app is linked to it any more. Gives its new id.
     pub fn reset_demo_company(&self) -> String {
         self.shared.lock().reset_demo_company()

@@ -65,8 +65,8 @@ impl Attempt {
 pub(crate) const CONNECT: &str = "run it on a terminal, or begin with `xeroctl connect begin`, or give --no-browser or \
      --paste and open the address elsewhere";
 /// What a job can do instead of `reauth`.
-pub(crate) const REAUTH: &str =
-    "run it on a terminal, or give --no-browser or --paste and open the address elsewhere";
+pub(crate) const REAUTH: &str = "run it on a terminal, or begin with `xeroctl reauth begin`, or give --no-browser or --paste and open the address \
+     elsewhere";
 
 /// Refuses where nobody can consent, before anything else is done.
 pub(crate) fn must_be_possible(context: &Context, consenting: &Consenting, instead: &str) -> Outcome {
@@ -84,7 +84,7 @@ pub(crate) fn obtain(
     request: &Request<'_>,
     consenting: &Consenting,
 ) -> Outcome<Consent> {
-    let first = request.redirect_uris.first().ok_or_else(|| Failure::usage("there is no redirect URI"))?;
+    let first = first_uri(client_id, request.redirect_uris)?;
     if consenting.paste || !request.redirect_uris.iter().any(RedirectUri::is_loopback) {
         if !context.ui.interactive() && !consenting.paste {
             return Err(Failure::usage(
@@ -103,6 +103,16 @@ pub(crate) fn obtain(
     let code = context.block_on(async { Ok(listener.wait(&attempt.state, limit, &page).await?) });
     drop(spinner);
     Ok(Consent { code: code?, attempt })
+}
+
+/// The one that is used where no port is listened at. An app that was imported may have none yet.
+pub(super) fn first_uri<'a>(client_id: &ClientId, known: &'a [RedirectUri]) -> Outcome<&'a RedirectUri> {
+    known.first().ok_or_else(|| {
+        Failure::usage("no redirect URI is known of the app").hint(format!(
+            "xeroctl apps edit {} --redirect-uri URI, with one that the portal has",
+            client_id.as_str()
+        ))
+    })
 }
 
 fn show_address(context: &Context, address: &Url, consenting: &Consenting) {

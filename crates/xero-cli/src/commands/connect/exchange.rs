@@ -27,8 +27,8 @@ const MAX_NAME: usize = 200;
 pub(crate) enum Again {
     /// The same command, with a new consent.
     Command,
-    /// The same `connect finish` while the code is good, then another `connect begin`.
-    Finish,
+    /// The same step while the code is good, then the command that began.
+    Finish(&'static str),
 }
 
 /// Exchanges the code and keeps the tokens: durable when this returns.
@@ -43,9 +43,9 @@ pub(crate) fn keep(
     let stored = stored_secret(store, &app, server)?;
     let answer = match exchange(context, &identity, &mut app.identity, (consent, stored)) {
         // The code may still be good: the app is kept, so that its secret can be set.
-        Err(Stop::Xero(error @ AuthError::InvalidClient)) if again == Again::Finish => {
+        Err(Stop::Xero(error @ AuthError::InvalidClient)) if let Again::Finish(begin) = again => {
             store.keep_app(&app.as_new(server))?;
-            return Err(wrong_secret(error, &app));
+            return Err(wrong_secret(error, &app, begin));
         }
         answer => answer.map_err(|stop| stop.into_failure(again))?,
     };
@@ -66,7 +66,7 @@ fn stored_secret(store: &Store, app: &ChosenApp, server: &Server) -> Outcome<Opt
     Ok(stored.filter(|stored| own.is_some_and(|own| own != stored.expose())))
 }
 
-fn wrong_secret(error: AuthError, app: &ChosenApp) -> Failure {
+fn wrong_secret(error: AuthError, app: &ChosenApp, begin: &str) -> Failure {
     let failure = Failure::from(error);
     if app.identity.secret.is_none() {
         return failure;
@@ -74,7 +74,7 @@ fn wrong_secret(error: AuthError, app: &ChosenApp) -> Failure {
     let id = app.identity.client_id.as_str();
     failure.hint(format!(
         "xeroctl apps secret set {id} --client-secret-file FILE, then the same command again, within 5 minutes of the \
-         consent; after that begin again with `xeroctl connect begin`"
+         consent; after that begin again with `{begin}`"
     ))
 }
 
@@ -124,8 +124,8 @@ impl Stop {
             let message =
                 "Xero does not accept the code of this consent any more: it is good once, and for 5 minutes";
             return Failure::new(Kind::NeedsPerson, message).hint(match again {
-                Again::Command => "run the same command again, and consent again",
-                Again::Finish => "begin again with `xeroctl connect begin`, and consent again",
+                Again::Command => "run the same command again, and consent again".to_owned(),
+                Again::Finish(begin) => format!("begin again with `{begin}`, and consent again"),
             });
         }
         let failure = Failure::from(error);
@@ -134,7 +134,7 @@ impl Stop {
         }
         failure.hint(match again {
             Again::Command => "nothing was saved; run the same command again, and consent again",
-            Again::Finish => {
+            Again::Finish(_) => {
                 "nothing was saved; run the same command again: the code may still be good, for 5 minutes from the \
                  consent on; otherwise begin again"
             }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use connection_store::{AppKind, Connection, Need, Store};
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{sync::oneshot, task::spawn_blocking};
 use xero_gateway::{Clients, Gateway, GatewayToken, Listener, Settings, StoreAuthority};
 
-use super::{Started, TICK, TOKEN, known};
+use super::{Started, TOKEN, known};
 use crate::{
     Context,
     args::Exec,
@@ -76,13 +76,9 @@ fn settings(context: &Context, args: &Exec, connection: &Connection) -> Settings
 }
 
 async fn program(args: &Exec, variables: super::Variables) -> Outcome<ExitStatus> {
-    let mut started = Started::new(args, variables)?;
-    loop {
-        match started.ended()? {
-            Some(status) => return Ok(status),
-            None => sleep(TICK).await,
-        }
-    }
+    let started = Started::new(args, variables)?;
+    let ended = spawn_blocking(move || started.ended()).await;
+    ended.map_err(|error| Failure::new(Kind::Other, "the program cannot be waited for").because(&error))
 }
 
 fn not_open(error: &xero_gateway::ListenError) -> Failure {

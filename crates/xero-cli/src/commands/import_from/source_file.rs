@@ -11,7 +11,7 @@ use crate::{
     args::ImportFrom,
     failure::{Failure, Kind, Outcome},
     keys::private_file,
-    secrets::read_small,
+    secrets::{read_small, stdin_unreadable},
     store_access,
     ui::Ui,
 };
@@ -69,7 +69,7 @@ fn stdin(args: &ImportFrom) -> Outcome<Zeroizing<Vec<u8>>> {
     // Room for all of it from the first: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
     let read = io::stdin().take(MAX as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::new(Kind::Other, "standard input cannot be read").because(&error))?;
+    read.map_err(|error| stdin_unreadable(&error))?;
     if bytes.len() > MAX { Err(too_large("standard input")) } else { Ok(bytes) }
 }
 

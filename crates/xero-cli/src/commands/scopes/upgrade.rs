@@ -4,11 +4,11 @@ use connection_store::{AppKind, Connection, Scopes};
 use serde_json::{Value, json};
 use xero_auth_oauth2::granular;
 
-use super::{END, login_of};
+use super::END;
 use crate::{
     Context,
-    args::{Reauth, ScopesUpgrade},
-    commands::reauth,
+    args::{ReauthBegin, ScopesUpgrade},
+    commands::{reauth, token::login_of},
     failure::{Failure, Kind, Outcome},
     show, xero_api,
 };
@@ -42,13 +42,12 @@ pub(super) fn run(context: &Context, args: &ScopesUpgrade) -> Outcome {
     if !args.yes && !ui.confirm("Consent again, with these?")? {
         return Err(Failure::new(Kind::Interrupted, "nothing was changed"));
     }
-    let reauth = Reauth {
+    let asking = ReauthBegin {
         name: Some(connection.name),
         scopes: Some(plan.scopes.without_openid().to_string()),
         secret: args.secret.clone(),
-        consenting: args.consenting.clone(),
     };
-    reauth::consent_again(context, &store, &reauth)
+    reauth::consent_again(context, &store, (&asking, &args.consenting))
 }
 
 /// The plan as data, for somebody who carries it out elsewhere.

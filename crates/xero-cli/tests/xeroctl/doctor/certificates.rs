@@ -18,8 +18,7 @@ use crate::{
 
 #[test]
 fn a_certificate_that_ends_soon_and_is_replaced() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     home.ok(&["cert", "new", "short", "--days", "30", "--no-password"]);
     let certificate = fs::read_to_string(home.path("short.cer")).unwrap();
     let app = home.mock().create_private_app("Nightly", MAPLE_FLORIST.id, &certificate).unwrap();

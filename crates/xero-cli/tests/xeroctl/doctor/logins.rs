@@ -86,8 +86,7 @@ fn a_scope_that_is_missing() {
 
 #[test]
 fn a_scope_that_ends() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     home.mock().created_before_march_2026(&app.client_id, true).unwrap();
     let scopes = ["--scopes", "accounting.transactions accounting.settings.read"];
@@ -118,8 +117,7 @@ fn an_organisation_that_was_disconnected() {
 
 #[test]
 fn a_demo_company_that_was_reset() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let app = home.web_app();
     assert_eq!(home.connect_web(&app, &["demo"], &Consent::allow(&[DEMO_COMPANY.id])).status, 0);
     let new = home.mock().reset_demo_company();
@@ -144,23 +142,8 @@ fn several_connections_of_one_login_are_one_finding() {
 
 #[test]
 fn scopes_of_a_custom_connection_are_ticked_in_the_portal() {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
-    let app =
-        home.mock().create_custom_app("Nightly", MAPLE_FLORIST.id, &["accounting.contacts.read"]).unwrap();
-    home.mock().authorise_custom_app(&app.client_id).unwrap();
-    home.write("secret", app.client_secret.as_deref().unwrap());
-    let id = app.client_id.as_str();
-    home.run(&[
-        "connect",
-        "nightly",
-        "--kind",
-        "custom",
-        "--client-id",
-        id,
-        "--client-secret-file",
-        "secret",
-    ]);
+    let home = Sandbox::initialised();
+    home.connect_custom("nightly", &["accounting.contacts.read"]);
     assert_finds(&doctor(&home, &[], &[]), "scopes warning", "tick it in the portal", 4);
 }
 

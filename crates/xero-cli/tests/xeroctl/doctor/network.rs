@@ -15,8 +15,7 @@ use crate::{
 
 /// A home whose connection is of a server at this address, which was never asked.
 fn of_server(address: &str) -> Sandbox {
-    let home = Sandbox::with_mock();
-    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let home = Sandbox::initialised();
     let pfx = fixture("kinds/test-openssl-3.pfx").display().to_string();
     let key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
     let options =

@@ -49,7 +49,9 @@ impl Job {
         }
         let program = env::current_exe();
         let program = program.map_err(|error| {
-            Failure::new(Kind::Other, "the path of this program is not known").because(&error)
+            Failure::new(Kind::Other, "the path of this program is not known")
+                .because(&error)
+                .hint("on Linux /proc must be there; otherwise start the program by its whole path")
         })?;
         let path = absolute(&program)?;
         let starts_programs = args.telling.hook.is_some() || global.opened_by.key_command.is_some();

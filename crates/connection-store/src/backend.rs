@@ -1,0 +1,151 @@
+//! The store's database, and the changes of state it knows, each whole or not at all.
+
+mod apps;
+mod authorisations;
+mod connections;
+mod counts;
+mod events;
+mod handing;
+mod keys;
+mod limits;
+mod owner;
+mod pending;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod recorded;
+mod rekey;
+mod sealed;
+mod spares;
+mod sqlite;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
+
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::Link;
+pub(crate) use self::{
+    apps::{AppRow, StoredApp},
+    authorisations::{Kept, Lease, OVERDUE},
+    connections::{ConnectionRow, TestedRow},
+    handing::{Handing, ImportRows, ImportedApp, LoginRow},
+    owner::OwnerRow,
+    recorded::Unlocked,
+    sqlite::{BEGUN, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
+};
+use crate::{
+    Error,
+    database::{Db, Fault},
+    error::DatabaseError,
+};
+
+/// An open store.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    session: Session,
+    /// The file, or the server's address.
+    path: PathBuf,
+    /// The file beside which this machine keeps what is its own: signs of life, room, what was rescued.
+    local: PathBuf,
+    /// What reads sealed values that the backend itself keeps; there once a key has opened the store.
+    unlocked: Option<Unlocked>,
+}
+
+/// A way to the database.
+#[derive(Debug)]
+enum Session {
+    Sqlite(Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Server),
+}
+
+impl Session {
+    /// One transaction that alone may write. Commits what `work` did, if it did not fail.
+    fn write<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let result = work(Db::Sqlite(&tx))?;
+                tx.commit()?;
+                Ok(result)
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.write(work),
+        }
+    }
+
+    /// Reads at one moment.
+    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let tx = db.unchecked_transaction()?;
+                work(Db::Sqlite(&tx))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.read(work),
+        }
+    }
+}
+
+impl Backend {
+    /// The file, or the server's address.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file beside which this machine keeps what is its own.
+    pub(crate) fn local(&self) -> &Path {
+        &self.local
+    }
+
+    /// What tells this database from a copy of it, where it is in no file.
+    pub(crate) fn cluster(&self) -> Result<Option<String>, Error> {
+        self.read(|db| db.cluster())
+    }
+
+    /// Whether the owner of a lease is alive, by the database; `None`: it does not know.
+    pub(crate) fn is_alive(&self, owner: &str) -> Result<Option<bool>, Error> {
+        self.read(|db| db.is_alive(owner))
+    }
+
+    /// Takes away the sign that the owner of a lease is alive, which [`take_lease`](Self::take_lease) gave.
+    pub(crate) fn let_go(&mut self, owner: &str) -> Result<(), Error> {
+        self.read(|db| db.let_go(owner))
+    }
+
+    /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
+    fn change<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.session.write(work).map_err(|fault| settle(fault, &self.path))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.session.read(work).map_err(|fault| settle(fault, &self.path))
+    }
+}
+
+fn settle(fault: Fault, path: &Path) -> Error {
+    match fault {
+        Fault::Sql(error) => explain(error, path),
+        #[cfg(feature = "postgres")]
+        Fault::Postgres(error) => postgres::explain(error, path),
+        Fault::Ours(error) => error,
+    }
+}
+
+fn explain(error: rusqlite::Error, path: &Path) -> Error {
+    // The file that readers and writers share could not be made as large as it must be.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+        return Error::DiskFull;
+    }
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::NotADatabase(path.to_owned()),
+        Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(path.to_owned()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+        Some(ErrorCode::DiskFull) => Error::DiskFull,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            Error::NotWritable(path.to_owned())
+        }
+        _ => Error::Database(DatabaseError::from(rusqlite_migration::Error::from(error))),
+    }
+}
