@@ -176,20 +176,6 @@ fn a_renewal_is_finished_where_the_program_has_ended() {
 }
 
 #[test]
-fn a_token_that_ends_before_its_program_is_told_of_with_the_way_out() {
-    let (home, _) = Sandbox::logged_in();
-    home.mock().set_access_lifetime(Duration::from_secs(1));
-    home.ok(&["refresh", "maple"]);
-    let mut program = Program::start(&home, &["maple", "--min-ttl", "0"]);
-    let mut said = String::new();
-    BufReader::new(program.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
-    assert!(said.starts_with("warning: the access token has ended"), "{said}");
-    assert!(said.contains("`xeroctl exec --gateway maple`"), "{said}");
-    drop(program.stdin.take());
-    assert_eq!(program.child.wait().unwrap().code(), Some(7));
-}
-
-#[test]
 fn misuse() {
     let (home, app) = Sandbox::logged_in();
     let commands: [&[&str]; 6] = [

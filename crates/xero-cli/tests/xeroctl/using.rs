@@ -119,7 +119,8 @@ fn a_program_that_outlives_its_token_is_told_of() {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let told = "warning: the access token has ended and the program still runs; one that lives longer asks `xeroctl token` again";
+    let told = "warning: the access token has ended and the program still runs; `xeroctl exec --gateway acme` gives it one \
+                that lasts as long as it runs, or it asks `xeroctl token` again";
     assert_eq!(line.trim_end(), told);
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(1), "the shell read nothing");
