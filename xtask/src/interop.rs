@@ -1,13 +1,17 @@
 //! `cargo xtask interop`: other people's clients, unmodified but for their base addresses, against the mock, and by way of
-//! the gateway.
+//! the gateway; and the recipes of the guide.
 
 mod by_gateway;
+mod household;
+mod recipes;
 
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use self::by_gateway::{CONNECTIONS, Stage};
+use self::by_gateway::Stage;
+use self::household::CONNECTIONS;
+use self::recipes::Recipe;
 use crate::mock::Mock;
 use crate::needs;
 use crate::programs::Programs;
@@ -15,6 +19,8 @@ use crate::stop::Stop;
 
 /// What the clients are and how each is tried.
 const SOURCES: &str = "xtask/interop";
+
+const REQUIREMENTS: &str = "requirements.txt";
 
 /// Where they are installed; nothing of it belongs to the project.
 const INSTALLED: &str = "target/interop";
@@ -26,6 +32,8 @@ const SURROUNDINGS: [(&str, &str); 3] =
 /// Installs the clients where that has not been done yet, which needs the network, and lets each do its whole job.
 /// The scripts say what they do and end with another status than 0 when something is not as it should be.
 pub(crate) fn interop() -> Result<(), Stop> {
+    let grammars = python_with("grammars.txt", "grammars")?;
+    recipes::judge(&grammars)?;
     let node = node_client("with-xero-node.mjs")?;
     let python = python_client("with_xero_python.py")?;
     let by_gateway =
@@ -40,7 +48,16 @@ pub(crate) fn interop() -> Result<(), Stop> {
         client.arg(stage.address()).arg(stage.token_file()).args(CONNECTIONS);
         run(client.envs(SURROUNDINGS))?;
     }
-    Ok(())
+    let (python, packages) = (python_with(REQUIREMENTS, "python")?, folder("node")?);
+    let python =
+        Recipe { language: "python", name: "contacts.py", interpreter: python.as_os_str(), folder: None };
+    let node = Recipe {
+        language: "js",
+        name: "contacts.mjs",
+        interpreter: "node".as_ref(),
+        folder: Some(&packages),
+    };
+    recipes::run_all(&programs, &[python, node])
 }
 
 /// The script is put beside the packages, where node looks for them.
@@ -65,8 +82,15 @@ fn node_client(script: &str) -> Result<Command, Stop> {
 }
 
 fn python_client(script: &str) -> Result<Command, Stop> {
-    let folder = folder("python")?;
-    let list = Path::new(SOURCES).join("requirements.txt");
+    let mut client = Command::new(python_with(REQUIREMENTS, "python")?);
+    client.arg(Path::new(SOURCES).join(script));
+    Ok(client)
+}
+
+/// A Python of its own in this folder, with what a list names.
+fn python_with(list: &str, name: &str) -> Result<PathBuf, Stop> {
+    let folder = folder(name)?;
+    let list = Path::new(SOURCES).join(list);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     install(&list, &folder, || {
         let system = needs::python().ok_or_else(missing)?;
@@ -83,9 +107,7 @@ fn python_client(script: &str) -> Result<Command, Stop> {
         ];
         run(Command::new(&python).args(pip).arg(&list))
     })?;
-    let mut client = Command::new(python);
-    client.arg(Path::new(SOURCES).join(script));
-    Ok(client)
+    Ok(python)
 }
 
 fn folder(name: &str) -> Result<PathBuf, Stop> {

@@ -8,8 +8,9 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 17] = [
     ("git", "git"),
+    ("curl", "curl"),
     ("openssl", "openssl"),
     ("keytool", "default-jre-headless"),
     ("chromium", "chromium"),

@@ -137,6 +137,17 @@ pub enum Error {
     /// The call would break one of Xero's limits, for longer than its caller waits. It was not made.
     #[error("the rate limit{} is used up", .0.limit)]
     LimitReached(Wait),
+    /// The custom connection was authorised for another organisation in the portal. The token for that was not kept, and
+    /// nothing was sent with it.
+    #[error("the connection is for {pinned}, and {found} answered")]
+    OtherOrganisation {
+        /// The connection's name.
+        connection: String,
+        /// The organisation that it is pinned to, by name.
+        pinned: String,
+        /// What its app reaches now, by name; a text of the server's.
+        found: String,
+    },
     /// There is no authorisation of that id (any more).
     #[error("there is no authorisation {0}")]
     NoSuchAuthorisation(String),

@@ -16,6 +16,7 @@ mod leader;
 mod limits;
 mod owner;
 mod pending;
+mod pinned;
 mod rescue;
 mod restore;
 mod traffic;

@@ -12,6 +12,7 @@ mod path_completer;
 mod secrets;
 mod service_manager;
 mod show;
+mod shown;
 mod signals;
 mod store_access;
 mod table;
@@ -248,6 +249,7 @@ impl Context {
             tokio::pin!(work);
             match tokio::time::timeout(LONG, work.as_mut()).await {
                 Ok(outcome) => outcome,
+                Err(_) if shown::is_any() => work.await,
                 Err(_) => {
                     self.ui
                         .say("Still waiting: for Xero, for its limits, or for another process that renews the same login.");

@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    signals, table,
+    shown, signals, table,
 };
 
 /// The version of the JSON documents; it changes when a field changes its meaning or goes.
 pub(crate) const SCHEMA: u32 = 1;
 /// How often a spinner moves.
-const TICK: Duration = Duration::from_millis(120);
+pub(crate) const TICK: Duration = Duration::from_millis(120);
 
 /// How this run talks.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +129,12 @@ impl Ui {
         let style =
             ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}").expect("a constant template");
         Progress(ProgressBar::new(0).with_style(style).with_message(what))
+    }
+
+    /// True where somebody may see how something goes on: a terminal, and neither `--quiet` nor `--json`.
+    pub(crate) fn is_watched(self) -> bool {
+        let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|name| name != "dumb");
+        terminal && !self.quiet && !self.json
     }
 
     /// True where a line can be written over.
@@ -317,7 +323,7 @@ fn refused(error: InquireError) -> Failure {
 fn print_line(text: &str) {
     let text = table::prose(&printable(text), table::talk_width());
     // Where even standard error is gone there is no one to tell.
-    drop(writeln!(io::stderr(), "{text}"));
+    shown::above(|| drop(writeln!(io::stderr(), "{text}")));
 }
 
 /// Texts must not steer the terminal: what would is shown as a sign. Line ends are kept.

@@ -1,5 +1,6 @@
 //! Requests to Xero's API with a connection's authority.
 
+mod download;
 mod refusal;
 mod sending;
 
@@ -18,7 +19,7 @@ use url::Url;
 use xero_auth_oauth1::{Answer, Problem, Retry};
 use xero_auth_oauth2::{ApiAnswer, ApiProblem};
 
-use self::refusal::refused_at;
+use self::{download::Download, refusal::refused_at};
 pub(crate) use self::{
     refusal::{Refusal, no_token, refused},
     sending::{IDEMPOTENCY_KEY, Patience, send},
@@ -26,7 +27,7 @@ pub(crate) use self::{
 use crate::{
     args::Global,
     failure::{Failure, Kind, Outcome},
-    ui::one_line,
+    ui::{Ui, one_line},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -148,6 +149,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) patience: Patience,
+    /// Who is shown how the answer comes.
+    pub(crate) watcher: Option<Ui>,
     /// The largest answer that is taken, in bytes.
     limit: usize,
 }
@@ -174,6 +177,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             patience: Patience::SHORT,
+            watcher: None,
             limit: MAX_ANSWER,
         })
     }
@@ -221,9 +225,10 @@ impl Reply {
         let (status, headers) = (response.status(), response.headers().clone());
         tracing::info!(status = status.as_u16(), "answered");
         let limit = call.limit;
+        let mut download = Download::new(call.watcher, response.content_length());
         let mut body = Vec::new();
         loop {
-            let chunk = match response.chunk().await {
+            let chunk = match download.next(response.chunk()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(Ok(Self { status, headers, body })),
                 Err(error) => return Ok(Err(error)),
@@ -233,6 +238,7 @@ impl Reply {
                 return Err(Failure::new(Kind::Other, message).hint("ask for less, for example a page"));
             }
             body.extend_from_slice(&chunk);
+            download.at(body.len());
         }
     }
 

@@ -187,6 +187,7 @@ fn trouble(error: &Error, name: Option<&str>) -> Trouble {
             (404, "name one: /c/NAME/ before the path, or the header Xeroctl-Connection".to_owned())
         }
         Error::NeedsLogin { .. } => (403, format!("log in again: `xeroctl reauth{name}`")),
+        Error::OtherOrganisation { .. } => (403, format!("`xeroctl test{name}` says for which")),
         Error::Sign(_) => (400, "send the request in the form that Xero signs".to_owned()),
         Error::LimitReached(_) => {
             (429, "wait before the next call, and send fewer; nothing was sent".to_owned())

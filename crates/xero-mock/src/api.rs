@@ -4,6 +4,7 @@ mod attachments;
 mod contacts;
 mod document;
 mod invoices;
+mod journals;
 mod organisation;
 mod refusal;
 mod replay;
@@ -168,9 +169,10 @@ fn route(call: &Call<'_>, world: &mut World) -> Outcome {
         (Verb::Read, ["invoices", _]) => invoices::show(call, ledger),
         (Verb::Read, ["invoices", _, "attachments"]) => attachments::list(call, ledger),
         (Verb::Write, ["invoices", _, "attachments", _]) => attachments::add(call, ledger),
+        (Verb::Read, ["journals"]) => journals::list(call, ledger),
         // The mock's person has no reporting role.
         (Verb::Read, ["reports", _]) => Err(Refusal::NoReportingRole),
-        (_, ["organisation" | "organisations" | "contacts" | "invoices" | "reports", ..])
+        (_, ["organisation" | "organisations" | "contacts" | "invoices" | "journals" | "reports", ..])
             if call.verb() != Verb::Read =>
         {
             Err(Refusal::NotImplemented)

@@ -33,6 +33,9 @@ pub enum Fault {
     HangUpAfterBytes(usize),
     /// Answers with this status, body and content type.
     Status(u16, String, String),
+    /// Does nothing with the request and answers 200 with this text: so many bytes at once, the rest after this long (real
+    /// time, not the mock's).
+    Halt(String, usize, Duration),
     /// Answers with this status and an HTML page, as a proxy in between would.
     Html(u16),
     /// 503, the organisation is offline for a while.
@@ -139,6 +142,7 @@ impl Fault {
             Self::Slow(_) | Self::DelayReply(_) | Self::LoseReply | Self::Cut => None,
             Self::CutAfterBytes(_) | Self::CutAfterWireBytes(_) | Self::HangUpAfterBytes(_) => None,
             Self::Status(code, body, content_type) => Some(answer(*code, body.clone(), content_type)),
+            Self::Halt(body, first, pause) => Some(halting(body.clone(), *first, *pause)),
             Self::Html(code) => Some(answer(*code, proxy_page(*code), "text/html")),
             Self::OrganisationOffline => Some(Problem::OrganisationOffline.into_response()),
             Self::Maintenance => {
@@ -172,6 +176,19 @@ fn answer(code: u16, body: String, content_type: &str) -> Response {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("text/plain"));
     (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// The whole length is told at once.
+fn halting(body: String, first: usize, pause: Duration) -> Response {
+    let length = body.len();
+    let mut start = Bytes::from(body);
+    let rest = start.split_off(first.min(length));
+    let start = stream::once(async move { Ok::<Bytes, io::Error>(start) });
+    let end = stream::once(async move {
+        tokio::time::sleep(pause).await;
+        Ok(rest)
+    });
+    ([(header::CONTENT_LENGTH, length)], Body::from_stream(start.chain(end))).into_response()
 }
 
 fn proxy_page(code: u16) -> String {

@@ -58,7 +58,10 @@ impl Store {
     fn outcome(&self, turn: &Turn<'_>, spent: Option<Spent>, answer: TokenAnswer) -> Result<Outcome, Error> {
         let source = spent.as_ref().map(|spent| spent.source);
         let again = turn.lease.first_sent.is_some();
-        let (what, detail) = told(source, again, answer.access.as_ref().err());
+        let (what, mut detail) = told(source, again, answer.access.as_ref().err());
+        if let Some(reason) = &turn.unseen {
+            detail = format!("without a look at its organisation: {reason}");
+        }
         let mut grant = self.unchanged(turn)?;
         if let Some(token) = answer.refresh_token {
             grant.refresh = Some(token);

@@ -44,6 +44,8 @@ pub(super) struct Turn<'a> {
     pub(super) second: Option<AppIdentity>,
     /// True where it was refused, and the second one is in its place.
     pub(super) swapped: bool,
+    /// Why a custom connection's organisation could not be compared with the one that it is pinned to.
+    pub(super) unseen: Option<String>,
     pub(super) server: Identity,
 }
 
@@ -189,7 +191,15 @@ impl Store {
             answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
         }
         drop(room);
-        self.commit(turn, None, answer.map_err(Error::Auth)?).await
+        let answer = answer.map_err(Error::Auth)?;
+        if let Ok(access) = &answer.access {
+            // Another call takes another while.
+            if !self.look_again(turn)? {
+                return Ok(None);
+            }
+            turn.unseen = self.reaches_pinned(turn, &access.token).await?;
+        }
+        self.commit(turn, None, answer).await
     }
 
     /// Reads again what there is, now that nobody else refreshes it. None: a new consent has just taken its place.
@@ -200,7 +210,17 @@ impl Store {
         }
         let (app, identity, second) = self.app_with_identities(&stored.authorisation)?;
         let server = self.identity(&app.server);
-        Ok(Some(Turn { lease, sign: &held.sign, stored, app, identity, second, swapped: false, server }))
+        Ok(Some(Turn {
+            lease,
+            sign: &held.sign,
+            stored,
+            app,
+            identity,
+            second,
+            swapped: false,
+            unseen: None,
+            server,
+        }))
     }
 
     /// Sends the stored token, and after `invalid_grant` whatever else there is that Xero may take; then the mark.

@@ -4,7 +4,7 @@ use connection_store::{AppKind, Authorisation, Error, Need, NewAuthorisation, Sc
 use serde_json::json;
 
 use crate::{
-    home::{Home, consent, minutes},
+    home::{Home, authorise, consent, minutes, under},
     token_server::{Reply, TokenServer},
 };
 
@@ -90,4 +90,77 @@ async fn a_refusal_leaves_no_mark() {
     assert_eq!(access.token.expose(), "access-1");
     let revoked = store.revoke(&custom).await.unwrap_err();
     assert_eq!(revoked.to_string(), "a custom app has no refresh token");
+}
+
+/// A custom connection `acme` for the organisation 1, whose app has no token yet.
+fn connected(store: &Store, server: &Server) -> Authorisation {
+    let custom = add(store, server, None);
+    store.add_connections(&[under(&custom, "acme")]).unwrap();
+    custom
+}
+
+fn given(token: &str) -> Reply {
+    Reply::Json(200, json!({ "access_token": token, "expires_in": 1800 }))
+}
+
+fn reaching(ids: &[&str]) -> Reply {
+    let link =
+        |id: &&str| json!({ "id": format!("link-{id}"), "tenantId": id, "tenantName": format!("Org\n{id}") });
+    Reply::Json(200, ids.iter().map(link).collect())
+}
+
+#[tokio::test]
+async fn a_new_token_is_given_out_for_the_pinned_organisation_alone() {
+    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+    let custom = connected(&store, &server.server());
+    server.reply([given("good"), reaching(&["1"]), given("strange"), reaching(&["2"])]);
+    for _ in 0..2 {
+        let headers = authorise(&store, "acme").await.unwrap();
+        assert_eq!((headers.expose_authorization(), headers.tenant_id()), ("Bearer good", Some("1")));
+    }
+    assert_eq!(server.asked().len(), 2, "one look for each token");
+    assert_eq!(server.asked()[1].bearer(), Some("good"));
+    home.clock.advance(minutes(30));
+    match authorise(&store, "acme").await {
+        Err(Error::OtherOrganisation { connection, pinned, found }) => {
+            assert_eq!([connection.as_str(), &pinned, &found], ["acme", "Organisation 1", "Org\u{fffd}2"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    let stored = store.authorisation(&custom.id).unwrap().unwrap();
+    assert_eq!((stored.generation(), stored.needs_login), (custom.generation() + 1, None), "it was not kept");
+    // The portal was put right.
+    server.reply([given("again"), reaching(&["2", "1"])]);
+    let headers = authorise(&store, "acme").await.unwrap();
+    assert_eq!(headers.expose_authorization(), "Bearer again");
+}
+
+#[tokio::test]
+async fn whoever_holds_no_pin_is_not_looked_up() {
+    let (server, (_home, store)) = (TokenServer::start().await, Home::with_store());
+    let custom = add(&store, &server.server(), None);
+    let access = store.access_of(&custom, Need::default()).await.unwrap();
+    assert_eq!((access.token.expose(), server.asked().len()), ("access-1", 1));
+}
+
+#[tokio::test]
+async fn a_look_that_fails_costs_no_token_and_is_told() {
+    let missing = Reply::Json(401, json!({ "Detail": "AuthorizationUnsuccessful" }));
+    for (failed, why) in [
+        (Reply::Status(503), "503"),
+        (Reply::Cut, "did not answer to the end"),
+        (missing, "scope"),
+        (reaching(&[]), "Xero lists no organisation for it"),
+    ] {
+        let (server, (_home, store)) = (TokenServer::start().await, Home::with_store());
+        let custom = connected(&store, &server.server());
+        server.reply([given("good"), failed]);
+        for _ in 0..2 {
+            let headers = authorise(&store, "acme").await.unwrap();
+            assert_eq!(headers.expose_authorization(), "Bearer good", "{why}");
+        }
+        assert_eq!(server.asked().len(), 2, "{why}");
+        let told = store.events(&custom.id, 1).unwrap().remove(0).detail;
+        assert!(told.starts_with("without a look at its organisation: ") && told.contains(why), "{told}");
+    }
 }

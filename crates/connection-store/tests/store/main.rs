@@ -4,9 +4,13 @@
 
 mod apps;
 mod authorisations;
+#[allow(dead_code, reason = "its main function is for people")]
+#[path = "../../examples/authorise.rs"]
+mod authorise;
 mod copies;
 mod custom;
 mod database;
+mod examples;
 mod faults;
 mod flows;
 mod handing;

@@ -75,6 +75,13 @@ pub(crate) struct Exec {
     /// How long the token must still live when the program starts, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(0..=1500))]
     pub(crate) min_ttl: u64,
+    /// Give it no token of Xero's: XERO_BASE_URL is a gateway at this machine that is there as long as the program, and
+    /// XERO_ACCESS_TOKEN that gateway's token, for this connection alone
+    #[arg(long, conflicts_with = "min_ttl")]
+    pub(crate) gateway: bool,
+    /// With --gateway: let nothing through that could change anything
+    #[arg(long, requires = "gateway")]
+    pub(crate) read_only: bool,
     /// The program and its arguments, after --
     #[arg(required = true, last = true, value_name = "PROGRAM")]
     pub(crate) command: Vec<OsString>,

@@ -1,5 +1,6 @@
 //! `xeroctl request`: sends a request with a connection's authority and prints the answer.
 
+mod counter;
 mod pages;
 
 use std::{
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use xero_auth_oauth2::{ApiProblem, needed_for};
 use xero_certs::{Access, Existing, NewFile, check_path, write_files};
 
-use self::pages::Pages;
+use self::{counter::Counter, pages::Pages};
 use crate::{
     Context,
     args::Request,
@@ -119,6 +120,8 @@ fn prepare(call: &mut Call, context: &Context, args: &Request) -> Outcome {
         return Err(Failure::usage("only what is read has pages").hint("leave --paginate out"));
     }
     call.patience = Patience::of(Duration::from_secs(asking.max_wait), context.ui);
+    // Pages are counted, and not measured.
+    call.watcher = (!asking.paginate).then_some(context.ui);
     Ok(())
 }
 
@@ -139,7 +142,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str, option: &str) -> 
 
 /// A refusal of one page is the answer.
 async fn all_pages(context: &Context, call: &mut Call, authority: &Authority<'_>) -> Outcome<Reply> {
-    let spinner = context.ui.spinner("Fetching pages", context.timeout());
+    let counter = Counter::new(context.ui);
     let mut pages = Pages::of(&call.url);
     loop {
         call.url = pages.url();
@@ -148,7 +151,7 @@ async fn all_pages(context: &Context, call: &mut Call, authority: &Authority<'_>
             return Ok(reply);
         }
         if !pages.take(&reply)? {
-            drop(spinner);
+            drop(counter);
             context.ui.say(format!("{} pages.", pages.fetched));
             if pages.again {
                 context.ui.warn(
@@ -157,6 +160,7 @@ async fn all_pages(context: &Context, call: &mut Call, authority: &Authority<'_>
             }
             return Ok(Reply { body: pages.whole().to_string().into_bytes(), ..reply });
         }
+        counter.at(&pages);
     }
 }
 

@@ -116,6 +116,11 @@ fn of_store_use() -> Vec<StoreError> {
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: Some(path()) },
         StoreError::RefreshBusy,
         StoreError::LimitReached(Wait { limit: Limit::Minute, time: Duration::from_millis(21_500) }),
+        StoreError::OtherOrganisation {
+            connection: "acme".to_owned(),
+            pinned: "Maple Florist Ltd".to_owned(),
+            found: "Hexagon Tools".to_owned(),
+        },
         StoreError::NoSuchAuthorisation("0a1b".to_owned()),
         StoreError::NoSuchApp("0a1b".to_owned()),
         StoreError::AppMismatch,

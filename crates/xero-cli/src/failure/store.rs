@@ -44,6 +44,7 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
         StoreError::RefreshBusy => Kind::Temporary,
         StoreError::LimitReached(_) => Kind::RateLimited,
+        StoreError::OtherOrganisation { .. } => Kind::WrongOrganisation,
         StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
         StoreError::NoSuchAuthorisation(_) | StoreError::NoSuchApp(_) => Kind::NoSuchConnection,
         StoreError::HandedOver { .. } | StoreError::NotAdopted { .. } => Kind::NeedsPerson,
@@ -145,6 +146,9 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
             "make the store writable again and run the same command within 30 minutes: until then Xero takes the old token \
              once more"
                 .to_owned()
+        }
+        StoreError::OtherOrganisation { found, .. } => {
+            format!("make a connection for {found} with `xeroctl connect`, and remove this one")
         }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
         StoreError::AppNameTaken(_) => "choose another name; `xeroctl apps list` lists them".to_owned(),

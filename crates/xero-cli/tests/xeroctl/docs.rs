@@ -18,7 +18,7 @@ const REDIRECT: &str = "http://localhost:8742/callback";
 const MOCK: &str = "127.0.0.1:8790";
 
 /// A login, as the page on OAuth 2.0 makes it.
-const LOGGED_IN: [&str; 3] = [
+pub(crate) const LOGGED_IN: [&str; 3] = [
     "xeroctl store init --key-file ~/.config/xeroctl/store.key",
     "xeroctl connect begin --kind web --client-id 4E1A0C7D9B2F4C5E8A6D3B1F0E9C8D7A --client-secret-file secret",
     "xeroctl connect finish g7kq2mw9xz4p maple --address-file address.txt",
@@ -49,7 +49,7 @@ struct Example {
     output: String,
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     fs::read_to_string(path).unwrap()
 }
@@ -91,10 +91,10 @@ fn check_after(before: &[&str], name: &str) {
     check_as(&mut reader, &home, name);
 }
 
-fn check_as(reader: &mut Reader, home: &Sandbox, name: &str) {
+pub(crate) fn check_as(reader: &mut Reader, home: &Sandbox, name: &str) {
     let page = page(name);
     let examples = examples(&page);
-    assert!(examples.len() >= 4, "{name} has examples");
+    assert!(examples.len() >= 2, "{name} has examples");
     let mut differences = String::new();
     for Example { machine, command, output } in examples {
         let found = reader.follow(home, machine.as_deref(), &command);
@@ -106,7 +106,7 @@ fn check_as(reader: &mut Reader, home: &Sandbox, name: &str) {
 }
 
 /// What a reader does in the portal and in the browser between the commands.
-struct Reader {
+pub(crate) struct Reader {
     /// Whom the consents reach.
     organisations: &'static [&'static str],
     /// Each key or client id that the pages show, and the one that the portal gave in its place.
@@ -116,12 +116,12 @@ struct Reader {
 }
 
 impl Reader {
-    const fn new(organisations: &'static [&'static str]) -> Self {
+    pub(crate) const fn new(organisations: &'static [&'static str]) -> Self {
         Self { organisations, given: Vec::new(), address: None, login: None }
     }
 
     /// Runs a command as a reader does; gives what it prints.
-    fn follow(&mut self, home: &Sandbox, machine: Option<&str>, command: &str) -> String {
+    pub(crate) fn follow(&mut self, home: &Sandbox, machine: Option<&str>, command: &str) -> String {
         self.prepare(home, command);
         let found = run(home, machine, &self.real(command));
         // Where the login was written to a file a reader takes it from there.
@@ -287,7 +287,11 @@ fn connecting_with_oauth2() {
 #[cfg(unix)]
 #[test]
 fn unattended_jobs() {
-    check("docs/unattended-jobs.md");
+    let home = Sandbox::with_mock();
+    let page = page("docs/unattended-jobs.md");
+    let script = page.split("$ cat organisation.sh\n").nth(1).unwrap().split("$ xeroctl").next().unwrap();
+    home.write("organisation.sh", script);
+    check_as(&mut Reader::new(&[MAPLE_FLORIST.id]), &home, "docs/unattended-jobs.md");
 }
 
 #[cfg(unix)]

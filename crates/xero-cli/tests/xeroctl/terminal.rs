@@ -29,6 +29,8 @@ pub(crate) struct Terminal {
     output: Receiver<Vec<u8>>,
     reader: Option<JoinHandle<()>>,
     screen: vt100::Parser,
+    /// How many bytes the program has written.
+    pub(crate) came: usize,
 }
 
 impl Terminal {
@@ -59,7 +61,7 @@ impl Terminal {
             }
         });
         let screen = vt100::Parser::new(size.rows, size.cols, 0);
-        Self { child, master: pair.master, keyboard, output: receive, reader: Some(reader), screen }
+        Self { child, master: pair.master, keyboard, output: receive, reader: Some(reader), screen, came: 0 }
     }
 
     /// Waits until a text stands on the screen.
@@ -71,7 +73,7 @@ impl Terminal {
     pub(crate) fn expect_times(&mut self, text: &str, times: usize) -> &mut Self {
         while self.text().matches(text).count() < times {
             match self.output.recv_timeout(PATIENCE) {
-                Ok(bytes) => self.screen.process(&bytes),
+                Ok(bytes) => self.show(&bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("{text:?} did not come:\n{}", self.text()),
                 Err(RecvTimeoutError::Disconnected) => {
                     panic!("the program ended before {text:?}:\n{}", self.text())
@@ -119,6 +121,11 @@ impl Terminal {
         lines.join("\n").trim_end().to_owned()
     }
 
+    fn show(&mut self, bytes: &[u8]) {
+        self.came += bytes.len();
+        self.screen.process(bytes);
+    }
+
     /// Waits for the end; the status and the last screen.
     pub(crate) fn finish(mut self) -> (u32, String) {
         self.wait()
@@ -128,7 +135,7 @@ impl Terminal {
     pub(crate) fn wait(&mut self) -> (u32, String) {
         loop {
             match self.output.recv_timeout(PATIENCE) {
-                Ok(bytes) => self.screen.process(&bytes),
+                Ok(bytes) => self.show(&bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("the program did not end:\n{}", self.text()),
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -119,7 +119,8 @@ fn a_program_that_outlives_its_token_is_told_of() {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let told = "warning: the access token has ended and the program still runs; one that lives longer asks `xeroctl token` again";
+    let told = "warning: the access token has ended and the program still runs; `xeroctl exec --gateway acme` gives it one \
+                that lasts as long as it runs, or it asks `xeroctl token` again";
     assert_eq!(line.trim_end(), told);
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(1), "the shell read nothing");
@@ -220,6 +221,24 @@ fn all_pages_are_one_document() {
     home.ok(&["request", "GET", "Invoices", "--paginate", "-o", "all.json", "-q"]);
     let file: Value = serde_json::from_slice(&fs::read(home.path("all.json")).unwrap()).unwrap();
     assert_eq!(file["Invoices"].as_array().unwrap().len(), 250);
+}
+
+#[test]
+fn journals_are_fetched_by_their_numbers() {
+    let home = Sandbox::connected();
+    let numbers = |target: &str| -> Vec<u64> {
+        let whole = home.ok(&["request", "GET", target, "--paginate"]).json();
+        let journals = whole["Journals"].as_array().unwrap();
+        journals.iter().map(|journal| journal["JournalNumber"].as_u64().unwrap()).collect()
+    };
+    home.mock().clear_journal();
+    let all = numbers("Journals");
+    assert!(all.len() > 100 && all.is_sorted_by(|one, next| one < next), "{all:?}");
+    let asked: Vec<_> = home.mock().journal().into_iter().map(|entry| entry.query.unwrap()).collect();
+    let last = all[all.len() - 1];
+    let offset = |offset: u64| format!("offset={offset}");
+    assert_eq!(asked, [offset(0), offset(all[99]), offset(last)]);
+    assert_eq!(numbers(&format!("Journals?offset={}", all[99])), all[100..], "from the one that was named");
 }
 
 #[test]

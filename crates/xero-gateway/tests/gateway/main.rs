@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod clients;
+mod examples;
 mod home;
 mod hostile;
 mod listening;
 mod passing;
+#[allow(dead_code, reason = "its main function is for people")]
+#[path = "../../examples/serve.rs"]
+mod serve;
 mod streaming;
 mod tokens;
 mod wire;

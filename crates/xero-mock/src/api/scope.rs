@@ -17,6 +17,7 @@ pub(super) fn needed(method: &Method, segments: &[String]) -> &'static [&'static
         [_, _, "attachments", ..] => &["accounting.attachments"],
         ["invoices", ..] if reads => &INVOICES,
         ["invoices", ..] => &["accounting.invoices", "accounting.transactions"],
+        ["journals", ..] => &["accounting.journals.read"],
         ["reports", ..] => &REPORTS,
         _ => &[],
     }

@@ -32,6 +32,7 @@ enum FaultName {
     CutAfterWireBytes { bytes: usize },
     HangUpAfterBytes { bytes: usize },
     Status { status: u16, body: String, content_type: String },
+    Halt { body: String, bytes: usize, milliseconds: u64 },
     Html { status: u16 },
     OrganisationOffline,
     Maintenance,
@@ -63,6 +64,9 @@ impl From<FaultName> for Fault {
             FaultName::CutAfterWireBytes { bytes } => Self::CutAfterWireBytes(bytes),
             FaultName::HangUpAfterBytes { bytes } => Self::HangUpAfterBytes(bytes),
             FaultName::Status { status, body, content_type } => Self::Status(status, body, content_type),
+            FaultName::Halt { body, bytes, milliseconds } => {
+                Self::Halt(body, bytes, Duration::from_millis(milliseconds))
+            }
             FaultName::Html { status } => Self::Html(status),
             FaultName::OrganisationOffline => Self::OrganisationOffline,
             FaultName::Maintenance => Self::Maintenance,

@@ -38,6 +38,12 @@ impl Mock {
         world.authorise_custom_app(client_id, &organisation)
     }
 
+    /// Does what the authorising user does who chooses another organisation, by id or exact name: it takes the place of the
+    /// one before, also for tokens that were given out.
+    pub fn authorise_custom_app_for(&self, client_id: &str, organisation: &str) -> Result<(), Error> {
+        self.shared.lock().authorise_custom_app(client_id, organisation)
+    }
+
     /// The OAuth 2.0 app with this client id as it is now.
     pub fn client_app(&self, client_id: &str) -> Option<ClientApp> {
         self.shared.lock().clients.find(client_id).cloned()

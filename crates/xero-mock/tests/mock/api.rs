@@ -215,3 +215,28 @@ fn what_is_not_there() {
     assert_eq!(delete.status, 501);
     assert!(delete.body.contains("<Type>ApiMethodNotImplementedException</Type>"), "{}", delete.body);
 }
+
+/// The numbers of the journals after an offset.
+fn journals(bench: &Bench, query: &str) -> Vec<u64> {
+    let body = bench.get(&format!("/api.xro/2.0/Journals{query}")).json();
+    assert!(body.get("pagination").is_none());
+    let journals = body["Journals"].as_array().unwrap();
+    journals.iter().map(|journal| journal["JournalNumber"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn journals_follow_a_number_a_hundred_at_a_time() {
+    let bench = Bench::new();
+    let first = journals(&bench, "");
+    assert_eq!((first.len(), first[0]), (100, 1));
+    assert!(first.is_sorted() && first[99] > 100, "numbers have gaps: {}", first[99]);
+    let second = journals(&bench, &format!("?offset={}", first[99]));
+    assert!(second.len() < 100 && second[0] > first[99]);
+    assert_eq!(journals(&bench, &format!("?offset={}", second[second.len() - 1])), [] as [u64; 0]);
+    assert_eq!(journals(&bench, &format!("?offset={}", first[0] - 1)), first);
+    let page = bench.get("/api.xro/2.0/Journals").json();
+    let lines = page["Journals"][1]["JournalLines"].as_array().unwrap();
+    assert_eq!(lines.iter().map(|line| line["NetAmount"].as_f64().unwrap()).sum::<f64>(), 0.0);
+    assert_eq!(bench.get("/api.xro/2.0/Journals?offset=x").status, 400);
+    assert_eq!(bench.get("/api.xro/2.0/Journals/1").status, 404);
+}

@@ -1,6 +1,7 @@
 //! Faults: each kind, how often, for which path; and the journal of them.
 
 use std::error::Error as _;
+use std::io::Read as _;
 use std::thread;
 use std::time::Duration;
 
@@ -101,4 +102,21 @@ fn the_journal_keeps_requests_as_received() {
     bench.mock.reset();
     assert!(bench.mock.journal().is_empty());
     assert!(bench.mock.app(&bench.app.consumer_key).is_none());
+}
+
+#[test]
+fn halt_sends_a_part_and_the_rest_later() {
+    let bench = Bench::new();
+    bench.mock.fault(Fault::Halt("abcdef".to_owned(), 4, Duration::ZERO));
+    bench.mock.fault(Fault::Halt("abc".to_owned(), 9, Duration::ZERO));
+    for whole in ["abcdef", "abc"] {
+        let response = bench.try_send(&bench.sign(&bench.order("GET", CONTACTS))).unwrap();
+        assert_eq!(response.content_length(), Some(whole.len() as u64));
+        assert_eq!(response.text().unwrap(), whole);
+    }
+    bench.mock.fault(Fault::Halt("abcdef".to_owned(), 4, Duration::from_secs(3600)));
+    let mut response = bench.try_send(&bench.sign(&bench.order("GET", CONTACTS))).unwrap();
+    let mut first = [0; 4];
+    response.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"abcd");
 }

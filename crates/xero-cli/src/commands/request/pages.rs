@@ -35,6 +35,9 @@ pub(super) struct Pages {
     page_size: usize,
     /// True where a full page came a second time.
     pub(super) again: bool,
+    /// How many there are, where an answer says so.
+    pub(super) of: Option<u64>,
+    pub(super) records: usize,
 }
 
 impl Pages {
@@ -51,8 +54,17 @@ impl Pages {
             false => Style::Page(named("page").unwrap_or(1).max(1)),
         };
         let page_size = named("pageSize").and_then(|size| usize::try_from(size).ok()).unwrap_or(PAGE_SIZE);
-        let (whole, last) = (None, Vec::new());
-        Self { style, url: url.clone(), whole, last, fetched: 0, page_size, again: false }
+        Self {
+            style,
+            url: url.clone(),
+            whole: None,
+            last: Vec::new(),
+            fetched: 0,
+            page_size,
+            again: false,
+            of: None,
+            records: 0,
+        }
     }
 
     /// Where the next page is.
@@ -80,6 +92,8 @@ impl Pages {
             self.whole.get_or_insert(page);
             return Ok(false);
         }
+        self.of = last_page(&page);
+        self.records += items.len();
         let more = self.advance(&page, &items);
         self.last.clone_from(&items);
         match &mut self.whole {
