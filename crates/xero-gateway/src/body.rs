@@ -41,7 +41,7 @@ impl Meter {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count(&self, bytes: usize) -> u64 {
+    fn count(&self, bytes: usize) -> u64 {
         self.lane.touch();
         let bytes = bytes as u64;
         self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
@@ -55,8 +55,8 @@ pub(crate) struct Body {
     meter: Option<(Arc<Meter>, u64)>,
     /// Counts until the body has ended.
     _counted: Option<Box<dyn Counted>>,
-    /// Written down when the body has ended or was given up.
-    _entry: Option<Box<Entry>>,
+    /// Of an answer: written down when it has ended or was given up.
+    entry: Option<Box<Entry>>,
 }
 
 #[derive(Debug)]
@@ -67,14 +67,14 @@ enum Inner {
 
 impl Body {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _counted: None, _entry: None }
+        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _counted: None, entry: None }
     }
 
     pub(crate) fn stream(incoming: Incoming) -> Self {
-        Self { inner: Inner::Stream(incoming), meter: None, _counted: None, _entry: None }
+        Self { inner: Inner::Stream(incoming), meter: None, _counted: None, entry: None }
     }
 
-    /// Counted, and ended with an error after so many bytes.
+    /// A request's, counted, and ended with an error after so many bytes.
     pub(crate) fn metered(self, meter: &Arc<Meter>, limit: Option<u64>) -> Self {
         Self { meter: Some((Arc::clone(meter), limit.unwrap_or(u64::MAX))), ..self }
     }
@@ -84,7 +84,7 @@ impl Body {
     }
 
     pub(crate) fn logged(self, entry: Box<Entry>) -> Self {
-        Self { _entry: Some(entry), ..self }
+        Self { entry: Some(entry), ..self }
     }
 }
 
@@ -104,8 +104,11 @@ impl HttpBody for Body {
                 ready!(Pin::new(stream).poll_frame(cx)).map(|frame| frame.map_err(BodyError::from))
             }
         };
-        if let (Some((meter, limit)), Some(Ok(frame))) = (&self.meter, &frame)
-            && let Some(data) = frame.data_ref()
+        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        if let (Some(entry), Some(data)) = (&mut self.entry, data) {
+            entry.count_sent(data.len());
+        }
+        if let (Some((meter, limit)), Some(data)) = (&self.meter, data)
             && meter.count(data.len()) > *limit
         {
             return Poll::Ready(Some(Err(BodyError::TooLong)));

@@ -1,26 +1,26 @@
 //! One request at Xero: authorised, sent, and sent once more where a new token or signature may help.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use connection_store::{ApiAnswer, ApiProblem, SignatureAnswer, SignatureProblem, SignatureRetry, Told};
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderValue},
+    header::{AUTHORIZATION, HOST, HeaderValue},
     http::{response, uri::PathAndQuery},
 };
 use url::Url;
 
 use crate::{
     access_log::Entry,
-    authority::{Grant, Key, Means, Signable},
+    authority::{Key, Means, Signable},
     body::Body,
     gateway::Shared,
     headers::{self, TENANT},
-    metrics::Of,
     refusal::Refusal,
     replay::Payload,
+    way::Way,
 };
 
 /// The longest refusal that is read to find out why, in bytes.
@@ -30,8 +30,8 @@ const LONGEST_REFUSAL: usize = 64 * 1024;
 pub(crate) struct Exchange<'a> {
     pub(crate) shared: &'a Shared,
     /// The connection's name as it was asked for.
-    pub(crate) name: Option<&'a str>,
-    pub(crate) grant: &'a Grant,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) way: Arc<Way>,
     pub(crate) method: Method,
     pub(crate) path: PathAndQuery,
     /// Without what ends here.
@@ -48,8 +48,9 @@ pub(crate) struct Answered(pub(crate) response::Parts, pub(crate) Body);
 impl Exchange<'_> {
     /// The answer, whatever its status.
     pub(crate) async fn run(mut self, entry: &Entry) -> Result<Answered, Refusal> {
-        let authorization = self.authorization(self.grant, Key::First).await?;
-        let answer = self.send(self.grant, authorization, entry).await?;
+        let way = Arc::clone(&self.way);
+        let authorization = self.authorization(&way, Key::First).await?;
+        let answer = self.send(&way, authorization, entry).await?;
         let (parts, body) = answer.into_parts();
         if parts.status != StatusCode::UNAUTHORIZED {
             return Ok(Answered(parts, body));
@@ -74,13 +75,13 @@ impl Exchange<'_> {
         body: &Bytes,
         entry: &Entry,
     ) -> Result<Option<Response<Body>>, Refusal> {
-        match &self.grant.means {
+        match self.way.grant.means {
             Means::Bearer { generation, .. } if is_stale(parts, body) => {
-                self.again_with_new_token(*generation, entry).await
+                self.again_with_new_token(generation, entry).await
             }
             Means::Bearer { .. } => Ok(None),
             Means::Signature { second_key } => {
-                self.again_with_new_signature(signs_again(parts, body), *second_key, entry).await
+                self.again_with_new_signature(signs_again(parts, body), second_key, entry).await
             }
         }
     }
@@ -91,12 +92,12 @@ impl Exchange<'_> {
         entry: &Entry,
     ) -> Result<Option<Response<Body>>, Refusal> {
         // The next request has the new token, also where this one cannot be sent again.
-        let Some(grant) = self.shared.grants.instead_of(self.name, refused).await? else { return Ok(None) };
-        let of = Of { connection: grant.connection.as_str().into() };
-        self.shared.metrics.renewals.get_or_create(&of).inc();
+        let renewed = self.shared.grants.instead_of(self.name.as_ref(), refused).await?;
+        let Some(way) = renewed else { return Ok(None) };
+        self.shared.metrics.renewed(&way.name);
         let Payload::Kept(_) = self.payload else { return Ok(None) };
-        let authorization = self.authorization(&grant, Key::First).await?;
-        self.send(&grant, authorization, entry).await.map(Some)
+        let authorization = self.authorization(&way, Key::First).await?;
+        self.send(&way, authorization, entry).await.map(Some)
     }
 
     async fn again_with_new_signature(
@@ -110,74 +111,73 @@ impl Exchange<'_> {
             return Ok(None);
         }
         let key = if same_key { Key::First } else { Key::Second };
-        let authorization = self.authorization(self.grant, key).await?;
-        let answer = self.send(self.grant, authorization, entry).await?;
+        let way = Arc::clone(&self.way);
+        let authorization = self.authorization(&way, key).await?;
+        let answer = self.send(&way, authorization, entry).await?;
         if key == Key::Second && answer.status() != StatusCode::UNAUTHORIZED {
             tracing::info!("the server takes the app's second key: it is the first from now on");
-            self.shared.authority.swap_keys(&self.grant.connection).await?;
+            self.shared.authority.swap_keys(&way.name).await?;
         }
         Ok(Some(answer))
     }
 
-    async fn authorization(&self, grant: &Grant, key: Key) -> Result<HeaderValue, Refusal> {
-        match &grant.means {
+    async fn authorization(&self, way: &Way, key: Key) -> Result<HeaderValue, Refusal> {
+        match &way.grant.means {
             Means::Bearer { authorization, .. } => Ok(authorization.clone()),
             Means::Signature { .. } => {
                 let (method, url) = (self.method.to_string(), self.url()?);
                 let signable = Signable { method, url, form: self.form.clone() };
-                Ok(self.shared.authority.sign(&grant.connection, signable, key).await?)
+                Ok(self.shared.authority.sign(&way.name, signable, key).await?)
             }
         }
     }
 
     /// As it is signed: the very text that is sent.
     fn url(&self) -> Result<Url, Refusal> {
-        let text = self.address();
+        let text = format!("{}{}", self.way.grant.api.as_str().trim_end_matches('/'), self.path);
         match Url::parse(&text) {
             Ok(url) if url.as_str() == text => Ok(url),
             _ => Err(Refusal::bad("path", "the address has characters that must be escaped to be signed")),
         }
     }
 
-    fn address(&self) -> String {
-        format!("{}{}", self.grant.api.as_str().trim_end_matches('/'), self.path)
-    }
-
     async fn send(
         &mut self,
-        grant: &Grant,
+        way: &Way,
         authorization: HeaderValue,
         entry: &Entry,
     ) -> Result<Response<Body>, Refusal> {
-        let body = self.payload.take().unwrap_or_else(|| Body::whole(Bytes::new()));
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self
-            .address()
-            .parse()
-            .map_err(|_| Refusal::bad("path", "the path and query are not those of a URL"))?;
-        let mut headers = self.headers.clone();
-        headers.insert(AUTHORIZATION, authorization);
-        if let (true, Means::Bearer { .. }, Some(tenant)) = (self.with_tenant, &grant.means, &grant.tenant) {
-            let id = HeaderValue::from_str(&tenant.id);
-            headers.insert(
-                TENANT,
-                id.map_err(|_| Refusal::bad("organisation", "the organisation's id is no header"))?,
-            );
-        }
-        *request.headers_mut() = headers;
+        let request = self.request(way, authorization)?;
         let settings = &self.shared.settings;
         // What is of no organisation does not count against the limits of one.
         let mut counted = match self.with_tenant {
-            true => Some(self.shared.authority.admit(&grant.connection, settings.max_wait).await?),
+            true => Some(self.shared.authority.admit(&way.name, settings.max_wait).await?),
             false => None,
         };
-        let mut answer = self.shared.upstream.send(request, &entry.received, settings.answer).await?;
+        let mut answer = way.server.send(request, entry.received(), settings.answer).await?;
         if let Some(counted) = &mut counted {
             counted.told(told(answer.status(), answer.headers()));
         }
         headers::to_client(answer.headers_mut());
         Ok(answer.map(|body| Body::stream(body).counted(counted)))
+    }
+
+    fn request(&mut self, way: &Way, authorization: HeaderValue) -> Result<Request<Body>, Refusal> {
+        let body = self.payload.take().unwrap_or_else(|| Body::whole(Bytes::new()));
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        let uri = way.uri(&self.path);
+        *request.uri_mut() =
+            uri.map_err(|_| Refusal::bad("path", "the path and query are not those of a URL"))?;
+        let mut headers = self.headers.clone();
+        headers.insert(HOST, way.server.host.clone());
+        headers.insert(AUTHORIZATION, authorization);
+        if let (true, Means::Bearer { .. }, Some(tenant)) = (self.with_tenant, &way.grant.means, &way.tenant)
+        {
+            headers.insert(TENANT, tenant.clone());
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
     }
 }
 
@@ -200,6 +200,9 @@ fn signs_again(parts: &response::Parts, body: &Bytes) -> bool {
 fn told(status: StatusCode, headers: &HeaderMap) -> Told {
     let minute_left =
         headers.get("x-minlimit-remaining").and_then(|left| left.to_str().ok()?.trim().parse().ok());
+    if !status.is_client_error() {
+        return Told { minute_left, refused: None };
+    }
     let headers = texts(headers);
     let answer = ApiAnswer { status: status.as_u16(), headers: &headers, body: &[] };
     let refused = match ApiProblem::read(&answer) {

@@ -11,15 +11,18 @@ mod gateway;
 mod grants;
 mod headers;
 mod lane;
+mod line;
 mod listener;
 mod metrics;
 mod refusal;
 mod replay;
+mod route;
 mod serving;
 mod settings;
 mod store_authority;
 mod target;
 mod upstream;
+mod way;
 
 pub use authority::{Answer, Authority, Counted, Grant, Key, Means, Signable, Tenant, Trouble};
 pub use client::{Client, ClientError, Clients, GatewayToken};

@@ -115,11 +115,11 @@ impl Authority for StoreAuthority {
     }
 
     fn admit(&self, connection: &str, patience: Duration) -> Answer<'_, Box<dyn Counted>> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        let (own, name, handle) = (self.clone(), connection.to_owned(), Handle::current());
         if self.unlimited {
             return Box::pin(async { Ok(Box::new(Uncounted) as Box<dyn Counted>) });
         }
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
+        let (own, name, handle) = (self.clone(), connection.to_owned(), Handle::current());
         aside(move || {
             let connection = seen.map_or_else(|| own.connection(Some(&name)), Ok)?;
             let admitted = handle.block_on(own.store.admit(&connection, patience, |wait| {

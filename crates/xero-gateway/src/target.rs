@@ -54,7 +54,8 @@ impl Target {
             Some((name, _)) => (Some(decoded(name)?), &asked.path()["/c/".len() + name.len()..]),
             None => (None, asked.path()),
         };
-        let place = Place { connection, path: with_query(path, asked.query())? };
+        let rest = if connection.is_some() { with_query(path, asked.query())? } else { asked.clone() };
+        let place = Place { connection, path: rest };
         if APIS.iter().any(|api| path.len() > api.len() && is_below(path, api)) {
             return Ok(Self::Api(place));
         }
@@ -79,13 +80,21 @@ pub(crate) fn is_below(path: &str, above: &str) -> bool {
 
 fn check(path: &str) -> Result<(), Refusal> {
     let bad = |what: &str| Err(Refusal::bad("path", format!("the path {what}")));
-    let lower = path.to_ascii_lowercase();
     if !path.starts_with('/') {
         return bad("does not begin with /");
     }
     if path.contains("//") {
         return bad("has an empty segment");
     }
+    if path.split('/').any(is_dots) {
+        return bad("has a segment of dots");
+    }
+    // Most paths have nothing that could be read in two ways.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%' && byte != b'\\';
+    if path.bytes().all(is_plain) {
+        return Ok(());
+    }
+    let lower = path.to_ascii_lowercase();
     if path.contains('\\') || ["%2f", "%5c"].iter().any(|escaped| lower.contains(escaped)) {
         return bad("has an escaped slash or a backslash");
     }
@@ -99,17 +108,13 @@ fn check(path: &str) -> Result<(), Refusal> {
     if has_control || !path.is_ascii() {
         return bad("has a control character, or one that is to be escaped");
     }
-    if path.split('/').any(is_dots) {
-        return bad("has a segment of dots");
-    }
     Ok(())
 }
 
 /// `.`, `..`, and what some servers take for them: escaped, with spaces, with parameters after a semicolon.
 fn is_dots(segment: &str) -> bool {
-    let bytes: Vec<u8> = percent_decode_str(segment).collect();
-    let name = bytes.split(|byte| *byte == b';').next().unwrap_or_default();
-    !segment.is_empty() && name.iter().all(|byte| [b'.', b' '].contains(byte))
+    let mut name = percent_decode_str(segment).take_while(|byte| *byte != b';');
+    !segment.is_empty() && name.all(|byte| [b'.', b' '].contains(&byte))
 }
 
 fn is_well_escaped(path: &str) -> bool {

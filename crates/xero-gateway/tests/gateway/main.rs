@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod clients;
+mod frames;
 mod home;
 mod hostile;
+mod hostile_http2;
 mod listening;
 mod passing;
 mod streaming;
