@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use xero_auth_oauth2::{AppIdentity, Error as AuthError, Identity};
+use xero_auth_oauth2::{AppIdentity, ClientSecret, Error as AuthError, Identity};
 
 use super::{LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, owner::SignOfLife};
 use crate::{
@@ -42,8 +42,8 @@ pub(super) struct Turn<'a> {
     pub(super) identity: AppIdentity,
     /// The app's second secret, for where the first is refused.
     pub(super) second: Option<AppIdentity>,
-    /// True where it was refused, and the second one is in its place.
-    pub(super) swapped: bool,
+    /// The first one, where it was refused and the second is in its place.
+    pub(super) refused: Option<ClientSecret>,
     pub(super) server: Identity,
 }
 
@@ -52,8 +52,7 @@ impl Turn<'_> {
     fn take_second(&mut self, refusal: &AuthError) -> bool {
         match (refusal, self.second.take()) {
             (AuthError::InvalidClient, Some(second)) => {
-                self.identity = second;
-                self.swapped = true;
+                self.refused = std::mem::replace(&mut self.identity, second).secret;
                 true
             }
             _ => false,
@@ -192,7 +191,7 @@ impl Store {
         }
         let (app, identity, second) = self.app_with_identities(&stored.authorisation)?;
         let server = self.identity(&app.server);
-        Ok(Some(Turn { lease, sign: &held.sign, stored, app, identity, second, swapped: false, server }))
+        Ok(Some(Turn { lease, sign: &held.sign, stored, app, identity, second, refused: None, server }))
     }
 
     /// Sends the stored token, and after `invalid_grant` whatever else there is that Xero may take; then the mark.

@@ -37,7 +37,6 @@ pub struct Call {
     whose: Whose,
     /// `None`: it is not counted.
     id: Option<i64>,
-    told: Told,
 }
 
 impl fmt::Debug for Call {
@@ -48,26 +47,30 @@ impl fmt::Debug for Call {
 
 impl Call {
     /// Ends it with what its answer says of the limits, for all others.
-    pub fn end(mut self, told: &Told) {
-        self.told(*told);
+    pub fn end(self, told: &Told) {
+        self.told(told);
     }
 
-    /// What its answer says of the limits; it goes on until it is dropped.
-    pub fn told(&mut self, told: Told) {
-        self.told = told;
-    }
-
-    fn finish(&mut self) {
-        let Some(id) = self.id.take() else { return };
+    /// What its answer says of the limits: known to all others at once. It goes on until it is dropped.
+    pub fn told(&self, told: &Told) {
         let now = self.store.millis();
-        // Where it cannot be noted it is forgotten when its process is gone.
-        let _noted = self.store.counting(|one| one.counters.end(id, &self.whose, now, &self.told));
+        // What cannot be noted the server says again.
+        let _noted = self.store.counting(|one| one.counters.told(&self.whose, now, told));
+    }
+
+    /// Takes it back where nothing was sent: it does not count.
+    pub fn withdraw(mut self) {
+        let Some(id) = self.id.take() else { return };
+        let _noted = self.store.counting(|one| one.counters.withdraw(id));
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.finish();
+        let Some(id) = self.id.take() else { return };
+        let now = self.store.millis();
+        // Where it cannot be noted it is forgotten when its process is gone.
+        let _noted = self.store.counting(|one| one.counters.end(id, now));
     }
 }
 
@@ -120,7 +123,7 @@ impl Store {
             Some(Err(wait)) => return Err(wait),
             None => None,
         };
-        Ok(Call { store: self.clone(), whose, id, told: Told::default() })
+        Ok(Call { store: self.clone(), whose, id })
     }
 
     /// How many calls count now against the connection's limits, by what was made with this store.
