@@ -40,7 +40,7 @@ pub use store::{
     Call, Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store,
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
-pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Told, Wait};
+pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Patience, Told, Wait};
 /// What a refused signature means (OAuth 1.0a).
 pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};
 /// What the public names above are made of, and what a refused token means, so that this crate can be linked alone.
@@ -48,3 +48,5 @@ pub use xero_auth_oauth2::{
     AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri,
     RefreshToken, Scopes, TenantLink, User, is_loopback,
 };
+/// By which the keys of a private app are told apart.
+pub use xero_certs::Certificate;

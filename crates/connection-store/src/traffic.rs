@@ -6,6 +6,7 @@
 //! between the server has seen it.
 
 mod counters;
+mod patience;
 
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +15,7 @@ use xero_auth_oauth2::{ApiAnswer, ApiProblem, Limit};
 
 use crate::AppKind;
 
+pub use self::patience::Patience;
 pub(crate) use self::counters::{Counters, Whose};
 
 /// Calls at the same time, of an app for an organisation.

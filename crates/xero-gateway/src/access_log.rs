@@ -68,6 +68,11 @@ impl Entry {
         self.sent += bytes as u64;
     }
 
+    /// The request has moved on.
+    pub(crate) fn touch(&self) {
+        self.under_way.lane().touch();
+    }
+
     /// Of the bodies, in bytes: received from the client, and sent to it.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         (self.received().map_or(0, Meter::bytes), self.sent)

@@ -52,6 +52,8 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) struct Body {
     inner: Inner,
+    /// What was read of it already.
+    read: Option<Bytes>,
     meter: Option<(Arc<Meter>, u64)>,
     /// Counts until the body has ended.
     _counted: Option<Box<dyn Counted>>,
@@ -67,11 +69,20 @@ enum Inner {
 
 impl Body {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _counted: None, entry: None }
+        Self::of(Inner::Whole(Full::new(bytes.into())))
     }
 
     pub(crate) fn stream(incoming: Incoming) -> Self {
-        Self { inner: Inner::Stream(incoming), meter: None, _counted: None, entry: None }
+        Self::of(Inner::Stream(incoming))
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner, read: None, meter: None, _counted: None, entry: None }
+    }
+
+    /// The same with what was read of it already.
+    pub(crate) fn after(self, read: Bytes) -> Self {
+        Self { read: Some(read), ..self }
     }
 
     /// A request's, counted, and ended with an error after so many bytes.
@@ -96,6 +107,9 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(read) = self.read.take() {
+            return Poll::Ready(Some(Ok(Frame::data(read))));
+        }
         let frame = match &mut self.inner {
             Inner::Whole(whole) => {
                 ready!(Pin::new(whole).poll_frame(cx)).map(|frame| frame.map_err(|never| match never {}))
@@ -117,13 +131,17 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Inner::Whole(whole) => whole.is_end_stream(),
-            Inner::Stream(stream) => stream.is_end_stream(),
-        }
+        self.read.is_none()
+            && match &self.inner {
+                Inner::Whole(whole) => whole.is_end_stream(),
+                Inner::Stream(stream) => stream.is_end_stream(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.read.is_some() {
+            return SizeHint::default();
+        }
         match &self.inner {
             Inner::Whole(whole) => whole.size_hint(),
             Inner::Stream(stream) => stream.size_hint(),

@@ -161,10 +161,12 @@ impl Shared {
     ) -> Result<(Option<Arc<str>>, Arc<Way>), Refusal> {
         let Asked { place, parts, .. } = asked;
         if self.settings.read_only && ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
-            return Err(Refusal::forbidden("read-only", "this gateway only reads"));
+            return Err(Refusal::forbidden("read-only", "this gateway only reads")
+                .next("open one without --read-only for what is to be changed"));
         }
         if !client.may_method(&parts.method) || !client.may_path(place.path.path()) {
-            return Err(Refusal::forbidden("client", "this client may not use this method or path"));
+            return Err(Refusal::forbidden("client", "this client may not use this method or path")
+                .next("its entry in the file of clients says what it may: methods, paths"));
         }
         let name = self.named(client, place, &parts.headers)?;
         if let Some(name) = &name {
@@ -190,7 +192,8 @@ impl Shared {
             names.push(name.map_err(|_| Refusal::bad("connection", "Xeroctl-Connection is not UTF-8"))?);
         }
         if names.windows(2).any(|pair| !pair[0].eq_ignore_ascii_case(pair[1])) {
-            return Err(Refusal::bad("connection", "the request names two connections"));
+            return Err(Refusal::bad("connection", "the request names two connections")
+                .next("name it in the path or in the header Xeroctl-Connection, and once"));
         }
         let default = || client.only_connection().or(self.default_connection.as_ref()).cloned();
         Ok(names.first().map(|name| Arc::from(*name)).or_else(default))
@@ -202,7 +205,9 @@ impl Shared {
         if is_served && client.may_connection(name) {
             return Ok(());
         }
-        Err(Refusal::forbidden("client", "this client may not use this connection"))
+        Err(Refusal::forbidden("client", "this client may not use this connection").next(
+            "its entry in the file of clients, and the names that the gateway was opened for, say which it may",
+        ))
     }
 
     async fn exchange(
@@ -218,17 +223,15 @@ impl Shared {
         let payload = Payload::read(incoming, entry, self.settings.max_body, signed).await?;
         let form = if signed { payload.form()? } else { None };
         headers::to_xero(&mut headers);
-        // It counts until the answer has gone.
-        let stopped = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway stops");
-        entry.place = Some(Arc::clone(&way.places).acquire_owned().await.map_err(stopped)?);
-        let (shared, path, with_tenant) = (self, place.path, true);
-        Ok(Exchange { shared, name, way, method, path, headers, payload, form, with_tenant })
+        let (shared, path, with_tenant, patience) = (self, place.path, true, self.settings.max_wait);
+        Ok(Exchange { shared, name, way, method, path, headers, payload, form, with_tenant, patience })
     }
 
     /// The metrics name every client and connection.
     fn metrics_for(&self, client: &Client) -> Result<Response<Body>, Refusal> {
         if !client.has_all_connections() {
-            return Err(Refusal::forbidden("client", "metrics are for clients of all connections"));
+            return Err(Refusal::forbidden("client", "metrics are for clients of all connections")
+                .next("`xeroctl gateway token new NAME --clients FILE` makes one"));
         }
         Ok(own(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.text()))
     }

@@ -2,11 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard},
+    time::Instant,
+};
 
 use crate::{
     authority::{Authority, Means, Trouble},
@@ -31,8 +37,19 @@ pub(crate) struct Grants {
 struct Slot {
     /// What was found, and when; nothing while it is looked at anew.
     found: Mutex<Option<(Arc<Way>, Instant)>>,
-    /// Whoever holds it looks, and the others use what was found. When it was last looked because of a refusal.
-    looking: AsyncMutex<Option<Instant>>,
+    /// Whoever holds it looks, and the others use what was found.
+    looking: AsyncMutex<Looks>,
+    /// How many looks have failed.
+    failures: AtomicU64,
+}
+
+/// What came of the looks so far.
+#[derive(Default)]
+struct Looks {
+    /// The token that was had in place of one that Xero refused, and when.
+    instead: Option<(i64, Instant)>,
+    /// Of the last look, where it failed.
+    failed: Option<Trouble>,
 }
 
 impl Grants {
@@ -46,11 +63,16 @@ impl Grants {
         if let Some(way) = slot.trusted(self.trust) {
             return Ok(way);
         }
-        let _looking = slot.looking.lock().await;
+        let mut looks = slot.waited().await?;
         match slot.trusted(self.trust) {
             Some(way) => Ok(way),
-            None => self.look(name, None, &slot).await,
+            None => self.look(name, None, &slot, &mut looks).await,
         }
+    }
+
+    /// The next request looks anew.
+    pub(crate) fn forget(&self, name: Option<&Arc<str>>) {
+        *self.slot(name).found() = None;
     }
 
     /// The same after Xero refused the token of this generation: a newer one, had now if nobody has had it meanwhile.
@@ -61,16 +83,19 @@ impl Grants {
         refused: i64,
     ) -> Result<Option<Arc<Way>>, Trouble> {
         let slot = self.slot(name);
-        let mut renewed = slot.looking.lock().await;
+        let mut looks = slot.waited().await?;
         let newer = |way: &Arc<Way>| matches!(way.grant.means, Means::Bearer { generation, .. } if generation > refused);
         if let Some(way) = slot.found().as_ref().map(|(way, _)| Arc::clone(way)).filter(newer) {
             return Ok(Some(way));
         }
-        if renewed.is_some_and(|at| at.elapsed() < IN_VAIN) {
+        if looks.instead.is_some_and(|(instead, at)| instead == refused && at.elapsed() < IN_VAIN) {
             return Ok(None);
         }
-        *renewed = Some(Instant::now());
-        self.look(name, Some(refused), &slot).await.map(Some)
+        let way = self.look(name, Some(refused), &slot, &mut looks).await?;
+        if let Means::Bearer { generation, .. } = way.grant.means {
+            looks.instead = Some((generation, Instant::now()));
+        }
+        Ok(Some(way))
     }
 
     async fn look(
@@ -78,6 +103,7 @@ impl Grants {
         name: Option<&Arc<str>>,
         instead_of: Option<i64>,
         slot: &Slot,
+        looks: &mut Looks,
     ) -> Result<Arc<Way>, Trouble> {
         // Nobody sends what was refused or is not trusted any more: all wait for what is found.
         *slot.found() = None;
@@ -85,6 +111,7 @@ impl Grants {
             Ok(grant) => {
                 let way = Arc::new(self.ways.of(grant)?);
                 *slot.found() = Some((Arc::clone(&way), Instant::now()));
+                looks.failed = None;
                 Ok(way)
             }
             Err(trouble) => {
@@ -92,6 +119,8 @@ impl Grants {
                 if let (404, Some(name)) = (trouble.status, name) {
                     self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
                 }
+                looks.failed = Some(trouble.clone());
+                slot.failures.fetch_add(1, Ordering::Relaxed);
                 Err(trouble)
             }
         }
@@ -108,6 +137,19 @@ impl Grants {
 }
 
 impl Slot {
+    /// The right to look, once whoever looks has ended.
+    ///
+    /// # Errors
+    /// Where that look has failed: who waited for it has waited long enough.
+    async fn waited(&self) -> Result<AsyncMutexGuard<'_, Looks>, Trouble> {
+        let before = self.failures.load(Ordering::Relaxed);
+        let looks = self.looking.lock().await;
+        match &looks.failed {
+            Some(trouble) if self.failures.load(Ordering::Relaxed) != before => Err(trouble.clone()),
+            _ => Ok(looks),
+        }
+    }
+
     fn trusted(&self, trust: Duration) -> Option<Arc<Way>> {
         let found = self.found();
         let (way, since) = found.as_ref()?;
@@ -121,7 +163,7 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
 
     use hyper::header::HeaderValue;
 
@@ -155,7 +197,7 @@ mod tests {
             })
         }
 
-        fn sign(&self, _: &str, _: Signable, _: Key) -> Answer<'_, HeaderValue> {
+        fn sign(&self, _: &str, _: Signable, _: &Key) -> Answer<'_, HeaderValue> {
             Box::pin(async { Ok(HeaderValue::from_static("OAuth")) })
         }
 
@@ -163,7 +205,7 @@ mod tests {
             unreachable!("no request is sent here")
         }
 
-        fn swap_keys(&self, _: &str) -> Answer<'_, ()> {
+        fn prefer(&self, _: &str, _: &Key) -> Answer<'_, ()> {
             Box::pin(async { Ok(()) })
         }
     }

@@ -5,6 +5,7 @@ mod authority;
 mod body;
 mod client;
 mod connections;
+mod counting;
 mod door;
 mod exchange;
 mod gateway;

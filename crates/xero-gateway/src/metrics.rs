@@ -28,6 +28,17 @@ pub(crate) struct Metrics {
     seconds: Family<Of, Histogram>,
     renewals: Family<Of, Counter>,
     pub(crate) clients: Gauge,
+    waiting: Gauge,
+}
+
+/// A request that waits, for as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Waits(Gauge);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// What is counted of one connection, at hand.
@@ -73,6 +84,7 @@ impl Metrics {
             seconds,
             renewals: Family::default(),
             clients: Gauge::default(),
+            waiting: Gauge::default(),
         };
         metrics.register();
         Arc::new(metrics)
@@ -98,6 +110,7 @@ impl Metrics {
         );
         registry.register("renewals", "Tokens had anew because Xero refused one", self.renewals.clone());
         registry.register("clients", "Clients connected", self.clients.clone());
+        registry.register("waiting", "Requests that wait for their turn", self.waiting.clone());
     }
 
     /// The counts of a connection.
@@ -108,6 +121,12 @@ impl Metrics {
             sent: self.sent.get_or_create_owned(&of),
             seconds: self.seconds.get_or_create_owned(&of),
         }
+    }
+
+    /// A request waits for its turn.
+    pub(crate) fn waits(&self) -> Waits {
+        self.waiting.inc();
+        Waits(self.waiting.clone())
     }
 
     /// A connection's token was had anew.

@@ -79,4 +79,5 @@ pub(crate) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
 
 pub(crate) fn too_long(limit: u64) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", format!("the body is longer than {limit} bytes"))
+        .next("send less at once; --max-body sets the limit of the gateway's own")
 }

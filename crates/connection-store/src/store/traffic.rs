@@ -7,22 +7,14 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use tokio::time::Instant;
-
 use super::{
     Store,
     owner::{Sign, SignOfLife, look_for},
 };
 use crate::{
-    Connection, Error, Pace, Told, Wait,
+    Connection, Error, Pace, Patience, Told, Wait,
     traffic::{Counters, Whose},
 };
-
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// Between two looks where a call that runs is waited for.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// However long the wait is: clocks are set, and machines sleep.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// What counts the calls, and what shows that this process lives.
 pub(super) struct Counting {
@@ -87,23 +79,17 @@ impl Store {
         patience: Duration,
         waiting: impl Fn(Wait),
     ) -> Result<Call, Error> {
-        const WORTH_A_WORD: Duration = Duration::from_secs(1);
-        let until = Instant::now() + patience;
-        let (mut pause, mut told) = (FIRST_PAUSE, None);
+        let mut patience = Patience::of(patience);
         loop {
             let wait = match self.try_admit(connection) {
                 Ok(call) => return Ok(call),
                 Err(wait) => wait,
             };
-            if Instant::now() + wait.time > until {
-                return Err(Error::LimitReached(wait));
-            }
-            if wait.time > WORTH_A_WORD && told != Some(wait.limit) {
+            let pause = patience.pause(wait)?;
+            if patience.is_news(wait) {
                 waiting(wait);
-                told = Some(wait.limit);
             }
-            tokio::time::sleep(wait.time.clamp(pause, LONGEST_SLEEP)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pause).await;
         }
     }
 
