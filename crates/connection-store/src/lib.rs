@@ -27,7 +27,9 @@ pub use app::{App, AppChanges, AppKind, NewApp, NewSecret, Rank, SecondSecret};
 pub use authorisation::{Access, Authorisation, Handed, HandedWay, NeedsLogin, NewAuthorisation};
 pub use bundle::{Bundle, Packed};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen, quoted};
+pub use connection::{
+    Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen, quoted,
+};
 pub use error::{DatabaseError, Error};
 pub use event::{Event, EventKind};
 pub use finding::Finding;

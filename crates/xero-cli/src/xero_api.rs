@@ -6,8 +6,8 @@ mod sending;
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, RequestHeaders, Server,
-    Store, sign_private,
+    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
+    sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,

@@ -147,8 +147,7 @@ impl Exchange<'_> {
         if let Some(counted) = &mut counted {
             counted.sent();
         }
-        let mut answer =
-            self.way.server.send(request, entry.received(), self.shared.settings.answer).await?;
+        let mut answer = self.way.server.send(request, entry.received(), self.shared.settings.answer).await?;
         entry.touch();
         if let Some(counted) = &mut counted {
             counted.told(told(&self.way.grant.means, &answer));
@@ -184,10 +183,8 @@ impl Exchange<'_> {
         let freed = Arc::clone(&self.way.places).acquire_owned();
         match tokio::time::timeout(self.patience, freed).await {
             Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) => {
-                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway stops")
-                    .next("send the request again when it has been started; nothing was sent"))
-            }
+            Ok(Err(_)) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway stops")
+                .next("send the request again when it has been started; nothing was sent")),
             Err(_) => Err(too_many()),
         }
     }
@@ -203,8 +200,12 @@ impl Exchange<'_> {
         {
             return Ok(now);
         }
-        Err(Refusal::new(StatusCode::CONFLICT, "connection", "the connection was changed while the request waited")
-            .next("look whether it is still the one that is meant, and send the request again; nothing was sent"))
+        Err(Refusal::new(
+            StatusCode::CONFLICT,
+            "connection",
+            "the connection was changed while the request waited",
+        )
+        .next("look whether it is still the one that is meant, and send the request again; nothing was sent"))
     }
 
     async fn authorization(&self, key: Option<&Key>) -> Result<HeaderValue, Refusal> {

@@ -166,6 +166,7 @@ mod tests {
     use std::sync::atomic::AtomicI64;
 
     use hyper::header::HeaderValue;
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::{
@@ -246,5 +247,75 @@ mod tests {
         tokio::time::advance(IN_VAIN).await;
         assert!(grants.instead_of(None, 1).await.unwrap().is_some());
         assert_eq!(authority.generation.load(Ordering::Relaxed), 2);
+    }
+
+    /// Fails each time, once it is told to.
+    #[derive(Default)]
+    struct Failing {
+        looks: AtomicI64,
+        told: Notify,
+    }
+
+    impl Authority for Arc<Failing> {
+        fn grant(&self, _: Option<&str>, _: Option<i64>) -> Answer<'_, Grant> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async {
+                self.told.notified().await;
+                let error = "the identity server is away".to_owned();
+                Err(Trouble { status: 503, error, next: None, retry_after: None })
+            })
+        }
+
+        fn sign(&self, _: &str, _: Signable, _: &Key) -> Answer<'_, HeaderValue> {
+            unreachable!("nothing is signed here")
+        }
+
+        fn admit(&self, _: &str, _: Duration) -> Answer<'_, Box<dyn Counted>> {
+            unreachable!("no request is sent here")
+        }
+
+        fn prefer(&self, _: &str, _: &Key) -> Answer<'_, ()> {
+            unreachable!("nothing is signed here")
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_waited_for_once() {
+        let authority = Arc::new(Failing::default());
+        let grants =
+            Grants::new(Arc::new(Arc::clone(&authority)), Ways::new(Metrics::new(), 5), Duration::ZERO);
+        let grants = Arc::new(grants);
+        let ask = |refused: Option<i64>| {
+            let grants = Arc::clone(&grants);
+            tokio::spawn(async move {
+                match refused {
+                    None => grants.of(None).await.map(drop),
+                    Some(refused) => grants.instead_of(None, refused).await.map(drop),
+                }
+            })
+        };
+        let asking: Vec<_> = (0..20).map(|one| ask((one % 2 == 0).then_some(7))).collect();
+        // One thread: each of them runs until it waits.
+        tokio::task::yield_now().await;
+        authority.told.notify_one();
+        for asked in asking {
+            assert_eq!(asked.await.unwrap().unwrap_err().status, 503);
+        }
+        assert_eq!(authority.looks.load(Ordering::Relaxed), 1);
+        authority.told.notify_one();
+        assert_eq!(ask(Some(7)).await.unwrap().unwrap_err().status, 503, "which is no renewal in vain");
+        assert_eq!(authority.looks.load(Ordering::Relaxed), 2, "who comes later looks himself");
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_while_it_is_renewed_leaves_no_renewal_in_vain() {
+        let authority = Arc::new(Failing::default());
+        let grants =
+            Grants::new(Arc::new(Arc::clone(&authority)), Ways::new(Metrics::new(), 5), Duration::ZERO);
+        let gone = grants.instead_of(None, 7);
+        assert!(tokio::time::timeout(Duration::ZERO, gone).await.is_err());
+        authority.told.notify_one();
+        assert_eq!(grants.instead_of(None, 7).await.unwrap_err().status, 503);
+        assert_eq!(authority.looks.load(Ordering::Relaxed), 2);
     }
 }

@@ -69,6 +69,9 @@ pub(crate) struct GatewayTokenNew {
     /// The file of clients; made where there is none
     #[arg(long, value_name = "FILE")]
     pub(crate) clients: PathBuf,
+    /// Write the token there, with mode 0600, instead of showing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// A connection that it may use; may be repeated. Without it, all that the gateway serves
     #[arg(long, value_name = "NAME")]
     pub(crate) connection: Vec<String>,

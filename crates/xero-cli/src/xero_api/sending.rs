@@ -270,7 +270,9 @@ impl Sending<'_> {
 fn prefer(store: &Store, connection: &Connection, certificate: &Certificate) {
     match store.prefer_key(&connection.app.id, certificate) {
         Ok(_) => tracing::info!("the server takes the app's second key: it is the first from now on"),
-        Err(error) => tracing::warn!(%error, "the server takes the app's second key, which cannot be kept as the first"),
+        Err(error) => {
+            tracing::warn!(%error, "the server takes the app's second key, which cannot be kept as the first")
+        }
     }
 }
 

@@ -115,23 +115,6 @@ async fn a_client_that_goes_away_frees_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_more_than_may_be_with_xero_waits() {
-    let (home, server) = by_hand().await;
-    let gateway = home.open(Settings { at_once: 1, ..Settings::default() }).await;
-    let first = tokio::spawn(gateway.request("GET", FILES).send());
-    let mut xero = server.accept().await;
-    xero.until("\r\n\r\n").await;
-    let second = tokio::spawn(gateway.request("GET", FILES).send());
-    xero.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
-    assert_eq!(first.await.unwrap().unwrap().text().await.unwrap(), "ok");
-    // The second comes over the connection that is kept.
-    xero.until("\r\n\r\n").await;
-    xero.write("HTTP/1.1 204 No Content\r\n\r\n").await;
-    assert_eq!(second.await.unwrap().unwrap().status(), 204);
-    gateway.stopped().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn xero_may_take_its_time_but_not_for_ever() {
     let (home, server) = by_hand().await;
     let settings = Settings { answer: Duration::from_millis(200), ..Settings::default() };
