@@ -80,10 +80,14 @@ impl Gateway {
             .unwrap_or_else(|| panic!("{answer}"))
     }
 
-    /// Ends it by a signal; what it said at the end, its status, and what stands on standard error.
-    fn end(mut self, signal: &str) -> (Value, Option<i32>, String) {
+    fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Ends it by a signal; what it said at the end, its status, and what stands on standard error.
+    fn end(mut self, signal: &str) -> (Value, Option<i32>, String) {
+        self.signal(signal);
         let (last, mut said) = (self.event(), String::new());
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         (last, self.child.wait().unwrap().code(), said)
@@ -132,6 +136,69 @@ fn a_program_with_the_token_of_the_run_uses_every_connection() {
     );
     assert!(log.contains("status=401") && log.contains("refused=\"token\""), "{log}");
     assert!(!log.contains(&token) && !log.contains("Bearer"), "{log}");
+}
+
+#[test]
+fn the_file_of_clients_is_read_anew_at_sighup() {
+    let home = Sandbox::connected();
+    let new = |name| line(&home.ok(&["gateway", "token", "new", name, "--clients", "clients.toml"]));
+    let write = |text: &str| fs::write(home.path("clients.toml"), text).unwrap();
+    let first = new("first");
+    let mut gateway = Gateway::start(&home, &["--clients", "clients.toml"]);
+    let mut again = |gateway: &mut Gateway| {
+        gateway.signal("HUP");
+        gateway.event()
+    };
+    let second = new("second");
+    assert_eq!(
+        (gateway.status(&first, "GET", ORGANISATION), gateway.status(&second, "GET", ORGANISATION)),
+        (200, 401)
+    );
+    let read = again(&mut gateway);
+    assert_eq!(
+        (&read["event"], &read["clients"]),
+        (&"clients_read".into(), &serde_json::json!(["first", "second"]))
+    );
+    assert_eq!(gateway.status(&second, "GET", ORGANISATION), 200);
+    // What cannot be used changes nothing: no TOML, and a file that others can read.
+    let whole = fs::read_to_string(home.path("clients.toml")).unwrap();
+    write("[[client");
+    assert_eq!(again(&mut gateway)["event"], "clients_kept");
+    write(&whole);
+    fs::set_permissions(home.path("clients.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let kept = again(&mut gateway);
+    assert_eq!(
+        (&kept["event"], kept["error"]["message"].is_string()),
+        (&"clients_kept".into(), true),
+        "{kept}"
+    );
+    assert_eq!(gateway.status(&first, "GET", ORGANISATION), 200);
+    fs::set_permissions(home.path("clients.toml"), fs::Permissions::from_mode(0o600)).unwrap();
+    // Who is taken away is let in no more, and the last may go too.
+    write(&whole[whole.rfind("[[client]]").unwrap()..]);
+    assert_eq!(again(&mut gateway)["clients"], serde_json::json!(["second"]));
+    assert_eq!(
+        (gateway.status(&first, "GET", ORGANISATION), gateway.status(&second, "GET", ORGANISATION)),
+        (401, 200)
+    );
+    write("");
+    assert_eq!(again(&mut gateway)["clients"], serde_json::json!([]));
+    assert_eq!(gateway.status(&second, "GET", ORGANISATION), 401);
+    let (last, status, said) = gateway.end("TERM");
+    assert_eq!((&last["event"], status), (&"stopped".into(), Some(0)), "{said}");
+    assert!(said.contains("clients.toml cannot be used") && said.contains("those from before"), "{said}");
+    assert!(
+        said.contains("nobody, of clients.toml") && !said.contains(&first) && !said.contains(&second),
+        "{said}"
+    );
+}
+
+/// Without a file there is nothing to read: a hangup ends it as it always did.
+#[test]
+fn without_a_file_of_clients_sighup_is_the_end() {
+    let (home, _) = Sandbox::logged_in();
+    let (last, status, said) = Gateway::start(&home, &[]).end("HUP");
+    assert_eq!((&last["event"], status), (&"stopped".into(), Some(0)), "{said}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod hostile;
 mod hostile_http2;
 mod listening;
 mod passing;
+#[cfg(target_os = "linux")]
+mod secure;
 mod streaming;
 mod tokens;
 mod wire;

@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &GatewayTokenNew) -> Outcome {
     write(&args.clients, text.as_bytes())?;
     let ui = &context.ui;
     ui.say(format!("{} is a client in {} now.", args.client, args.clients.display()));
-    ui.say("Its token is shown this once; a gateway that runs takes it after it was started again.");
+    ui.say("Its token is shown this once; a gateway that runs takes it after SIGHUP (kill -HUP).");
     ui.document(json!({
         "client": args.client,
         "clients": args.clients.display().to_string(),
