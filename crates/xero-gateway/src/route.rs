@@ -6,7 +6,7 @@ use hyper::{
     StatusCode, Uri,
     rt::{Read, Write},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, builderstates::WantsSchemes};
 use hyper_util::client::{
     legacy::connect::{HttpConnector, proxy::Tunnel},
     proxy::matcher::{Intercept, Matcher},
@@ -31,7 +31,7 @@ pub(crate) enum Route {
     /// For this machine: neither TLS nor a proxy.
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
-    Proxy(HttpsConnector<Tunnel<HttpConnector>>),
+    Proxy(HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>),
 }
 
 impl Route {
@@ -41,8 +41,8 @@ impl Route {
             return Ok(Self::Plain(connector()));
         }
         Ok(match Matcher::from_system().intercept(&uri(origin).ok_or_else(no_address)?) {
-            None => Self::Tls(tls(connector())?),
-            Some(proxy) => Self::Proxy(tls(tunnel(&proxy)?)?),
+            None => Self::Tls(tls()?.https_only().enable_http1().wrap_connector(connector())),
+            Some(proxy) => Self::Proxy(tls()?.https_only().enable_http1().wrap_connector(tunnel(&proxy)?)),
         })
     }
 
@@ -79,25 +79,26 @@ fn connector() -> HttpConnector {
     connector
 }
 
-fn tls<C>(connector: C) -> Result<HttpsConnector<C>, Refusal> {
+fn tls() -> Result<HttpsConnectorBuilder<WantsSchemes>, Refusal> {
     let cannot = || {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "tls", "a TLS client cannot be made")
             .next("install the system's root certificates (on Debian: the package ca-certificates)")
     };
-    let builder = HttpsConnectorBuilder::new()
+    HttpsConnectorBuilder::new()
         .with_provider_and_platform_verifier(aws_lc_rs::default_provider())
-        .map_err(|_| cannot())?;
-    Ok(builder.https_only().enable_http1().wrap_connector(connector))
+        .map_err(|_| cannot())
 }
 
-fn tunnel(proxy: &Intercept) -> Result<Tunnel<HttpConnector>, Refusal> {
-    if proxy.uri().scheme_str() != Some("http") {
-        let error = "the system's proxy is not reached by http, which is the only way that the gateway knows";
+fn tunnel(proxy: &Intercept) -> Result<Tunnel<HttpsConnector<HttpConnector>>, Refusal> {
+    if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
+        let error =
+            "the system's proxy is reached by neither http nor https, and the gateway knows no other way";
         return Err(
             Refusal::new(StatusCode::BAD_GATEWAY, "proxy", error).next("`xeroctl doctor` shows the proxy")
         );
     }
-    let tunnel = Tunnel::new(proxy.uri().clone(), connector());
+    let to_proxy = tls()?.https_or_http().enable_http1().wrap_connector(connector());
+    let tunnel = Tunnel::new(proxy.uri().clone(), to_proxy);
     Ok(match proxy.basic_auth() {
         Some(basic) => tunnel.with_auth(basic.clone()),
         None => tunnel,

@@ -20,6 +20,7 @@ use crate::{
     args::{self, GatewayStep, GatewayTokenCommand},
     failure::Outcome,
     service_manager, show,
+    signals::Anew,
     ui::SCHEMA,
     xero_api,
 };
@@ -42,6 +43,7 @@ fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     context.use_all_cores()?;
     let listeners = context.block_on(listeners::open(args))?;
     let places = Places::of(&listeners, args, unnamed);
+    let anew = args.clients.as_deref().map(|path| (path, Anew::new()));
     tell_start(context, &places, &settings, &who)?;
     let authority = StoreAuthority::new(store.clone()).unlimited(args.no_limits);
     let authority = match &context.global.xero_url {
@@ -52,9 +54,13 @@ fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let (stop, stopped) = oneshot::channel::<()>();
     let running: RefCell<Option<JoinHandle<()>>> = RefCell::new(None);
     let work = async {
-        running.replace(Some(tokio::spawn(gateway.serve(listeners, async { drop(stopped.await) }))));
+        let serving = gateway.clone().serve(listeners, async { drop(stopped.await) });
+        running.replace(Some(tokio::spawn(serving)));
         service_manager::notify_ready();
-        std::future::pending().await
+        match anew {
+            Some((path, anew)) => clients::keep_up(context, path, &gateway, anew).await,
+            None => std::future::pending().await,
+        }
     };
     let finish = async || {
         service_manager::notify_stopping();

@@ -10,6 +10,8 @@ mod hostile_http2;
 mod keys;
 mod listening;
 mod passing;
+#[cfg(target_os = "linux")]
+mod secure;
 mod streaming;
 mod tokens;
 mod waiting;

@@ -35,8 +35,9 @@ fn tell(context: &Context, args: &GatewayTokenNew, token: &GatewayToken) -> Outc
     let ui = &context.ui;
     ui.say(format!("{} is a client in {} now.", args.client, args.clients.display()));
     let place = args.token_file.as_ref().map(|path| path.display().to_string());
-    let kept = place.as_ref().map_or("shown this once".to_owned(), |place| format!("in {place}, for you alone"));
-    ui.say(format!("Its token is {kept}; a gateway that runs takes it after it was started again."));
+    let kept =
+        place.as_ref().map_or("shown this once".to_owned(), |place| format!("in {place}, for you alone"));
+    ui.say(format!("Its token is {kept}; a gateway that runs takes it after SIGHUP (kill -HUP)."));
     let shown = place.is_none().then(|| token.expose());
     ui.document(json!({
         "client": args.client,
