@@ -259,6 +259,7 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "keepalive", &["--uninstall", "systemd", "--print"]);
     seen.run(home, "keepalive", &["--uninstall", "systemd"]);
     seen.run(home, "gateway token new", &["nightly", "--clients", "clients.toml"]);
+    seen.run(home, "gateway token new", &["reports", "--clients", "clients.toml", "--token-file", "reports"]);
     seen.started(home, "gateway", &["--clients", "clients.toml"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation", "--output", "answer.json"]);

@@ -47,6 +47,8 @@ async fn keys_change_places_once_for_all() {
     assert_eq!(home.first_key("old"), refused);
     for xero in [&mut one, &mut two] {
         refuse(&server, xero).await;
+    }
+    for xero in [&mut one, &mut two] {
         xero.write(DONE).await;
     }
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (200, 200));
