@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem::discriminant,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -68,6 +69,14 @@ impl Ways {
 }
 
 impl Way {
+    /// True for another look at the same connection: to the same organisation, at the same server, by the same protocol.
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.tenant == other.tenant
+            && self.grant.api == other.grant.api
+            && discriminant(&self.grant.means) == discriminant(&other.grant.means)
+    }
+
     /// What a request asks the server for.
     pub(crate) fn uri(&self, path: &PathAndQuery) -> Result<Uri, InvalidUri> {
         match self.grant.api.path().trim_end_matches('/') {
