@@ -31,6 +31,8 @@ use crate::{
 
 /// The longest refusal that is read to find out why, in bytes.
 const LONGEST_REFUSAL: usize = 64 * 1024;
+/// Who was let in a moment ago has not waited.
+const NO_WAIT: Duration = Duration::from_millis(100);
 /// When to come again where nobody knows when a request will end.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
@@ -39,8 +41,10 @@ pub(crate) struct Exchange<'a> {
     pub(crate) shared: &'a Shared,
     /// The connection's name as it was asked for.
     pub(crate) name: Option<Arc<str>>,
-    /// As it was when the request was let in, or sent.
+    /// As it was when it was last looked at.
     pub(crate) way: Arc<Way>,
+    /// Since when the way may have changed.
+    pub(crate) looked: Instant,
     pub(crate) method: Method,
     pub(crate) path: PathAndQuery,
     /// Without what ends here.
@@ -110,6 +114,7 @@ impl Exchange<'_> {
         let renewed = self.shared.grants.instead_of(self.name.as_ref(), refused).await?;
         let Some(way) = renewed else { return Ok(None) };
         self.shared.metrics.renewed(&way.name);
+        self.look_again().await?;
         self.again_with(None, entry).await
     }
 
@@ -141,7 +146,9 @@ impl Exchange<'_> {
     /// Waits for its turn, and is sent by the authority that there is then: with the first key where none is named.
     async fn attempt(&mut self, key: Option<&Key>, entry: &mut Entry) -> Result<Response<Body>, Refusal> {
         let mut counted = self.admitted(entry).await?;
-        self.way = self.way_now().await?;
+        if self.looked.elapsed() >= self.shared.settings.trust.min(NO_WAIT) {
+            self.look_again().await?;
+        }
         let authorization = self.authorization(key).await?;
         let request = self.request(authorization)?;
         if let Some(counted) = &mut counted {
@@ -190,10 +197,11 @@ impl Exchange<'_> {
     }
 
     /// The way as it is by now: what was removed, or is another organisation's, while the request waited is not served.
-    async fn way_now(&self) -> Result<Arc<Way>, Refusal> {
+    async fn look_again(&mut self) -> Result<(), Refusal> {
         let now = self.shared.grants.of(self.name.as_ref()).await?;
         if Arc::ptr_eq(&self.way, &now) || self.way.leads_where(&now) {
-            return Ok(now);
+            (self.way, self.looked) = (now, Instant::now());
+            return Ok(());
         }
         Err(Refusal::new(
             StatusCode::CONFLICT,

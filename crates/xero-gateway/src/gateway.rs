@@ -25,6 +25,7 @@ use hyper::{
     http::request::Parts,
 };
 use serde_json::json;
+use tokio::time::Instant;
 
 /// A local server that makes its clients' requests a connection's own. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -218,13 +219,25 @@ impl Shared {
         entry: &mut Entry,
     ) -> Result<Exchange<'_>, Refusal> {
         let Asked { place, parts, incoming } = asked;
-        let Parts { method, mut headers, .. } = parts;
+        let (Parts { method, mut headers, .. }, looked) = (parts, Instant::now());
         let signed = matches!(way.grant.means, Means::Signature { .. }) && is_form(&method, &headers);
         let payload = Payload::read(incoming, entry, self.settings.max_body, signed).await?;
         let form = if signed { payload.form()? } else { None };
         headers::to_xero(&mut headers);
         let (shared, path, with_tenant, patience) = (self, place.path, true, self.settings.max_wait);
-        Ok(Exchange { shared, name, way, method, path, headers, payload, form, with_tenant, patience })
+        Ok(Exchange {
+            shared,
+            name,
+            way,
+            looked,
+            method,
+            path,
+            headers,
+            payload,
+            form,
+            with_tenant,
+            patience,
+        })
     }
 
     /// The metrics name every client and connection.

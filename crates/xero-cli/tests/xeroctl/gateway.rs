@@ -145,7 +145,7 @@ fn the_file_of_clients_is_read_anew_at_sighup() {
     let write = |text: &str| fs::write(home.path("clients.toml"), text).unwrap();
     let first = new("first");
     let mut gateway = Gateway::start(&home, &["--clients", "clients.toml"]);
-    let mut again = |gateway: &mut Gateway| {
+    let again = |gateway: &mut Gateway| {
         gateway.signal("HUP");
         gateway.event()
     };
@@ -282,7 +282,7 @@ fn the_default_connection_may_change_while_it_runs() {
     let home = Sandbox::connected();
     home.connect("other");
     let log = home.path("log");
-    let gateway = Gateway::start(&home, &["--log-file", log.to_str().unwrap()]);
+    let gateway = Gateway::start(&home, &["--no-limits", "--log-file", log.to_str().unwrap()]);
     let token = fs::read_to_string(home.path("token")).unwrap().trim().to_owned();
     assert_eq!(gateway.started["default"], "acme");
     assert_eq!(gateway.status(&token, "GET", ORGANISATION), 200);
@@ -292,8 +292,11 @@ fn the_default_connection_may_change_while_it_runs() {
     let until = Instant::now() + PATIENCE;
     let served = || fs::read_to_string(&log).unwrap().contains("connection=\"another\"");
     while !served() && Instant::now() < until {
-        assert_eq!(gateway.status(&token, "GET", ORGANISATION), 200);
-        home.forget_calls();
+        let status = gateway.status(&token, "GET", ORGANISATION);
+        assert!(
+            status == 200 || status == 409,
+            "{status}: as before, or changed while this request was under way"
+        );
     }
     assert!(served(), "{}", fs::read_to_string(&log).unwrap());
     let (_, status, said) = gateway.end("TERM");
