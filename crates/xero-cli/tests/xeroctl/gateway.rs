@@ -145,7 +145,7 @@ fn the_file_of_clients_is_read_anew_at_sighup() {
     let write = |text: &str| fs::write(home.path("clients.toml"), text).unwrap();
     let first = new("first");
     let mut gateway = Gateway::start(&home, &["--clients", "clients.toml"]);
-    let mut again = |gateway: &mut Gateway| {
+    let again = |gateway: &mut Gateway| {
         gateway.signal("HUP");
         gateway.event()
     };
