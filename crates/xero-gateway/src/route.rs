@@ -31,7 +31,7 @@ pub(crate) enum Route {
     /// For this machine: neither TLS nor a proxy.
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
-    Proxy(HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>),
+    Proxy(Box<HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>>),
 }
 
 impl Route {
@@ -42,7 +42,10 @@ impl Route {
         }
         Ok(match Matcher::from_system().intercept(&uri(origin).ok_or_else(no_address)?) {
             None => Self::Tls(tls()?.https_only().enable_http1().wrap_connector(connector())),
-            Some(proxy) => Self::Proxy(tls()?.https_only().enable_http1().wrap_connector(tunnel(&proxy)?)),
+            Some(proxy) => {
+                let tunnel = tunnel(&proxy)?;
+                Self::Proxy(Box::new(tls()?.https_only().enable_http1().wrap_connector(tunnel)))
+            }
         })
     }
 
