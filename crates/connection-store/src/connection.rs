@@ -94,6 +94,12 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
+/// A name as a shell takes it, for commands that are shown.
+pub fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
+    if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
 /// True for characters that are not seen or turn the direction of writing: a screen cannot give them back.
 pub fn is_unseen(c: char) -> bool {
     let unseen = [

@@ -30,7 +30,9 @@ pub use app::{App, AppChanges, AppKind, NewApp, NewSecret, Rank, SecondSecret};
 pub use authorisation::{Access, Authorisation, Handed, HandedWay, NeedsLogin, NewAuthorisation};
 pub use bundle::{Bundle, Packed};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::{Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen};
+pub use connection::{
+    Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen, quoted,
+};
 pub use error::{DatabaseError, Error};
 pub use event::{Event, EventKind};
 pub use finding::Finding;
@@ -45,7 +47,7 @@ pub use store::{
     Call, Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store,
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
-pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Told, Wait};
+pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Patience, Told, Wait};
 /// What a refused signature means (OAuth 1.0a).
 pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};
 /// What the public names above are made of, and what a refused token means, so that this crate can be linked alone.
@@ -53,3 +55,5 @@ pub use xero_auth_oauth2::{
     AccessToken, ApiAnswer, ApiProblem, AppIdentity, ClientId, ClientSecret, Endpoints, Limit, RedirectUri,
     RefreshToken, Scopes, TenantLink, User, is_loopback,
 };
+/// By which the keys of a private app are told apart.
+pub use xero_certs::Certificate;

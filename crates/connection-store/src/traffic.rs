@@ -7,11 +7,16 @@
 
 mod counters;
 mod file;
+mod patience;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use xero_auth_oauth2::Limit;
+use xero_auth_oauth1::{Answer, Problem, RateLimit};
+use xero_auth_oauth2::{ApiAnswer, ApiProblem, Limit};
 
+use crate::AppKind;
+
+pub use self::patience::Patience;
 pub(crate) use self::{
     counters::{Counters, Whose},
     file::is_busy,
@@ -49,6 +54,19 @@ pub struct Told {
     pub minute_left: Option<u32>,
     /// The limit that refused the call (429), and for how long (`Retry-After`).
     pub refused: Option<(Limit, Option<Duration>)>,
+}
+
+impl Told {
+    /// Reads an answer to a call with an app of this kind. OAuth 1.0a's refusals came with 503 too; a body that cannot be had is
+    /// given as an empty one.
+    pub fn read(kind: AppKind, answer: &ApiAnswer<'_>, now: SystemTime) -> Self {
+        let minute_left = header(answer, "x-minlimit-remaining").and_then(|left| left.trim().parse().ok());
+        let refused = match kind {
+            AppKind::Private if answer.status >= 400 => signed_refusal(answer, now),
+            _ => refusal(answer),
+        };
+        Self { minute_left, refused }
+    }
 }
 
 /// How many calls count at a moment.
@@ -109,6 +127,31 @@ impl Traffic {
     }
 }
 
+fn refusal(answer: &ApiAnswer<'_>) -> Option<(Limit, Option<Duration>)> {
+    match ApiProblem::read(answer)? {
+        ApiProblem::RateLimited { which, retry_after } => Some((which, retry_after)),
+        _ => None,
+    }
+}
+
+fn signed_refusal(answer: &ApiAnswer<'_>, now: SystemTime) -> Option<(Limit, Option<Duration>)> {
+    let read = Answer::new(answer.status, answer.body);
+    let read = answer.headers.iter().fold(read, |read, (name, value)| read.header(name, value));
+    let Problem::RateLimited { limit, retry_after } = Problem::read(&read, now) else { return None };
+    let limit = match limit {
+        RateLimit::Minute => Limit::Minute,
+        RateLimit::Day => Limit::Day,
+        RateLimit::AppMinute => Limit::AppMinute,
+        RateLimit::Concurrent => Limit::Concurrent,
+        _ => Limit::Unknown,
+    };
+    Some((limit, retry_after))
+}
+
+fn header<'a>(answer: &ApiAnswer<'a>, name: &str) -> Option<&'a str> {
+    answer.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+}
+
 /// For how long to keep away after a refusal.
 pub(crate) fn pause((limit, retry_after): (Limit, Option<Duration>)) -> Duration {
     retry_after.unwrap_or(match limit {
@@ -150,6 +193,27 @@ mod tests {
         assert_eq!(wait(&running), Some((Limit::Minute, 7)));
         let none_ended = Traffic { running: A_MINUTE, ..Traffic::default() };
         assert_eq!(wait(&none_ended), Some((Limit::Minute, 20)));
+    }
+
+    #[test]
+    fn both_protocols_refusals_are_read() {
+        let now = SystemTime::UNIX_EPOCH;
+        let told = |kind, status, headers: &[(&str, &str)], body: &str| {
+            Told::read(kind, &ApiAnswer { status, headers, body: body.as_bytes() }, now)
+        };
+        let named = [("X-Rate-Limit-Problem", "Day"), ("Retry-After", "60"), ("x-minlimit-remaining", " 7 ")];
+        let day = Some((Limit::Day, Some(Duration::from_secs(60))));
+        assert_eq!(told(AppKind::Web, 429, &named, ""), Told { minute_left: Some(7), refused: day });
+        assert_eq!(told(AppKind::Private, 429, &named, "").refused, day);
+        assert_eq!(told(AppKind::Private, 503, &named, "").refused, day);
+        let said = "oauth_problem=rate%20limit%20exceeded&oauth_problem_advice=please%20wait";
+        assert_eq!(told(AppKind::Private, 503, &[], said).refused, Some((Limit::Unknown, None)));
+        assert_eq!(told(AppKind::Web, 503, &named, "").refused, None, "a server in trouble");
+        assert_eq!(told(AppKind::Private, 503, &[], "").refused, None);
+        for kind in [AppKind::Web, AppKind::Private] {
+            assert_eq!(told(kind, 200, &named, said), Told { minute_left: Some(7), refused: None });
+        }
+        assert_eq!(told(AppKind::Web, 200, &[("x-minlimit-remaining", "many")], ""), Told::default());
     }
 
     #[test]

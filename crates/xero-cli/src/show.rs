@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+pub(crate) use connection_store::quoted;
 use connection_store::{App, AppKind, Authorisation, Connection, HandedWay, User};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
@@ -34,12 +35,6 @@ pub(crate) fn kind_line(kind: AppKind) -> &'static str {
         AppKind::Private => "private app (OAuth 1.0a): switched off by Xero on 30 September 2021",
         other => other.as_str(),
     }
-}
-
-/// A connection's name as a shell takes it.
-pub(crate) fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
-    if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
 /// Several, as a shell takes them.

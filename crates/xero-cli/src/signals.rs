@@ -1,7 +1,7 @@
 //! Signals: the terminal is put right before one does its work, and a renewal that has begun is finished first.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{During, Forwarding, end, end_as, leave_word, watch};
+pub(crate) use self::unix::{Anew, During, Forwarding, end, end_as, leave_word, watch};
 
 #[cfg(unix)]
 mod unix {
@@ -42,7 +42,7 @@ mod unix {
             let Ok(mut signals) = SignalsInfo::<WithOrigin>::new(wanted) else { return };
             std::thread::spawn(move || {
                 for origin in signals.forever() {
-                    if forwarded(&origin) {
+                    if forwarded(&origin) || (origin.signal == SIGHUP && asks_anew()) {
                         continue;
                     }
                     let signal = origin.signal;
@@ -152,6 +152,50 @@ mod unix {
         drop(emulate_default_handler(signal));
     }
 
+    /// Who is told that something is to be read anew, and whether the program began with a terminal.
+    static ANEW: Mutex<Option<(UnboundedSender<()>, bool)>> = Mutex::new(None);
+
+    /// SIGHUP asks to read something anew, for as long as this is there. That of a terminal that is closed still ends all.
+    pub(crate) struct Anew(UnboundedReceiver<()>);
+
+    impl Anew {
+        pub(crate) fn new() -> Self {
+            let (sender, receiver) = unbounded_channel();
+            *anew() = Some((sender, has_terminal()));
+            Self(receiver)
+        }
+
+        /// The next time that it is asked for.
+        pub(crate) async fn asked(&mut self) {
+            if self.0.recv().await.is_none() {
+                std::future::pending().await;
+            }
+        }
+    }
+
+    impl Drop for Anew {
+        fn drop(&mut self) {
+            *anew() = None;
+        }
+    }
+
+    fn anew() -> MutexGuard<'static, Option<(UnboundedSender<()>, bool)>> {
+        ANEW.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True where SIGHUP was a question.
+    fn asks_anew() -> bool {
+        match &*anew() {
+            Some((asked, had_terminal)) if !had_terminal || has_terminal() => asked.send(()).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// A terminal that was closed is nobody's.
+    fn has_terminal() -> bool {
+        std::fs::File::open("/dev/tty").is_ok()
+    }
+
     /// Signals that come while something asynchronous is done: the first is told here, another one ends the program.
     pub(crate) struct During(UnboundedReceiver<i32>);
 
@@ -186,6 +230,21 @@ pub(crate) fn watch() {}
 /// Ctrl-C ends the program without a word there.
 #[cfg(not(unix))]
 pub(crate) fn leave_word(_: Option<String>) {}
+
+/// No signal asks for that there.
+#[cfg(not(unix))]
+pub(crate) struct Anew;
+
+#[cfg(not(unix))]
+impl Anew {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) async fn asked(&mut self) {
+        std::future::pending().await
+    }
+}
 
 #[cfg(not(unix))]
 pub(crate) struct During;

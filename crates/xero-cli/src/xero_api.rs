@@ -7,8 +7,8 @@ mod sending;
 use std::time::{Duration, SystemTime};
 
 use connection_store::{
-    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, Rank, RequestHeaders, Server,
-    Store, sign_private,
+    ApiRequest, AppKind, Connection, Need, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
+    sign_private,
 };
 use reqwest::{
     Client, Method, Response, StatusCode,
@@ -18,6 +18,7 @@ use reqwest::{
 use url::Url;
 use xero_auth_oauth1::{Answer, Problem, Retry};
 use xero_auth_oauth2::{ApiAnswer, ApiProblem};
+use xero_certs::Certificate;
 
 use self::{download::Download, refusal::refused_at};
 pub(crate) use self::{
@@ -71,7 +72,8 @@ pub(crate) struct Trial<'a> {
     pub(crate) connection: &'a Connection,
     /// `None`: the one that it has.
     pub(crate) consumer_key: Option<&'a str>,
-    pub(crate) rank: Rank,
+    /// Of the key that signs; `None`: the first.
+    pub(crate) certificate: Option<&'a Certificate>,
 }
 
 impl Authority<'_> {
@@ -81,8 +83,8 @@ impl Authority<'_> {
                 store.authorise(connection, request).await.map_err(|error| no_token(error, connection))?
             }
             Self::New(new) => sign_private(new, request, SystemTime::now())?,
-            Self::Trial(Trial { store, connection, consumer_key, rank }) => {
-                store.sign_with(connection, request, *consumer_key, *rank)?
+            Self::Trial(Trial { store, connection, consumer_key, certificate }) => {
+                store.sign_with(connection, request, *consumer_key, *certificate)?
             }
         })
     }
@@ -244,11 +246,7 @@ impl Reply {
 
     /// Why the call was refused, if it was.
     pub(crate) fn refusal(&self, kind: AppKind) -> Option<Refusal> {
-        let headers: Vec<_> = self
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-            .collect();
+        let headers = self.texts();
         let status = self.status.as_u16();
         if kind != AppKind::Private {
             return ApiProblem::read(&ApiAnswer { status, headers: &headers, body: &self.body })
@@ -260,6 +258,12 @@ impl Reply {
         let answer = Answer::new(status, &self.body);
         let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
         Some(Refusal::Signed(Problem::read(&answer, SystemTime::now())))
+    }
+
+    /// The headers that are text.
+    fn texts(&self) -> Vec<(&str, &str)> {
+        let texts = self.headers.iter().map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        texts.flatten().collect()
     }
 
     /// The failure of a refused call.

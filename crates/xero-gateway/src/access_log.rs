@@ -1,65 +1,96 @@
 //! One line for each request, without its query and without a secret, once its answer has gone.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use hyper::{Method, StatusCode};
-use tokio::time::Instant;
+use hyper::{Method, StatusCode, Uri};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use crate::{body::Meter, lane::UnderWay, metrics::Metrics};
+use crate::{
+    body::Meter,
+    lane::{Lane, UnderWay},
+    metrics::Metrics,
+    way::Way,
+};
 
 /// A request, as far as it has come. Dropping it writes it down and counts it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) client: Option<Arc<str>>,
-    pub(crate) connection: Option<Arc<str>>,
+    pub(crate) way: Option<Arc<Way>>,
     method: Method,
-    path: String,
+    uri: Uri,
     pub(crate) status: Option<StatusCode>,
     /// Why the gateway answered itself.
     pub(crate) refused: Option<&'static str>,
-    pub(crate) received: Arc<Meter>,
-    pub(crate) sent: Arc<Meter>,
+    /// Where the request has a body.
+    received: Option<Arc<Meter>>,
+    sent: u64,
     /// Held as long as the request is with Xero.
-    pub(crate) place: Option<tokio::sync::OwnedSemaphorePermit>,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
     began: Instant,
     metrics: Arc<Metrics>,
     under_way: UnderWay,
 }
 
 impl Entry {
-    pub(crate) fn new(method: Method, path: &str, metrics: &Arc<Metrics>, under_way: UnderWay) -> Self {
-        let (received, sent) = (Meter::new(under_way.lane()), Meter::new(under_way.lane()));
+    /// The request begins now.
+    pub(crate) fn new(method: Method, uri: Uri, metrics: &Arc<Metrics>, lane: &Arc<Lane>) -> Self {
+        let began = Instant::now();
         Self {
             client: None,
-            connection: None,
+            way: None,
             method,
-            path: path.to_owned(),
+            uri,
             status: None,
             refused: None,
-            received,
-            sent,
+            received: None,
+            sent: 0,
             place: None,
-            began: Instant::now(),
+            began,
             metrics: Arc::clone(metrics),
-            under_way,
+            under_way: lane.enter(began),
         }
     }
 
-    pub(crate) fn took(&self) -> Duration {
-        self.began.elapsed()
+    /// Begins to count what comes of the request's body.
+    pub(crate) fn meter(&mut self) -> &Arc<Meter> {
+        self.received.insert(Meter::new(self.under_way.lane()))
+    }
+
+    /// What has come of the request's body, where it has one.
+    pub(crate) fn received(&self) -> Option<&Meter> {
+        self.received.as_deref()
+    }
+
+    /// So many bytes of the answer's body have passed.
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
+        self.under_way.lane().touch();
+        self.sent += bytes as u64;
+    }
+
+    /// The request has moved on.
+    pub(crate) fn touch(&self) {
+        self.under_way.lane().touch();
+    }
+
+    /// Of the bodies, in bytes: received from the client, and sent to it.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        (self.received().map_or(0, Meter::bytes), self.sent)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.under_way.lane().touch();
-        self.metrics.note(self);
+        let now = Instant::now();
+        self.under_way.lane().touch_at(now);
+        let took = now.saturating_duration_since(self.began);
+        self.metrics.note(self, took);
         let status = self.status.map_or(0, |status| status.as_u16());
-        let (client, connection) = (self.client.as_deref(), self.connection.as_deref());
-        let (received, sent) = (self.received.bytes(), self.sent.bytes());
-        let ms = u64::try_from(self.took().as_millis()).unwrap_or(u64::MAX);
+        let (received, sent) = self.bytes();
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
-            client, connection, method = %self.method, path = self.path, status, received, sent, ms,
+            client = self.client.as_deref(), connection = self.way.as_ref().map(|way| &*way.name),
+            method = %self.method, path = self.uri.path(), status, received, sent, ms,
             refused = self.refused, "request"
         );
     }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -13,25 +14,30 @@ use url::Url;
 /// What comes of a question that may need a disk or the network.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
 
-/// Knows connections by name. Whoever asks may go away at any time: what was begun is finished all the same.
+/// Knows connections by name. Whoever asks may go away at any time: what was begun is finished all the same, and who waits for
+/// a limit waits no more.
 pub trait Authority: Send + Sync + 'static {
     /// How requests of a connection are made; `None` is the default connection. It may renew a token. `instead_of` is the
     /// [`generation`](Means::Bearer) of a token that Xero refused: only a newer one will do.
     fn grant(&self, connection: Option<&str>, instead_of: Option<i64>) -> Answer<'_, Grant>;
 
-    /// The `Authorization` header of one request of a connection whose requests are signed.
-    fn sign(&self, connection: &str, request: Signable, key: Key) -> Answer<'_, HeaderValue>;
+    /// The `Authorization` header of one request of a connection whose requests are signed, by this one of its keys.
+    fn sign(&self, connection: &str, request: Signable, key: &Key) -> Answer<'_, HeaderValue>;
 
     /// Waits until one more request of the connection fits into Xero's limits, but no longer than `patience`.
     fn admit(&self, connection: &str, patience: Duration) -> Answer<'_, Box<dyn Counted>>;
 
-    /// Xero took a signature with the connection's second key and refused the first: they are to change places.
-    fn swap_keys(&self, connection: &str) -> Answer<'_, ()>;
+    /// Xero took a signature with this one of the connection's keys and refused the other: it is to be the first. Nothing is
+    /// to be done where it is that already.
+    fn prefer(&self, connection: &str, key: &Key) -> Answer<'_, ()>;
 }
 
-/// A request that counts against Xero's limits for as long as this is there.
+/// A request that counts against Xero's limits for as long as this is there. Nothing here waits for a disk.
 pub trait Counted: Send + Sync + fmt::Debug {
-    /// What its answer says of the limits.
+    /// It goes to Xero now. What is dropped before counts no more, and what is dropped later counts a minute longer.
+    fn sent(&mut self);
+
+    /// What its answer says of the limits, for all others from now on.
     fn told(&mut self, told: Told);
 }
 
@@ -73,8 +79,10 @@ pub enum Means {
     },
     /// A signature for each request (OAuth 1.0a).
     Signature {
-        /// True where there is a second key, because the portal changes over to another certificate.
-        second_key: bool,
+        /// The one that signs as a rule.
+        key: Key,
+        /// The one beside it, while the portal changes over to another certificate.
+        second: Option<Key>,
     },
 }
 
@@ -89,14 +97,9 @@ pub struct Signable {
     pub form: Option<String>,
 }
 
-/// Which of a connection's keys signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// The one that signs as a rule.
-    First,
-    /// The one beside it, while the portal changes over.
-    Second,
-}
+/// What one of a connection's keys is called, whichever of them is the first: no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(pub Arc<str>);
 
 /// Why there is no authority for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +120,7 @@ impl fmt::Debug for Means {
             Self::Bearer { generation, custom, .. } => {
                 write!(f, "Bearer([redacted], generation {generation}, custom {custom})")
             }
-            Self::Signature { second_key } => write!(f, "Signature(second key {second_key})"),
+            Self::Signature { key, second } => write!(f, "Signature({key:?}, second {second:?})"),
         }
     }
 }

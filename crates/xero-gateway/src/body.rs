@@ -41,7 +41,7 @@ impl Meter {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count(&self, bytes: usize) -> u64 {
+    fn count(&self, bytes: usize) -> u64 {
         self.lane.touch();
         let bytes = bytes as u64;
         self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
@@ -52,11 +52,13 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) struct Body {
     inner: Inner,
+    /// What was read of it already.
+    read: Option<Bytes>,
     meter: Option<(Arc<Meter>, u64)>,
     /// Counts until the body has ended.
     _counted: Option<Box<dyn Counted>>,
-    /// Written down when the body has ended or was given up.
-    _entry: Option<Box<Entry>>,
+    /// Of an answer: written down when it has ended or was given up.
+    entry: Option<Box<Entry>>,
 }
 
 #[derive(Debug)]
@@ -67,14 +69,23 @@ enum Inner {
 
 impl Body {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { inner: Inner::Whole(Full::new(bytes.into())), meter: None, _counted: None, _entry: None }
+        Self::of(Inner::Whole(Full::new(bytes.into())))
     }
 
     pub(crate) fn stream(incoming: Incoming) -> Self {
-        Self { inner: Inner::Stream(incoming), meter: None, _counted: None, _entry: None }
+        Self::of(Inner::Stream(incoming))
     }
 
-    /// Counted, and ended with an error after so many bytes.
+    fn of(inner: Inner) -> Self {
+        Self { inner, read: None, meter: None, _counted: None, entry: None }
+    }
+
+    /// The same with what was read of it already.
+    pub(crate) fn after(self, read: Bytes) -> Self {
+        Self { read: Some(read), ..self }
+    }
+
+    /// A request's, counted, and ended with an error after so many bytes.
     pub(crate) fn metered(self, meter: &Arc<Meter>, limit: Option<u64>) -> Self {
         Self { meter: Some((Arc::clone(meter), limit.unwrap_or(u64::MAX))), ..self }
     }
@@ -84,7 +95,7 @@ impl Body {
     }
 
     pub(crate) fn logged(self, entry: Box<Entry>) -> Self {
-        Self { _entry: Some(entry), ..self }
+        Self { entry: Some(entry), ..self }
     }
 }
 
@@ -96,6 +107,9 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(read) = self.read.take() {
+            return Poll::Ready(Some(Ok(Frame::data(read))));
+        }
         let frame = match &mut self.inner {
             Inner::Whole(whole) => {
                 ready!(Pin::new(whole).poll_frame(cx)).map(|frame| frame.map_err(|never| match never {}))
@@ -104,8 +118,11 @@ impl HttpBody for Body {
                 ready!(Pin::new(stream).poll_frame(cx)).map(|frame| frame.map_err(BodyError::from))
             }
         };
-        if let (Some((meter, limit)), Some(Ok(frame))) = (&self.meter, &frame)
-            && let Some(data) = frame.data_ref()
+        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        if let (Some(entry), Some(data)) = (&mut self.entry, data) {
+            entry.count_sent(data.len());
+        }
+        if let (Some((meter, limit)), Some(data)) = (&self.meter, data)
             && meter.count(data.len()) > *limit
         {
             return Poll::Ready(Some(Err(BodyError::TooLong)));
@@ -114,13 +131,17 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Inner::Whole(whole) => whole.is_end_stream(),
-            Inner::Stream(stream) => stream.is_end_stream(),
-        }
+        self.read.is_none()
+            && match &self.inner {
+                Inner::Whole(whole) => whole.is_end_stream(),
+                Inner::Stream(stream) => stream.is_end_stream(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.read.is_some() {
+            return SizeHint::default();
+        }
         match &self.inner {
             Inner::Whole(whole) => whole.size_hint(),
             Inner::Stream(stream) => stream.size_hint(),

@@ -76,7 +76,7 @@ pub enum ClientError {
 pub struct Client {
     name: Arc<str>,
     digest: [u8; DIGEST_LENGTH],
-    connections: Vec<String>,
+    connections: Vec<Arc<str>>,
     methods: Vec<Method>,
     paths: Vec<String>,
 }
@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// The connection of a request that names none, where the client has only one.
-    pub(crate) fn only_connection(&self) -> Option<&str> {
+    pub(crate) fn only_connection(&self) -> Option<&Arc<str>> {
         match &*self.connections {
             [only] => Some(only),
             _ => None,
@@ -200,7 +200,8 @@ impl Client {
         if !entry.paths.iter().all(|path| path.starts_with('/')) {
             return Err(wrong("has a path that does not begin with /"));
         }
-        let (connections, paths) = (entry.connections, entry.paths);
+        let connections = entry.connections.iter().map(|name| name.as_str().into()).collect();
+        let paths = entry.paths;
         Ok(Self { name: entry.name.into(), digest, connections, methods, paths })
     }
 
@@ -262,7 +263,7 @@ mod tests {
         assert!(client.may_connection("ACME") && !client.may_connection("acme2"));
         assert!(client.may_method(&Method::GET) && !client.may_method(&Method::PUT));
         assert!(client.may_path("/api.xro/2.0/invoices/1") && !client.may_path("/api.xro/2.0/InvoicesX"));
-        assert_eq!(client.only_connection(), Some("acme"));
+        assert_eq!(client.only_connection().map(|name| &**name), Some("acme"));
         let free = Clients::read(&entry("")).unwrap();
         assert!(
             free.0[0].may_path("/x") && free.0[0].may_method(&Method::PUT) && free.0[0].may_connection("x")

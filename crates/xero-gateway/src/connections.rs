@@ -1,6 +1,7 @@
 //! `GET /connections` for SDKs that ask which organisations they reach: the one that the connection is pinned to.
 
 use bytes::Bytes;
+use connection_store::quoted;
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method, Response, StatusCode,
@@ -31,7 +32,7 @@ pub(crate) fn tenant(grant: &Grant) -> Result<&Tenant, Refusal> {
     grant.tenant.as_ref().ok_or_else(|| {
         let error = format!("which organisation {} is for is not known yet", grant.connection);
         Refusal::new(StatusCode::CONFLICT, "organisation", error)
-            .next(format!("`xeroctl test '{}'` asks Xero and keeps it", grant.connection))
+            .next(format!("`xeroctl test {}` asks Xero and keeps it", quoted(&grant.connection)))
     })
 }
 

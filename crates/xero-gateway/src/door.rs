@@ -11,7 +11,11 @@ use crate::refusal::Refusal;
 const NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// By which some servers take one method for another.
-const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+const OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];
 
 /// How a client came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +85,8 @@ impl Door {
     fn is_own(self, host: &str) -> bool {
         let Self::Tcp(own) = self else { return true };
         let port = |rest: &str| match rest.strip_prefix(':') {
-            Some(port) => port == own.to_string(),
+            // As it is written, and in no other way.
+            Some(port) => !port.starts_with(['0', '+']) && port.parse() == Ok(own),
             None => rest.is_empty() && own == 80,
         };
         NAMES.iter().any(|name| match host.split_at_checked(name.len()) {
@@ -106,7 +111,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return Err(Refusal::bad("framing", "a body has one length"));
     }
-    if OVERRIDES.iter().any(|name| headers.contains_key(*name)) {
+    if headers.keys().any(|name| OVERRIDES.contains(name)) {
         return Err(Refusal::bad("method", "a request must have its method where methods stand"));
     }
     Ok(())

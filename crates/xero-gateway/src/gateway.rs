@@ -1,20 +1,10 @@
 //! The gateway: each request from the door to its answer.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Version, body::Incoming, header::ACCEPT_ENCODING,
-    http::request::Parts,
-};
-use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
     access_log::Entry,
-    authority::{Authority, Grant, Means},
+    authority::{Authority, Means},
     body::Body,
     client::{Client, Clients},
     connections,
@@ -28,8 +18,14 @@ use crate::{
     replay::{Payload, is_form},
     settings::Settings,
     target::{Place, Target},
-    upstream::Upstream,
+    way::{Way, Ways},
 };
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version, body::Incoming, header::ACCEPT_ENCODING,
+    http::request::Parts,
+};
+use serde_json::json;
+use tokio::time::Instant;
 
 /// A local server that makes its clients' requests a connection's own. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -41,10 +37,9 @@ pub(crate) struct Shared {
     pub(crate) authority: Arc<dyn Authority>,
     pub(crate) grants: Grants,
     pub(crate) settings: Settings,
-    pub(crate) upstream: Upstream,
     pub(crate) metrics: Arc<Metrics>,
-    clients: Clients,
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
+    clients: RwLock<Clients>,
+    default_connection: Option<Arc<str>>,
 }
 
 /// A request for something of Xero's.
@@ -58,16 +53,22 @@ impl Gateway {
     /// A gateway that listens nowhere yet.
     pub fn new(authority: impl Authority, clients: Clients, settings: Settings) -> Self {
         let authority: Arc<dyn Authority> = Arc::new(authority);
+        let metrics = Metrics::new();
+        let ways = Ways::new(Arc::clone(&metrics), settings.at_once);
         let shared = Shared {
-            grants: Grants::new(Arc::clone(&authority), settings.trust),
+            grants: Grants::new(Arc::clone(&authority), ways, settings.trust),
             authority,
+            default_connection: settings.default_connection.as_deref().map(Into::into),
             settings,
-            upstream: Upstream::new(),
-            metrics: Metrics::new(),
-            clients,
-            places: Mutex::default(),
+            metrics,
+            clients: RwLock::new(clients),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Lets these clients in from the next request on, and nobody else; what is under way is finished.
+    pub fn replace_clients(&self, clients: Clients) {
+        *self.shared.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
     }
 
     /// The answer to one request, Xero's or the gateway's own.
@@ -79,13 +80,11 @@ impl Gateway {
     ) -> Response<Body> {
         let (parts, incoming) = request.into_parts();
         let version = parts.version;
-        let mut entry =
-            Entry::new(parts.method.clone(), parts.uri.path(), &self.shared.metrics, lane.enter());
+        let mut entry = Entry::new(parts.method.clone(), parts.uri.clone(), &self.shared.metrics, &lane);
         let answered = self.shared.handle(door, parts, incoming, &mut entry).await;
         let answer = answered.unwrap_or_else(|refusal| refused(&refusal, version, &mut entry));
         entry.status = Some(answer.status());
-        let sent = Arc::clone(&entry.sent);
-        answer.map(|body| body.metered(&sent, None).logged(Box::new(entry)))
+        answer.map(|body| body.logged(Box::new(entry)))
     }
 }
 
@@ -115,22 +114,26 @@ impl Shared {
         if target == Ok(Target::Health) {
             return Ok(health());
         }
-        let client = self.clients.of(&parts.headers).ok_or_else(unknown_client)?;
+        let client = self.client(&parts.headers).ok_or_else(unknown_client)?;
         entry.client = Some(Arc::clone(client.name()));
         match target? {
             Target::Health => Ok(health()),
-            Target::Metrics => self.metrics_for(client),
+            Target::Metrics => self.metrics_for(&client),
             Target::Connections(place) => {
                 connections::check_method(&parts.method)?;
-                self.list_organisations(client, Asked { place, parts, incoming }, entry).await
+                self.list_organisations(&client, Asked { place, parts, incoming }, entry).await
             }
             Target::Api(place) => {
                 let asked = Asked { place, parts, incoming };
-                let (name, grant) = self.let_in(client, &asked, entry).await?;
-                let exchange = self.exchange(name.as_deref(), &grant, asked, entry).await?;
+                let (name, way) = self.let_in(&client, &asked, entry).await?;
+                let exchange = self.exchange(name, way, asked, entry).await?;
                 Ok(passed_on(exchange.run(entry).await?))
             }
         }
+    }
+
+    fn client(&self, headers: &HeaderMap) -> Option<Arc<Client>> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).of(headers).cloned()
     }
 
     async fn list_organisations(
@@ -139,13 +142,13 @@ impl Shared {
         mut asked: Asked,
         entry: &mut Entry,
     ) -> Result<Response<Body>, Refusal> {
-        let (name, grant) = self.let_in(client, &asked, entry).await?;
-        let tenant = connections::tenant(&grant)?;
-        if !connections::is_asked_of_xero(&grant) {
+        let (name, way) = self.let_in(client, &asked, entry).await?;
+        let tenant = connections::tenant(&way.grant)?;
+        if !connections::is_asked_of_xero(&way.grant) {
             return Ok(connections::made_up(tenant));
         }
         asked.parts.headers.remove(ACCEPT_ENCODING); // it is read here
-        let mut exchange = self.exchange(name.as_deref(), &grant, asked, entry).await?;
+        let mut exchange = self.exchange(name, Arc::clone(&way), asked, entry).await?;
         exchange.with_tenant = false;
         Ok(passed_on(connections::narrowed(exchange.run(entry).await?, tenant).await?))
     }
@@ -156,37 +159,45 @@ impl Shared {
         client: &Client,
         asked: &Asked,
         entry: &mut Entry,
-    ) -> Result<(Option<String>, Arc<Grant>), Refusal> {
+    ) -> Result<(Option<Arc<str>>, Arc<Way>), Refusal> {
         let Asked { place, parts, .. } = asked;
         if self.settings.read_only && ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
-            return Err(Refusal::forbidden("read-only", "this gateway only reads"));
+            return Err(Refusal::forbidden("read-only", "this gateway only reads")
+                .next("open one without --read-only for what is to be changed"));
         }
         if !client.may_method(&parts.method) || !client.may_path(place.path.path()) {
-            return Err(Refusal::forbidden("client", "this client may not use this method or path"));
+            return Err(Refusal::forbidden("client", "this client may not use this method or path")
+                .next("its entry in the file of clients says what it may: methods, paths"));
         }
         let name = self.named(client, place, &parts.headers)?;
         if let Some(name) = &name {
             self.check_connection(client, name)?;
         }
-        let grant = self.grants.of(name.as_deref()).await?;
-        self.check_connection(client, &grant.connection)?;
-        headers::check_tenant(&parts.headers, grant.tenant.as_ref())?;
-        entry.connection = Some(grant.connection.as_str().into());
-        Ok((name, grant))
+        let way = self.grants.of(name.as_ref()).await?;
+        self.check_connection(client, &way.name)?;
+        headers::check_tenant(&parts.headers, way.grant.tenant.as_ref())?;
+        entry.way = Some(Arc::clone(&way));
+        Ok((name, way))
     }
 
     /// The connection that the path or the header names, or the one of those that name none.
-    fn named(&self, client: &Client, place: &Place, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    fn named(
+        &self,
+        client: &Client,
+        place: &Place,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<str>>, Refusal> {
         let mut names: Vec<&str> = place.connection.iter().map(String::as_str).collect();
         for value in headers.get_all(NAMED) {
             let name = std::str::from_utf8(value.as_bytes());
             names.push(name.map_err(|_| Refusal::bad("connection", "Xeroctl-Connection is not UTF-8"))?);
         }
         if names.windows(2).any(|pair| !pair[0].eq_ignore_ascii_case(pair[1])) {
-            return Err(Refusal::bad("connection", "the request names two connections"));
+            return Err(Refusal::bad("connection", "the request names two connections")
+                .next("name it in the path or in the header Xeroctl-Connection, and once"));
         }
-        let default = || client.only_connection().or(self.settings.default_connection.as_deref());
-        Ok(names.first().copied().or_else(default).map(str::to_owned))
+        let default = || client.only_connection().or(self.default_connection.as_ref()).cloned();
+        Ok(names.first().map(|name| Arc::from(*name)).or_else(default))
     }
 
     fn check_connection(&self, client: &Client, name: &str) -> Result<(), Refusal> {
@@ -195,42 +206,45 @@ impl Shared {
         if is_served && client.may_connection(name) {
             return Ok(());
         }
-        Err(Refusal::forbidden("client", "this client may not use this connection"))
+        Err(Refusal::forbidden("client", "this client may not use this connection").next(
+            "its entry in the file of clients, and the names that the gateway was opened for, say which it may",
+        ))
     }
 
-    async fn exchange<'a>(
-        &'a self,
-        name: Option<&'a str>,
-        grant: &'a Grant,
+    async fn exchange(
+        &self,
+        name: Option<Arc<str>>,
+        way: Arc<Way>,
         asked: Asked,
         entry: &mut Entry,
-    ) -> Result<Exchange<'a>, Refusal> {
+    ) -> Result<Exchange<'_>, Refusal> {
         let Asked { place, parts, incoming } = asked;
-        let Parts { method, mut headers, .. } = parts;
-        let signed = matches!(grant.means, Means::Signature { .. }) && is_form(&method, &headers);
-        let payload = Payload::read(incoming, &entry.received, self.settings.max_body, signed).await?;
+        let (Parts { method, mut headers, .. }, looked) = (parts, Instant::now());
+        let signed = matches!(way.grant.means, Means::Signature { .. }) && is_form(&method, &headers);
+        let payload = Payload::read(incoming, entry, self.settings.max_body, signed).await?;
         let form = if signed { payload.form()? } else { None };
         headers::to_xero(&mut headers);
-        entry.place = Some(self.admit(&grant.connection).await?);
-        let (shared, path, with_tenant) = (self, place.path, true);
-        Ok(Exchange { shared, name, grant, method, path, headers, payload, form, with_tenant })
-    }
-
-    /// Waits until one more request of the connection may be with Xero. It counts until what is given is dropped.
-    async fn admit(&self, connection: &str) -> Result<OwnedSemaphorePermit, Refusal> {
-        let places = {
-            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Semaphore::new(self.settings.at_once));
-            Arc::clone(places.entry(connection.to_owned()).or_insert_with(new))
-        };
-        let stopped = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway stops");
-        places.acquire_owned().await.map_err(stopped)
+        let (shared, path, with_tenant, patience) = (self, place.path, true, self.settings.max_wait);
+        Ok(Exchange {
+            shared,
+            name,
+            way,
+            looked,
+            method,
+            path,
+            headers,
+            payload,
+            form,
+            with_tenant,
+            patience,
+        })
     }
 
     /// The metrics name every client and connection.
     fn metrics_for(&self, client: &Client) -> Result<Response<Body>, Refusal> {
         if !client.has_all_connections() {
-            return Err(Refusal::forbidden("client", "metrics are for clients of all connections"));
+            return Err(Refusal::forbidden("client", "metrics are for clients of all connections")
+                .next("`xeroctl gateway token new NAME --clients FILE` makes one"));
         }
         Ok(own(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.text()))
     }

@@ -3,9 +3,9 @@
 use hyper::{
     HeaderMap,
     header::{
-        ALT_SVC, AUTHORIZATION, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue,
-        PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
+        ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST,
+        HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE,
+        STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
     },
 };
 
@@ -46,15 +46,13 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("xero-gateway/", env
 
 /// A request's headers without what ends here. What stands for the connection comes later.
 pub(crate) fn to_xero(headers: &mut HeaderMap) {
-    drop_hops(headers);
-    NOT_SENT.iter().for_each(|name| drop(headers.remove(name)));
+    keep_all_but(headers, &NOT_SENT);
     headers.entry(USER_AGENT).or_insert(AGENT);
 }
 
 /// An answer's headers without what ends here.
 pub(crate) fn to_client(headers: &mut HeaderMap) {
-    drop_hops(headers);
-    NOT_RETURNED.iter().for_each(|name| drop(headers.remove(name)));
+    keep_all_but(headers, &NOT_RETURNED);
 }
 
 /// A client may name the organisation, and no other one. An empty name is none: SDKs send it for custom connections.
@@ -69,15 +67,18 @@ pub(crate) fn check_tenant(headers: &HeaderMap, tenant: Option<&Tenant>) -> Resu
         .next("leave the header out, or use the connection of that organisation"))
 }
 
-fn drop_hops(headers: &mut HeaderMap) {
-    let mut named: Vec<HeaderName> = Vec::new();
+/// Without these, without those of one hop, and without those that `Connection` names.
+fn keep_all_but(headers: &mut HeaderMap, these: &[HeaderName]) {
+    let ends_here = |name: &&HeaderName| these.contains(name) || HOP_BY_HOP.contains(name);
+    let mut gone: Vec<HeaderName> = headers.keys().filter(ends_here).cloned().collect();
     for value in headers.get_all(CONNECTION) {
-        let names = value.to_str().unwrap_or_default().split(',');
-        named.extend(names.filter_map(|name| name.trim().parse().ok()));
+        let names = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        let others = names.filter(|name| !name.eq_ignore_ascii_case("keep-alive"));
+        gone.extend(others.filter_map(|name| name.parse().ok()));
     }
     // What frames the body is not a client's to take away.
-    named.retain(|name| *name != hyper::header::CONTENT_LENGTH && *name != hyper::header::CONTENT_TYPE);
-    named.iter().chain(&HOP_BY_HOP).for_each(|name| drop(headers.remove(name)));
+    gone.retain(|name| *name != CONTENT_LENGTH && *name != CONTENT_TYPE);
+    gone.iter().for_each(|name| drop(headers.remove(name)));
 }
 
 #[cfg(test)]

@@ -27,13 +27,18 @@ impl Lane {
 
     /// Something of a request or an answer has moved.
     pub(crate) fn touch(&self) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved.store(now, Ordering::Relaxed);
+        self.touch_at(Instant::now());
     }
 
-    /// A request has begun; it is under way until what is given is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> UnderWay {
-        self.touch();
+    /// The same, by somebody who knows the time.
+    pub(crate) fn touch_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began);
+        self.moved.store(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// A request begins; it is under way until what is given is dropped.
+    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> UnderWay {
+        self.touch_at(now);
         self.busy.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
     }
@@ -64,7 +69,6 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.touch();
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }

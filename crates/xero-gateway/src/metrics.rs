@@ -1,6 +1,6 @@
 //! Counts for Prometheus: requests, refusals, bytes, times, renewals, clients connected.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -26,8 +26,27 @@ pub(crate) struct Metrics {
     received: Family<Of, Counter>,
     sent: Family<Of, Counter>,
     seconds: Family<Of, Histogram>,
-    pub(crate) renewals: Family<Of, Counter>,
+    renewals: Family<Of, Counter>,
     pub(crate) clients: Gauge,
+    waiting: Gauge,
+}
+
+/// A request that waits, for as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Waits(Gauge);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What is counted of one connection, at hand.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    received: Counter,
+    sent: Counter,
+    seconds: Histogram,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -44,8 +63,8 @@ struct Refused {
 
 /// Of one connection.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(crate) struct Of {
-    pub(crate) connection: Name,
+struct Of {
+    connection: Name,
 }
 
 type Name = Arc<str>;
@@ -65,6 +84,7 @@ impl Metrics {
             seconds,
             renewals: Family::default(),
             clients: Gauge::default(),
+            waiting: Gauge::default(),
         };
         metrics.register();
         Arc::new(metrics)
@@ -90,22 +110,44 @@ impl Metrics {
         );
         registry.register("renewals", "Tokens had anew because Xero refused one", self.renewals.clone());
         registry.register("clients", "Clients connected", self.clients.clone());
+        registry.register("waiting", "Requests that wait for their turn", self.waiting.clone());
     }
 
-    /// Counts a request that has ended.
-    pub(crate) fn note(&self, entry: &Entry) {
+    /// The counts of a connection.
+    pub(crate) fn of(&self, connection: &Name) -> Counts {
+        let of = Of { connection: Arc::clone(connection) };
+        Counts {
+            received: self.received.get_or_create_owned(&of),
+            sent: self.sent.get_or_create_owned(&of),
+            seconds: self.seconds.get_or_create_owned(&of),
+        }
+    }
+
+    /// A request waits for its turn.
+    pub(crate) fn waits(&self) -> Waits {
+        self.waiting.inc();
+        Waits(self.waiting.clone())
+    }
+
+    /// A connection's token was had anew.
+    pub(crate) fn renewed(&self, connection: &Name) {
+        self.renewals.get_or_create(&Of { connection: Arc::clone(connection) }).inc();
+    }
+
+    /// Counts a request that has ended, and how long it took.
+    pub(crate) fn note(&self, entry: &Entry, took: Duration) {
         if let Some(reason) = entry.refused {
             self.refused.get_or_create(&Refused { reason }).inc();
             return;
         }
-        let (Some(client), Some(connection)) = (&entry.client, &entry.connection) else { return };
+        let (Some(client), Some(way)) = (&entry.client, &entry.way) else { return };
         // A client that went away got no status.
         let status = entry.status.map_or(499, |status| status.as_u16());
-        let of = Of { connection: Arc::clone(connection) };
-        self.received.get_or_create(&of).inc_by(entry.received.bytes());
-        self.sent.get_or_create(&of).inc_by(entry.sent.bytes());
-        self.seconds.get_or_create(&of).observe(entry.took().as_secs_f64());
-        let answered = Answered { client: Arc::clone(client), connection: Arc::clone(connection), status };
+        let (received, sent) = entry.bytes();
+        way.counts.received.inc_by(received);
+        way.counts.sent.inc_by(sent);
+        way.counts.seconds.observe(took.as_secs_f64());
+        let answered = Answered { client: Arc::clone(client), connection: Arc::clone(&way.name), status };
         self.requests.get_or_create(&answered).inc();
     }
 

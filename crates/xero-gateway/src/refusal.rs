@@ -22,6 +22,7 @@ pub(crate) struct Refusal {
     /// One word for the metrics and the log.
     pub(crate) reason: &'static str,
     pub(crate) error: String,
+    /// What to do, where that is more than what the reason says.
     pub(crate) next: Option<String>,
     pub(crate) retry_after: Option<Duration>,
 }
@@ -45,7 +46,8 @@ impl Refusal {
 
     /// As JSON. Who was not let in does not get a second request over the same connection.
     pub(crate) fn answer(&self) -> Response<Body> {
-        let document = json!({ "error": self.error, "next": self.next });
+        let next = self.next.as_deref().unwrap_or_else(|| next_step(self.reason));
+        let document = json!({ "error": self.error, "next": next });
         let mut answer = own(self.status, "application/json", format!("{document}\n"));
         let headers = answer.headers_mut();
         headers.insert(MARK, HeaderValue::from_static("error"));
@@ -71,6 +73,22 @@ impl From<Trouble> for Refusal {
         let Trouble { error, next, retry_after, .. } = trouble;
         let reason = if status == StatusCode::TOO_MANY_REQUESTS { "limit" } else { "authority" };
         Self { status, reason, error, next, retry_after }
+    }
+}
+
+/// What to do about a refusal for this reason.
+fn next_step(reason: &str) -> &'static str {
+    match reason {
+        "body" => "send the request again with its whole body, as Xero takes it",
+        "connection" => "name one connection, as `xeroctl list` shows it",
+        "form" => "ask for a path at the gateway's own address, such as /api.xro/2.0/Organisation",
+        "framing" => "say how long the body is in one way: Content-Length or Transfer-Encoding",
+        "host" => "send one Host header: that of the address that is asked",
+        "method" => "put the method that Xero documents into the request line, and no header in its place",
+        "origin" => "let a program ask in place of a page",
+        "path" => "write the path as Xero documents it, with each character escaped once at most",
+        "upstream" => "look whether the request was done before sending it again",
+        _ => "`xeroctl doctor` looks for the reason",
     }
 }
 

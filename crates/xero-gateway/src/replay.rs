@@ -1,14 +1,13 @@
 //! Whether a request's body is kept to be sent a second time, or passes through.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{HeaderMap, Method, StatusCode, body::Incoming, header::CONTENT_TYPE};
 
 use crate::{
-    body::{Body, BodyError, Meter},
+    access_log::Entry,
+    body::{Body, BodyError},
     refusal::Refusal,
 };
 
@@ -29,15 +28,18 @@ impl Payload {
     /// Reads a body that is short and says so, or that must be had as a whole to be signed.
     pub(crate) async fn read(
         incoming: Incoming,
-        meter: &Arc<Meter>,
+        entry: &mut Entry,
         limit: Option<u64>,
         whole: bool,
     ) -> Result<Self, Refusal> {
+        if incoming.is_end_stream() {
+            return Ok(Self::Kept(Bytes::new()));
+        }
         let length = incoming.size_hint().exact();
         if length.zip(limit).is_some_and(|(length, limit)| length > limit) {
             return Err(too_long(limit.unwrap_or_default()));
         }
-        let body = Body::stream(incoming).metered(meter, limit);
+        let body = Body::stream(incoming).metered(entry.meter(), limit);
         if !whole && length.is_none_or(|length| length > KEPT as u64) {
             return Ok(Self::Passing(Some(body)));
         }
@@ -77,4 +79,5 @@ pub(crate) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
 
 pub(crate) fn too_long(limit: u64) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", format!("the body is longer than {limit} bytes"))
+        .next("send less at once; --max-body sets the limit of the gateway's own")
 }

@@ -22,7 +22,6 @@ use crate::{
 
 /// The longest head of a request, in bytes.
 const HEAD: usize = 64 * 1024;
-const HEADERS: usize = 100;
 const STREAMS: u32 = 100;
 /// After a failure to accept, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -87,6 +86,7 @@ impl Gateway {
         let builder = builder();
         let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
         tokio::select! {
+            biased;
             ended = served => if let Err(error) = ended {
                 tracing::debug!(%error, "a client's connection ended early");
             },
@@ -103,7 +103,8 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
 
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).max_buf_size(HEAD).max_headers(HEADERS);
+    // Who is slow with a head is given up by the lane. More than 100 headers are refused unasked.
+    builder.http1().header_read_timeout(None).max_buf_size(HEAD);
     let head = u32::try_from(HEAD).expect("a head is short");
     builder.http2().timer(TokioTimer::new()).max_header_list_size(head).max_concurrent_streams(STREAMS);
     builder

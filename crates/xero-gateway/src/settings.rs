@@ -15,7 +15,7 @@ pub struct Settings {
     pub at_once: usize,
     /// How many clients may be connected to each listener; more wait to be accepted.
     pub max_connections: usize,
-    /// How long a request waits for Xero's limits, which all who use the store keep together.
+    /// How long a request waits for its turn in all: by `at_once`, and by Xero's limits, which all who use the store keep together.
     pub max_wait: Duration,
     /// A client's connection on which no request begins for so long is closed, whatever part of one has come.
     pub idle: Duration,

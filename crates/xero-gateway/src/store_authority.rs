@@ -8,12 +8,16 @@ use std::{
 };
 
 use connection_store::{
-    ApiRequest, AppKind, Call, Connection, Error, Need, Rank, RequestHeaders, Server, Store, Told,
+    ApiRequest, App, AppKind, Certificate, Connection, Error, Need, Patience, RequestHeaders, Server, Store,
+    Told, quoted,
 };
 use hyper::header::HeaderValue;
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::{runtime::Handle, task::spawn_blocking, time::sleep};
 
-use crate::authority::{Answer, Authority, Counted, Grant, Key, Means, Signable, Tenant, Trouble};
+use crate::{
+    authority::{Answer, Authority, Counted, Grant, Key, Means, Signable, Tenant, Trouble},
+    counting::Counting,
+};
 
 /// The connections of a store. A look at it costs a few reads of its file, on a thread where that holds nobody up.
 #[derive(Debug, Clone)]
@@ -23,13 +27,14 @@ pub struct StoreAuthority {
     /// Nothing is counted where the server has no limits.
     unlimited: bool,
     /// The connections as they were last looked at, by name.
-    seen: Arc<Mutex<HashMap<String, Connection>>>,
+    seen: Arc<Mutex<HashMap<String, Arc<Connection>>>>,
+    counting: Arc<Counting>,
 }
 
 impl StoreAuthority {
     /// All connections of the store.
     pub fn new(store: Store) -> Self {
-        Self { store, only_at: None, unlimited: false, seen: Arc::default() }
+        Self { store, only_at: None, unlimited: false, seen: Arc::default(), counting: Arc::default() }
     }
 
     /// The same, but for servers that have no limits: no request waits for them.
@@ -53,7 +58,8 @@ impl StoreAuthority {
                 "{} is a connection to {own}, and the gateway was started for another server",
                 connection.name
             );
-            return Err(Trouble { status: 403, error, next: None, retry_after: None });
+            let next = Some("name a connection to that server, or leave --xero-url out".to_owned());
+            return Err(Trouble { status: 403, error, next, retry_after: None });
         }
         Ok(connection)
     }
@@ -64,7 +70,9 @@ impl StoreAuthority {
         let api = connection.app.server.api();
         let means = if connection.app.kind == AppKind::Private {
             self.store.check(&connection).map_err(|error| trouble(&error, named))?;
-            Means::Signature { second_key: connection.app.second.is_some() }
+            let second = connection.app.second.as_ref();
+            let key = key(connection.app.certificate.as_ref());
+            Means::Signature { key, second: second.map(|second| self::key(second.certificate.as_ref())) }
         } else {
             if let Some(generation) = instead_of {
                 let renewed = self.store.access(&connection, Need::fresh(generation)).await;
@@ -80,26 +88,49 @@ impl StoreAuthority {
             }
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.insert(connection.name.clone(), connection.clone());
+        seen.insert(connection.name.clone(), Arc::new(connection.clone()));
         drop(seen);
         let since = connection.created_at;
         let tenant = connection.organisation.map(|one| Tenant { id: one.id, name: one.name, since });
         Ok(Grant { connection: connection.name, api, tenant, means })
     }
 
-    fn sign_now(&self, name: &str, request: &Signable, key: Key) -> Result<HeaderValue, Trouble> {
+    fn sign_now(&self, name: &str, request: &Signable, key: &Key) -> Result<HeaderValue, Trouble> {
         let connection = self.connection(Some(name))?;
         let Signable { method, url, form } = request;
         let request = ApiRequest { method, url, form: form.as_deref() };
-        let rank = if key == Key::First { Rank::First } else { Rank::Second };
-        let signed = self.store.sign_with(&connection, &request, None, rank);
+        let certificate = Some(certificate(&connection.app, key)?);
+        let signed = self.store.sign_with(&connection, &request, None, certificate);
         header(&signed.map_err(|error| trouble(&error, Some(name)))?)
     }
 
-    fn swap_now(&self, name: &str) -> Result<(), Trouble> {
-        let connection = self.connection(Some(name))?;
-        let swapped = self.store.swap_secrets(&connection.app.id);
-        swapped.map(drop).map_err(|error| trouble(&error, Some(name)))
+    fn prefer_now(&self, name: &str, key: &Key) -> Result<(), Trouble> {
+        let app = self.connection(Some(name))?.app;
+        let preferred = self.store.prefer_key(&app.id, certificate(&app, key)?);
+        preferred.map(drop).map_err(|error| trouble(&error, Some(name)))
+    }
+
+    async fn admit_soon(&self, name: &str, patience: Duration) -> Result<Box<dyn Counted>, Trouble> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let connection = match seen {
+            Some(connection) => connection,
+            None => {
+                let (own, name) = (self.clone(), name.to_owned());
+                aside(move || own.connection(Some(&name)).map(Arc::new)).await?
+            }
+        };
+        let mut patience = Patience::of(patience);
+        loop {
+            let wait = match self.counting.admit(&self.store, &connection).await {
+                Ok(counts) => return Ok(Box::new(counts)),
+                Err(wait) => wait,
+            };
+            let pause = patience.pause(wait).map_err(|error| trouble(&error, Some(name)))?;
+            if patience.is_news(wait) {
+                tracing::info!(connection = name, limit = %wait.limit, seconds = wait.time.as_secs(), "waiting");
+            }
+            sleep(pause).await;
+        }
     }
 }
 
@@ -109,39 +140,22 @@ impl Authority for StoreAuthority {
         aside(move || handle.block_on(own.find(name.as_deref(), instead_of)))
     }
 
-    fn sign(&self, connection: &str, request: Signable, key: Key) -> Answer<'_, HeaderValue> {
-        let (own, name) = (self.clone(), connection.to_owned());
-        aside(move || own.sign_now(&name, &request, key))
+    fn sign(&self, connection: &str, request: Signable, key: &Key) -> Answer<'_, HeaderValue> {
+        let (own, name, key) = (self.clone(), connection.to_owned(), key.clone());
+        aside(move || own.sign_now(&name, &request, &key))
     }
 
     fn admit(&self, connection: &str, patience: Duration) -> Answer<'_, Box<dyn Counted>> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        let (own, name, handle) = (self.clone(), connection.to_owned(), Handle::current());
         if self.unlimited {
             return Box::pin(async { Ok(Box::new(Uncounted) as Box<dyn Counted>) });
         }
-        aside(move || {
-            let connection = seen.map_or_else(|| own.connection(Some(&name)), Ok)?;
-            let admitted = handle.block_on(own.store.admit(&connection, patience, |wait| {
-                tracing::info!(connection = name, limit = %wait.limit, seconds = wait.time.as_secs(), "waiting");
-            }));
-            let call = admitted.map_err(|error| trouble(&error, Some(&name)))?;
-            Ok(Box::new(StoreCall(call)) as Box<dyn Counted>)
-        })
+        let name = connection.to_owned();
+        Box::pin(async move { self.admit_soon(&name, patience).await })
     }
 
-    fn swap_keys(&self, connection: &str) -> Answer<'_, ()> {
-        let (own, name) = (self.clone(), connection.to_owned());
-        aside(move || own.swap_now(&name))
-    }
-}
-
-#[derive(Debug)]
-struct StoreCall(Call);
-
-impl Counted for StoreCall {
-    fn told(&mut self, told: Told) {
-        self.0.told(told);
+    fn prefer(&self, connection: &str, key: &Key) -> Answer<'_, ()> {
+        let (own, name, key) = (self.clone(), connection.to_owned(), key.clone());
+        aside(move || own.prefer_now(&name, &key))
     }
 }
 
@@ -149,6 +163,8 @@ impl Counted for StoreCall {
 struct Uncounted;
 
 impl Counted for Uncounted {
+    fn sent(&mut self) {}
+
     fn told(&mut self, _: Told) {}
 }
 
@@ -160,8 +176,25 @@ fn aside<T: Send + 'static>(
     Box::pin(async move {
         work.await.unwrap_or_else(|_| {
             let error = "the store could not be read".to_owned();
-            Err(Trouble { status: 500, error, next: None, retry_after: None })
+            let next = Some("`xeroctl doctor` looks for the reason".to_owned());
+            Err(Trouble { status: 500, error, next, retry_after: None })
         })
+    })
+}
+
+/// A key is called by its certificate's fingerprint.
+fn key(certificate: Option<&Certificate>) -> Key {
+    Key(certificate.map(|certificate| certificate.sha256().to_string()).unwrap_or_default().into())
+}
+
+fn certificate<'a>(app: &'a App, named: &Key) -> Result<&'a Certificate, Trouble> {
+    let second = app.second.as_ref().and_then(|second| second.certificate.as_ref());
+    let mut both = app.certificate.iter().chain(second);
+    both.find(|one| key(Some(one)) == *named).ok_or_else(|| Trouble {
+        status: 503,
+        error: "the app has got another key in this moment".to_owned(),
+        next: Some("send the request again; nothing was done".to_owned()),
+        retry_after: None,
     })
 }
 
@@ -169,7 +202,7 @@ fn header(headers: &RequestHeaders) -> Result<HeaderValue, Trouble> {
     let mut value = HeaderValue::from_str(headers.expose_authorization()).map_err(|_| Trouble {
         status: 502,
         error: "what authorises requests cannot be sent as a header".to_owned(),
-        next: None,
+        next: Some("`xeroctl doctor` looks for the reason".to_owned()),
         retry_after: None,
     })?;
     value.set_sensitive(true);
@@ -180,7 +213,7 @@ fn header(headers: &RequestHeaders) -> Result<HeaderValue, Trouble> {
 fn trouble(error: &Error, name: Option<&str>) -> Trouble {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    let name = name.map(|name| format!(" '{name}'")).unwrap_or_default();
+    let name = name.map(|name| format!(" {}", quoted(name))).unwrap_or_default();
     let (status, next) = match error {
         Error::NoSuchConnection { .. } => (404, "`xeroctl list` shows the connections".to_owned()),
         Error::NoDefault { .. } => {

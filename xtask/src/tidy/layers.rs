@@ -51,7 +51,7 @@ const FOREIGN: [Foreign; 4] = [
     Foreign {
         names: &["rusqlite", "tokio-postgres", "sqlx"],
         linked_by: &["connection-store"],
-        tested_by: Some(&["xero-cli"]),
+        tested_by: Some(&["xero-cli", "xero-gateway"]),
         why: "only connection-store speaks SQL",
     },
     Foreign {

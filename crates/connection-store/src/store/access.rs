@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
+use xero_certs::Certificate;
 
 use super::{
     Store,
@@ -10,8 +11,7 @@ use super::{
     owner::{Sign, look_for},
 };
 use crate::{
-    Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, Rank,
-    RequestHeaders,
+    Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, RequestHeaders,
     backend::Kept,
     grant::StoredAuthorisation,
     refresh::{Owner, Situation, Step, runs},
@@ -85,31 +85,32 @@ impl Store {
     ) -> Result<RequestHeaders, Error> {
         connection.app.server.admit(request.url)?;
         if connection.app.kind == AppKind::Private {
-            return self.sign(connection, request, None, Rank::First);
+            return self.sign(connection, request, None, None);
         }
         let access = self.access(connection, Need::default()).await?;
         let tenant_id = connection.organisation.as_ref().map(|organisation| organisation.id.as_str());
         Ok(RequestHeaders::bearer(&access, tenant_id))
     }
 
-    /// Signs for a private app with its first or its second key, and with another consumer key than the stored one if that is
-    /// given: to try what is to be stored, or a second key at a server that refuses the first. Where it takes that one,
-    /// [`swap_secrets`](Self::swap_secrets) comes next.
+    /// Signs for a private app with its first key, or the one of a certificate, and with another consumer key than the stored
+    /// one if that is given: to try what is to be stored, or a second key at a server that refuses the first. Where it takes
+    /// that one, [`prefer_key`](Self::prefer_key) comes next. Keys change places, and their certificates go with them.
     ///
     /// # Errors
-    /// [`Error::WrongKind`] for other apps, [`Error::NoSecondSecret`], [`Error::OtherServer`], [`Error::Tampered`].
+    /// [`Error::WrongKind`] for other apps, [`Error::NoSecondSecret`] where neither key has the certificate,
+    /// [`Error::OtherServer`], [`Error::Tampered`].
     pub fn sign_with(
         &self,
         connection: &Connection,
         request: &ApiRequest<'_>,
         consumer_key: Option<&str>,
-        rank: Rank,
+        certificate: Option<&Certificate>,
     ) -> Result<RequestHeaders, Error> {
         connection.app.server.admit(request.url)?;
         if connection.app.kind != AppKind::Private {
             return Err(Error::WrongKind { kind: connection.app.kind, wanted: "consumer key" });
         }
-        self.sign(connection, request, consumer_key, rank)
+        self.sign(connection, request, consumer_key, certificate)
     }
 
     /// Until when somebody has the right to refresh the authorisation, in this process or another one; `None`: nobody has.

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use xero_auth_oauth2::{AppIdentity, ClientId, ClientSecret, Error as AuthError, RedirectUri, RefreshToken};
+use xero_certs::Certificate;
 use zeroize::Zeroizing;
 
 use super::{Store, new_id};
@@ -171,12 +172,31 @@ impl Store {
         self.rewrite(id, |open| open.add(new, rank, self.now()))
     }
 
-    /// Makes the second secret the first, and the first the second.
+    /// Makes the second client secret the first, and the first the second. Where the first is another one than `refused` by
+    /// now, somebody else has seen the same: nothing changes.
     ///
     /// # Errors
     /// [`Error::NoSecondSecret`], [`Error::NoSuchApp`], [`Error::Tampered`].
-    pub fn swap_secrets(&self, id: &str) -> Result<App, Error> {
-        self.rewrite(id, OpenApp::swap)
+    pub fn swap_secrets(&self, id: &str, refused: &ClientSecret) -> Result<App, Error> {
+        let refused = refused.expose().as_bytes();
+        self.rewrite(id, |open| if open.secret.as_slice() == refused { open.swap() } else { Ok(()) })
+    }
+
+    /// Makes the key of a certificate the first of a private app, and the other one the second. Nothing changes where it is the
+    /// first already.
+    ///
+    /// # Errors
+    /// [`Error::NoSecondSecret`] where neither of the app's keys has the certificate, [`Error::NoSuchApp`],
+    /// [`Error::Tampered`].
+    pub fn prefer_key(&self, id: &str, certificate: &Certificate) -> Result<App, Error> {
+        match self.app(id)? {
+            Some(app) if rank(&app, certificate) == Some(Rank::First) => Ok(app),
+            _ => self.rewrite(id, |open| match rank(&open.app, certificate) {
+                Some(Rank::First) => Ok(()),
+                Some(_) => open.swap(),
+                None => Err(Error::NoSecondSecret),
+            }),
+        }
     }
 
     /// Forgets the second secret. False: there was none.
@@ -289,6 +309,16 @@ impl Store {
     }
 }
 
+/// Which of a private app's keys a certificate belongs to.
+pub(super) fn rank(app: &App, certificate: &Certificate) -> Option<Rank> {
+    let second = app.second.as_ref().and_then(|second| second.certificate.as_ref());
+    match (app.certificate.as_ref(), second) {
+        (Some(first), _) if first == certificate => Some(Rank::First),
+        (_, Some(second)) if second == certificate => Some(Rank::Second),
+        _ => None,
+    }
+}
+
 /// False also where the data key was replaced in this moment: it is all sealed again.
 pub(super) fn written(outcome: Result<bool, Error>) -> Result<bool, Error> {
     if matches!(outcome, Err(Error::Rekeyed)) { Ok(false) } else { outcome }
@@ -312,7 +342,7 @@ fn changed(app: &mut App, changes: &AppChanges) -> Result<(), Error> {
 }
 
 /// A secret as it is sealed, and its certificate.
-fn parts(app: &App, new: &NewSecret) -> Result<(Zeroizing<Vec<u8>>, Option<xero_certs::Certificate>), Error> {
+fn parts(app: &App, new: &NewSecret) -> Result<(Zeroizing<Vec<u8>>, Option<Certificate>), Error> {
     match (new, app.kind) {
         (NewSecret::Client(secret), AppKind::Web | AppKind::Custom) => {
             Ok((Zeroizing::new(secret.expose().as_bytes().to_vec()), None))

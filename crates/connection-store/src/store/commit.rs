@@ -48,9 +48,9 @@ impl Store {
         if self.save(&outcome, turn.sign).await? != Kept::Committed {
             return Ok(None);
         }
-        if turn.swapped {
+        if let Some(refused) = &turn.refused {
             // Where this fails the next refresh finds the same.
-            drop(self.swap_secrets(&turn.app.id));
+            drop(self.swap_secrets(&turn.app.id, refused));
         }
         failure.map_or_else(|| Ok(outcome.grant.access()), |error| Err(Error::Auth(error)))
     }

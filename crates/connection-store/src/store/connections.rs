@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use xero_certs::PrivateKey;
+use xero_certs::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::{Store, apps::OpenApp, new_id, sealed_anew};
+use super::{
+    Store,
+    apps::{OpenApp, rank},
+    new_id, sealed_anew,
+};
 use crate::{
     ApiRequest, App, AppKind, Connection, Error, NewConnection, NewPrivateConnection, Organisation, Rank,
     RequestHeaders,
@@ -162,7 +166,7 @@ impl Store {
         connection: &Connection,
         request: &ApiRequest<'_>,
         consumer_key: Option<&str>,
-        rank: Rank,
+        certificate: Option<&Certificate>,
     ) -> Result<RequestHeaders, Error> {
         self.check(connection)?;
         let stored = self.db().app(&connection.app.id)?;
@@ -171,7 +175,11 @@ impl Store {
         if app.server != connection.app.server {
             return Err(place::app_secret(&app, stored.generation).tampered());
         }
-        let der = if rank == Rank::Second { second.ok_or(Error::NoSecondSecret)? } else { secret };
+        let der = match certificate.map(|certificate| rank(&app, certificate)) {
+            None | Some(Some(Rank::First)) => secret,
+            Some(Some(_)) => second.ok_or(Error::NoSecondSecret)?,
+            Some(None) => return Err(Error::NoSecondSecret),
+        };
         let key = PrivateKey::read(&der, None).map_err(Error::Key)?;
         sign(consumer_key.unwrap_or(&app.client_id), Arc::new(key), request, self.now())
     }

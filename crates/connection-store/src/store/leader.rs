@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use xero_auth_oauth2::{AppIdentity, Error as AuthError, Identity};
+use xero_auth_oauth2::{AppIdentity, ClientSecret, Error as AuthError, Identity};
 
 use super::{LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, owner::SignOfLife};
 use crate::{
@@ -42,8 +42,8 @@ pub(super) struct Turn<'a> {
     pub(super) identity: AppIdentity,
     /// The app's second secret, for where the first is refused.
     pub(super) second: Option<AppIdentity>,
-    /// True where it was refused, and the second one is in its place.
-    pub(super) swapped: bool,
+    /// The first one, where it was refused and the second is in its place.
+    pub(super) refused: Option<ClientSecret>,
     /// Why a custom connection's organisation could not be compared with the one that it is pinned to.
     pub(super) unseen: Option<String>,
     pub(super) server: Identity,
@@ -54,8 +54,7 @@ impl Turn<'_> {
     fn take_second(&mut self, refusal: &AuthError) -> bool {
         match (refusal, self.second.take()) {
             (AuthError::InvalidClient, Some(second)) => {
-                self.identity = second;
-                self.swapped = true;
+                self.refused = std::mem::replace(&mut self.identity, second).secret;
                 true
             }
             _ => false,
@@ -217,7 +216,7 @@ impl Store {
             app,
             identity,
             second,
-            swapped: false,
+            refused: None,
             unseen: None,
             server,
         }))

@@ -7,22 +7,14 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use tokio::time::Instant;
-
 use super::{
     Store,
     owner::{Sign, SignOfLife, look_for},
 };
 use crate::{
-    Connection, Error, Pace, Told, Wait,
+    Connection, Error, Pace, Patience, Told, Wait,
     traffic::{Counters, Whose, is_busy},
 };
-
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// Between two looks where a call that runs is waited for.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// However long the wait is: clocks are set, and machines sleep.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// After how long it is tried again to count, in milliseconds.
 const LOOK_AGAIN: u64 = 30_000;
@@ -51,7 +43,6 @@ pub struct Call {
     whose: Whose,
     /// `None`: it is not counted.
     id: Option<i64>,
-    told: Told,
 }
 
 impl fmt::Debug for Call {
@@ -62,26 +53,30 @@ impl fmt::Debug for Call {
 
 impl Call {
     /// Ends it with what its answer says of the limits, for all others.
-    pub fn end(mut self, told: &Told) {
-        self.told(*told);
+    pub fn end(self, told: &Told) {
+        self.told(told);
     }
 
-    /// What its answer says of the limits; it goes on until it is dropped.
-    pub fn told(&mut self, told: Told) {
-        self.told = told;
-    }
-
-    fn finish(&mut self) {
-        let Some(id) = self.id.take() else { return };
+    /// What its answer says of the limits: known to all others at once. It goes on until it is dropped.
+    pub fn told(&self, told: &Told) {
         let now = self.store.millis();
-        // Where it cannot be noted it is forgotten when its process is gone.
-        let _noted = self.store.counting(|one| one.counters.end(id, &self.whose, now, &self.told));
+        // What cannot be noted the server says again.
+        let _noted = self.store.counting(|one| one.counters.told(&self.whose, now, told));
+    }
+
+    /// Takes it back where nothing was sent: it does not count.
+    pub fn withdraw(mut self) {
+        let Some(id) = self.id.take() else { return };
+        let _noted = self.store.counting(|one| one.counters.withdraw(id));
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.finish();
+        let Some(id) = self.id.take() else { return };
+        let now = self.store.millis();
+        // Where it cannot be noted it is forgotten when its process is gone.
+        let _noted = self.store.counting(|one| one.counters.end(id, now));
     }
 }
 
@@ -98,23 +93,17 @@ impl Store {
         patience: Duration,
         waiting: impl Fn(Wait),
     ) -> Result<Call, Error> {
-        const WORTH_A_WORD: Duration = Duration::from_secs(1);
-        let until = Instant::now() + patience;
-        let (mut pause, mut told) = (FIRST_PAUSE, None);
+        let mut patience = Patience::of(patience);
         loop {
             let wait = match self.try_admit(connection) {
                 Ok(call) => return Ok(call),
                 Err(wait) => wait,
             };
-            if Instant::now() + wait.time > until {
-                return Err(Error::LimitReached(wait));
-            }
-            if wait.time > WORTH_A_WORD && told != Some(wait.limit) {
+            let pause = patience.pause(wait)?;
+            if patience.is_news(wait) {
                 waiting(wait);
-                told = Some(wait.limit);
             }
-            tokio::time::sleep(wait.time.clamp(pause, LONGEST_SLEEP)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -134,7 +123,7 @@ impl Store {
             Some(Err(wait)) => return Err(wait),
             None => None,
         };
-        Ok(Call { store: self.clone(), whose, id, told: Told::default() })
+        Ok(Call { store: self.clone(), whose, id })
     }
 
     /// How many calls count now against the connection's limits, by what was made with this store.

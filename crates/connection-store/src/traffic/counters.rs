@@ -83,11 +83,26 @@ impl Counters {
         Ok(Ok(id))
     }
 
-    /// Ends a call, with what its answer says.
-    pub(crate) fn end(&mut self, id: i64, whose: &Whose, now: u64, told: &Told) -> rusqlite::Result<()> {
+    /// Ends a call.
+    pub(crate) fn end(&mut self, id: i64, now: u64) -> rusqlite::Result<()> {
+        let free_at = number(now) + millis(MINUTE);
+        self.0.prepare_cached("UPDATE calls SET free_at = ?2 WHERE id = ?1")?.execute([id, free_at])?;
+        Ok(())
+    }
+
+    /// Forgets a call that was not made.
+    pub(crate) fn withdraw(&mut self, id: i64) -> rusqlite::Result<()> {
+        self.0.execute("DELETE FROM calls WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    /// Notes what the answer to a call says.
+    pub(crate) fn told(&mut self, whose: &Whose, now: u64, told: &Told) -> rusqlite::Result<()> {
+        if !self.is_news(whose, now, told)? {
+            return Ok(());
+        }
         let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let free_at = number(now) + millis(MINUTE);
-        tx.execute("UPDATE calls SET free_at = ?2 WHERE id = ?1", [id, free_at])?;
         if let Some(left) = told.minute_left {
             let insert =
                 "INSERT INTO calls (app, organisation, owner, began_at, free_at) VALUES (?1, ?2, '', ?3, ?4)";
@@ -109,6 +124,14 @@ impl Counters {
             )?;
         }
         tx.commit()
+    }
+
+    /// Most answers say nothing that is not known: they cost no write.
+    fn is_news(&self, whose: &Whose, now: u64, told: &Told) -> rusqlite::Result<bool> {
+        let Some(left) = told.minute_left.filter(|_| told.refused.is_none()) else {
+            return Ok(told.refused.is_some());
+        };
+        Ok(self.traffic(whose, now)?.made_elsewhere(left) > 0)
     }
 
     /// What counts now.
@@ -234,7 +257,7 @@ mod tests {
 
     fn call(counters: &mut Counters, now: u64) -> Result<(), Wait> {
         let id = begin(counters, "one", now)?;
-        counters.end(id, &whose("one"), now, &Told::default()).unwrap();
+        counters.end(id, now).unwrap();
         Ok(())
     }
 
@@ -270,21 +293,24 @@ mod tests {
         let (_folder, mut counters) = counters();
         let id = begin(&mut counters, "one", NOW).unwrap();
         let told = Told { minute_left: Some(0), refused: None };
-        counters.end(id, &whose("one"), NOW, &told).unwrap();
+        counters.told(&whose("one"), NOW, &told).unwrap();
+        counters.end(id, NOW).unwrap();
         assert_eq!(call(&mut counters, NOW + 1).unwrap_err().time, Duration::from_millis(59_999));
         call(&mut counters, NOW + 60_000).unwrap();
 
         let refused =
             Told { refused: Some((Limit::Day, Some(Duration::from_secs(7_200)))), ..Told::default() };
         let id = begin(&mut counters, "two", NOW + 60_000).unwrap();
-        counters.end(id, &whose("two"), NOW + 60_000, &refused).unwrap();
+        counters.told(&whose("two"), NOW + 60_000, &refused).unwrap();
+        counters.end(id, NOW + 60_000).unwrap();
         let wait = begin(&mut counters, "two", NOW + 120_000).unwrap_err();
         assert_eq!(wait, Wait { limit: Limit::Day, time: Duration::from_secs(7_140) });
         begin(&mut counters, "one", NOW + 120_000).unwrap();
 
         let app = Told { refused: Some((Limit::AppMinute, None)), ..Told::default() };
         let id = begin(&mut counters, "three", NOW + 120_000).unwrap();
-        counters.end(id, &whose("three"), NOW + 120_000, &app).unwrap();
+        counters.told(&whose("three"), NOW + 120_000, &app).unwrap();
+        counters.end(id, NOW + 120_000).unwrap();
         assert_eq!(begin(&mut counters, "four", NOW + 120_001).unwrap_err().limit, Limit::AppMinute);
     }
 
@@ -296,7 +322,8 @@ mod tests {
         }
         let id = begin(&mut counters, "two", NOW).unwrap();
         let refused = Told { refused: Some((Limit::Day, None)), ..Told::default() };
-        counters.end(id, &whose("two"), NOW, &refused).unwrap();
+        counters.told(&whose("two"), NOW, &refused).unwrap();
+        counters.end(id, NOW).unwrap();
         let earlier = NOW - 3_600_000;
         begin(&mut counters, "two", earlier).unwrap();
         call(&mut counters, earlier).unwrap();

@@ -93,7 +93,8 @@ async fn a_refused_secret_gives_way_to_the_second() {
     assert!(store.connection(None).unwrap().authorisation.unwrap().needs_login.is_none());
     assert!(store.forget_second_secret(&app.id).unwrap());
     assert!(!store.forget_second_secret(&app.id).unwrap());
-    assert!(matches!(store.swap_secrets(&app.id), Err(Error::NoSecondSecret)));
+    let first = store.app_identity(&app).unwrap().secret.unwrap();
+    assert!(matches!(store.swap_secrets(&app.id, &first), Err(Error::NoSecondSecret)));
     assert!(store.verify().unwrap().is_empty());
 }
 
@@ -141,18 +142,24 @@ async fn a_new_key_waits_beside_the_one_in_use() {
     let before = store.connection(None).unwrap();
     let url = before.app.server.api().join("api.xro/2.0/Organisation").unwrap();
     let request = connection_store::ApiRequest { method: "GET", url: &url, form: None };
-    let second = store.sign_with(&before, &request, None, Rank::Second);
+    let second = store.sign_with(&before, &request, None, Some(&certificate));
     assert!(matches!(second, Err(Error::NoSecondSecret)));
+    assert!(matches!(store.prefer_key(&id, &certificate), Err(Error::NoSecondSecret)));
     store.add_secret(&id, &pair, Rank::Second).unwrap();
     let there = store.connection(None).unwrap();
     assert_eq!(there.app.certificate, before.app.certificate);
     assert_eq!(there.app.second.as_ref().unwrap().certificate.as_ref(), Some(&certificate));
-    let tried =
-        store.sign_with(&there, &request, Some("ZYXWVUTSRQPONMLKJIHGFEDCBA3210"), Rank::Second).unwrap();
+    let other = Some("ZYXWVUTSRQPONMLKJIHGFEDCBA3210");
+    let tried = store.sign_with(&there, &request, other, Some(&certificate)).unwrap();
     assert!(tried.expose_authorization().contains("oauth_consumer_key=\"ZYXWVUTSRQPONMLKJIHGFEDCBA3210\""));
-    let swapped = store.swap_secrets(&id).unwrap();
-    assert_eq!(swapped.certificate, Some(certificate));
-    assert_eq!(swapped.second.unwrap().certificate, before.app.certificate);
+    // Whoever has seen that the second is taken says so, however many they are.
+    for _ in 0..3 {
+        let swapped = store.prefer_key(&id, &certificate).unwrap();
+        assert_eq!(swapped.certificate.as_ref(), Some(&certificate));
+        assert_eq!(swapped.second.unwrap().certificate, before.app.certificate);
+    }
+    // And whoever saw the keys before they changed places signs with the one that he means.
+    store.sign_with(&there, &request, None, Some(&certificate)).unwrap();
     authorise(&store, "old").await.unwrap();
     assert!(store.verify().unwrap().is_empty());
 }
@@ -188,8 +195,11 @@ async fn both_secrets_are_sealed_anew_with_the_rest() {
     let store = home.open().unwrap();
     assert!(store.verify().unwrap().is_empty());
     assert_eq!(secret_of(&store), "new");
-    store.swap_secrets(&id).unwrap();
-    assert_ne!(secret_of(&store), "new");
+    let refused = store.app_identity(&only_app(&store)).unwrap().secret.unwrap();
+    for _ in 0..2 {
+        store.swap_secrets(&id, &refused).unwrap();
+        assert_ne!(secret_of(&store), "new", "two who were refused with it change it once");
+    }
 }
 
 #[tokio::test]

@@ -111,3 +111,29 @@ async fn whoever_met_a_broken_file_counts_with_the_others_again() {
     assert_eq!(limit(one.try_admit(&connection)), Some(Limit::Concurrent), "nobody ended another one's call");
     drop(running);
 }
+
+#[tokio::test]
+async fn a_call_that_was_not_made_does_not_count() {
+    let (_home, [one, two], connection) = two().await;
+    for _ in 0..2 * A_MINUTE {
+        one.try_admit(&connection).unwrap().withdraw();
+    }
+    assert_eq!((two.pace(&connection).running, two.pace(&connection).in_minute), (0, 0));
+}
+
+/// An answer may be long: what its head says counts from when that came, and not from the end.
+#[tokio::test]
+async fn what_an_answer_says_is_known_while_it_still_comes() {
+    let (home, [one, two], connection) = two().await;
+    let call = one.try_admit(&connection).unwrap();
+    call.told(&Told { minute_left: Some(0), refused: None });
+    assert_eq!(limit(two.try_admit(&connection)), Some(Limit::Minute));
+    home.clock.advance(Duration::from_secs(60));
+    drop(two.try_admit(&connection).unwrap());
+    let refused = Some((Limit::Day, Some(Duration::from_secs(600))));
+    call.told(&Told { refused, ..Told::default() });
+    assert_eq!(limit(two.try_admit(&connection)), Some(Limit::Day));
+    home.clock.advance(Duration::from_secs(600));
+    drop(call);
+    drop(two.try_admit(&connection).unwrap());
+}

@@ -31,7 +31,8 @@ pub(crate) struct Gateway {
     /// How many requests of one connection are with Xero at once; more wait. Xero takes 5
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) at_once: u16,
-    /// How long a request waits for Xero's limits, which all processes that use the store keep together
+    /// How long a request waits for its turn in all: by --at-once, and by Xero's limits, which all processes that use the store
+    /// keep together
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub(crate) max_wait: u64,
     /// Count nothing, and wait for nobody: for a server that has no limits
@@ -69,6 +70,9 @@ pub(crate) struct GatewayTokenNew {
     /// The file of clients; made where there is none
     #[arg(long, value_name = "FILE")]
     pub(crate) clients: PathBuf,
+    /// Write the token there, with mode 0600, instead of showing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// A connection that it may use; may be repeated. Without it, all that the gateway serves
     #[arg(long, value_name = "NAME")]
     pub(crate) connection: Vec<String>,

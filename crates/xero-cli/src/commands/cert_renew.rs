@@ -144,9 +144,9 @@ fn finish(context: &Context, store: &Store, connection: &Connection) -> Outcome 
     // The two may have changed places already.
     let first = connection.app.certificate.as_ref();
     let is_second = first.is_none_or(|first| first.not_before() <= second.not_before());
-    let rank = if is_second { Rank::Second } else { Rank::First };
+    let renewed = if is_second { Some(second) } else { first };
     ui.say("Testing the new key…");
-    let authority = Authority::Trial(Trial { store, connection, consumer_key: None, rank });
+    let authority = Authority::Trial(Trial { store, connection, consumer_key: None, certificate: renewed });
     let tried = context.block_on(xero_api::organisation(context.timeout(), &authority));
     let seen = tried.map_err(|failure| {
         let kept = "both keys are kept; upload the certificate, then run this again";
@@ -158,11 +158,10 @@ fn finish(context: &Context, store: &Store, connection: &Connection) -> Outcome 
         return Err(Failure::new(Kind::WrongOrganisation, message)
             .hint("both keys are kept; was the certificate uploaded to the app of another organisation?"));
     }
-    let mut app = connection.app.clone();
-    if is_second {
-        app = store.swap_secrets(&app.id)?;
+    if let Some(renewed) = renewed {
+        store.prefer_key(&connection.app.id, renewed)?;
     }
-    store.forget_second_secret(&app.id)?;
+    store.forget_second_secret(&connection.app.id)?;
     ui.say(format!("It works: {}. The old key is forgotten.", seen.name));
     let connection = store.connection(Some(&connection.name))?;
     ui.document(json!({ "connection": show::connection_json(&connection, store.clock().now()) }))

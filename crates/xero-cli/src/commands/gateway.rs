@@ -20,6 +20,7 @@ use crate::{
     args::{self, GatewayStep, GatewayTokenCommand},
     failure::Outcome,
     service_manager, show,
+    signals::Anew,
     ui::SCHEMA,
     xero_api,
 };
@@ -38,9 +39,11 @@ pub(crate) fn run(context: &Context, args: &args::Gateway) -> Outcome {
 fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let store = context.open_store()?;
     let (settings, who) = (settings(context, args, &store)?, clients::who(context, args)?);
+    let unnamed = default_now(&store, &settings)?;
     context.use_all_cores()?;
     let listeners = context.block_on(listeners::open(args))?;
-    let places = Places::of(&listeners, args);
+    let places = Places::of(&listeners, args, unnamed);
+    let anew = args.clients.as_deref().map(|path| (path, Anew::new()));
     tell_start(context, &places, &settings, &who)?;
     let authority = StoreAuthority::new(store.clone()).unlimited(args.no_limits);
     let authority = match &context.global.xero_url {
@@ -51,9 +54,13 @@ fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let (stop, stopped) = oneshot::channel::<()>();
     let running: RefCell<Option<JoinHandle<()>>> = RefCell::new(None);
     let work = async {
-        running.replace(Some(tokio::spawn(gateway.serve(listeners, async { drop(stopped.await) }))));
+        let serving = gateway.clone().serve(listeners, async { drop(stopped.await) });
+        running.replace(Some(tokio::spawn(serving)));
         service_manager::notify_ready();
-        std::future::pending().await
+        match anew {
+            Some((path, anew)) => clients::keep_up(context, path, &gateway, anew).await,
+            None => std::future::pending().await,
+        }
     };
     let finish = async || {
         service_manager::notify_stopping();
@@ -77,10 +84,8 @@ fn settings(context: &Context, args: &args::Gateway, store: &Store) -> Outcome<S
         xero_api::check_server(&context.global, &connection)?;
         connections.push(connection.name);
     }
-    let default_connection = match connections.first() {
-        Some(first) => Some(first.clone()),
-        None => default_of(store)?,
-    };
+    // Without names it is the default connection at the time of each request.
+    let default_connection = connections.first().cloned();
     let answer = context.timeout();
     Ok(Settings {
         read_only: args.read_only,
@@ -96,8 +101,11 @@ fn settings(context: &Context, args: &args::Gateway, store: &Store) -> Outcome<S
     })
 }
 
-/// The default connection as it is now, for what is told; the gateway asks anew.
-fn default_of(store: &Store) -> Outcome<Option<String>> {
+/// The connection of requests that name none, as it is now: for what is told.
+fn default_now(store: &Store, settings: &Settings) -> Outcome<Option<String>> {
+    if settings.default_connection.is_some() {
+        return Ok(settings.default_connection.clone());
+    }
     match store.connection(None) {
         Ok(connection) => Ok(Some(connection.name)),
         Err(StoreError::NoDefault { .. } | StoreError::NoSuchConnection { .. }) => Ok(None),
@@ -109,14 +117,17 @@ fn default_of(store: &Store) -> Outcome<Option<String>> {
 struct Places {
     address: Option<String>,
     socket: Option<String>,
+    /// The connection that those reach who name none, as it is now.
+    unnamed: Option<String>,
 }
 
 impl Places {
-    fn of(listeners: &[Listener], args: &args::Gateway) -> Self {
+    fn of(listeners: &[Listener], args: &args::Gateway, unnamed: Option<String>) -> Self {
         let address = listeners.iter().find_map(Listener::address);
         Self {
             address: address.map(|address| format!("http://{address}")),
             socket: args.socket.as_ref().map(|path| path.display().to_string()),
+            unnamed,
         }
     }
 }
@@ -132,7 +143,7 @@ fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who
         [] => "all of the store".to_owned(),
         names => names.join(", "),
     };
-    let default = settings.default_connection.as_deref();
+    let default = places.unnamed.as_deref();
     let default = default.map(|name| format!("; {name} where none is named")).unwrap_or_default();
     ui.say(format!("Connections:  {served}{default}"));
     ui.say(format!("Clients:      {}", who.said));
@@ -149,7 +160,7 @@ fn tell_start(context: &Context, places: &Places, settings: &Settings, who: &Who
         "address": places.address,
         "socket": places.socket,
         "connections": settings.connections,
-        "default": settings.default_connection,
+        "default": places.unnamed,
         "read_only": settings.read_only,
         "clients": who.clients.names().collect::<Vec<_>>(),
         "token_file": who.token_file.as_ref().map(|path| path.display().to_string()),

@@ -2,18 +2,19 @@
 
 use std::{
     collections::VecDeque,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use connection_store::{AppKind, Call as Counted, Limit, Limits, Rank, RequestHeaders, Told, Wait};
+use connection_store::{
+    ApiAnswer, AppKind, Call as Counted, Connection, Limits, RequestHeaders, Store, Told, Wait,
+};
 use reqwest::{
     Client, Method,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
 };
 use url::Url;
-use xero_auth_oauth1::{Problem, RateLimit};
-use xero_auth_oauth2::ApiProblem;
+use xero_certs::Certificate;
 
 use super::{Authority, Call, Refusal, Reply, Trial, client, host, unreachable_server};
 use crate::{
@@ -125,7 +126,7 @@ impl Tried {
     /// The limit that refused it, and how long to keep away: whether or not calls are counted.
     fn limit(&self, kind: AppKind) -> Option<Wait> {
         let Self::Answered(reply) = self else { return None };
-        let wait = Wait::after(reply.limit(kind)?);
+        let wait = Wait::after(reply.told(kind).refused?);
         Some(Wait { time: wait.time.max(FIRST_PAUSE), ..wait })
     }
 
@@ -149,25 +150,14 @@ impl Tried {
 
 impl Reply {
     fn is_limited(&self, kind: AppKind) -> bool {
-        self.limit(kind).is_some()
+        self.told(kind).refused.is_some()
     }
 
-    /// The limit that refused it, and for how long.
-    fn limit(&self, kind: AppKind) -> Option<(Limit, Option<Duration>)> {
-        match self.refusal(kind)? {
-            Refusal::Bearer(ApiProblem::RateLimited { which, retry_after }) => Some((which, retry_after)),
-            Refusal::Signed(Problem::RateLimited { limit, retry_after }) => {
-                let limit = match limit {
-                    RateLimit::Minute => Limit::Minute,
-                    RateLimit::Day => Limit::Day,
-                    RateLimit::AppMinute => Limit::AppMinute,
-                    RateLimit::Concurrent => Limit::Concurrent,
-                    _ => Limit::Unknown,
-                };
-                Some((limit, retry_after))
-            }
-            _ => None,
-        }
+    /// What it says of the limits.
+    fn told(&self, kind: AppKind) -> Told {
+        let headers = self.texts();
+        let answer = ApiAnswer { status: self.status.as_u16(), headers: &headers, body: &self.body };
+        Told::read(kind, &answer, SystemTime::now())
     }
 
     /// The value of a header that is a number.
@@ -205,15 +195,14 @@ impl Sending<'_> {
         let Authority::Stored(store, connection) = self.authority else {
             return Ok(Tried::Answered(refused));
         };
-        if connection.app.second.is_none() || refused.is_limited(AppKind::Private) {
+        let second = connection.app.second.as_ref().and_then(|second| second.certificate.as_ref());
+        let Some(second) = second.filter(|_| !refused.is_limited(AppKind::Private)) else {
             return Ok(Tried::Answered(refused));
-        }
-        let trial = Trial { store, connection, consumer_key: None, rank: Rank::Second };
-        let (_, tried) = self.exchange(&Authority::Trial(trial)).await?;
-        match tried {
-            Tried::Answered(reply) if reply.refusal(AppKind::Private).is_none() => {
-                tracing::info!("the server takes the app's second key: it is the first from now on");
-                store.swap_secrets(&connection.app.id)?;
+        };
+        let trial = Trial { store, connection, consumer_key: None, certificate: Some(second) };
+        match self.exchange(&Authority::Trial(trial)).await?.1 {
+            Tried::Answered(reply) if reply.status.is_success() => {
+                prefer(store, connection, second);
                 Ok(Tried::Answered(reply))
             }
             _ => Ok(Tried::Answered(refused)),
@@ -226,10 +215,7 @@ impl Sending<'_> {
         let authorisation = authority.authorise(&self.call.signable()?).await?;
         let tried = self.once(&authorisation).await?;
         if let Tried::Answered(reply) = &tried {
-            let told = Told {
-                minute_left: reply.number("x-minlimit-remaining"),
-                refused: reply.limit(authority.kind()),
-            };
+            let told = reply.told(authority.kind());
             counted.into_iter().for_each(|counted| counted.end(&told));
             self.note_limits(reply);
         }
@@ -292,6 +278,16 @@ impl Sending<'_> {
         };
         if limits.day_left.is_some() || limits.minute_left.is_some() {
             drop(store.note_limits(connection, &limits));
+        }
+    }
+}
+
+/// The server has done what was asked: that the key cannot be kept as the first is no reason to ask it again.
+fn prefer(store: &Store, connection: &Connection, certificate: &Certificate) {
+    match store.prefer_key(&connection.app.id, certificate) {
+        Ok(_) => tracing::info!("the server takes the app's second key: it is the first from now on"),
+        Err(error) => {
+            tracing::warn!(%error, "the server takes the app's second key, which cannot be kept as the first");
         }
     }
 }

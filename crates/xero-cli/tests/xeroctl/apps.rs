@@ -1,8 +1,13 @@
 //! Connections and apps changed: names, secrets, keys; half of it misuse.
 
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+};
+
 use xero_mock::{Consent, DEMO_COMPANY, MAPLE_FLORIST};
 
-use crate::sandbox::{Sandbox, fixture, transcript};
+use crate::sandbox::{Sandbox, fixture, private_options, transcript};
 
 /// A home with the web app's connection `maple`; gives the client id too.
 fn home() -> (Sandbox, String) {
@@ -178,6 +183,44 @@ fn a_key_pair_is_renewed_while_jobs_run() {
     // A job that knows nothing of all this goes on.
     text.push_str(&transcript(&home, &[&["test"], &["cert", "renew", "--finish"], &["show"], &["test"]]));
     insta::assert_snapshot!(text);
+}
+
+/// Answers one request, after something else was done.
+fn answer(listener: &TcpListener, status: &str, body: &str, before: impl FnOnce()) {
+    let (mut stream, _) = listener.accept().unwrap();
+    let head = BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+    assert!(head.last().is_some(), "a request came");
+    before();
+    let length = body.len();
+    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .unwrap();
+}
+
+/// What the server has done is told, whatever becomes of the key that it took.
+#[test]
+fn a_request_that_was_done_with_the_second_key_is_no_failure() {
+    let home = Sandbox::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    home.ok(&["store", "init", "--key-file", "store.key"]);
+    let pfx = fixture("kinds/test-openssl-3.pfx");
+    let app = private_options("ABCDEFGHIJKLMNOPQRSTUVWXYZ2345", pfx.to_str().unwrap());
+    home.ok(&[&["connect", "old", "--xero-url", &address, "--no-test"][..], &app].concat());
+    home.ok(&["cert", "renew", "old"]);
+    let request = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            answer(&listener, "401 Unauthorized", "oauth_problem=signature_invalid", || ());
+            // The second key is taken away while its request is at the server.
+            answer(&listener, "200 OK", "done", || drop(home.ok(&["cert", "renew", "old", "--cancel"])));
+        });
+        let request = home.run(&["request", "GET", "Contacts", "--log-file", "log"]);
+        // Whoever waits for a request that does not come waits no longer.
+        drop(TcpStream::connect(listener.local_addr().unwrap()));
+        request
+    });
+    assert_eq!((request.status, request.raw.0.trim()), (0, "done"), "{}", request.text());
+    let log = std::fs::read_to_string(home.path("log")).unwrap();
+    assert!(log.contains("cannot be kept as the first"), "{log}");
 }
 
 #[test]

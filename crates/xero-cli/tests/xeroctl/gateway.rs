@@ -8,7 +8,7 @@ use std::{
     net::TcpStream,
     os::unix::{fs::PermissionsExt, net::UnixDatagram},
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -80,10 +80,14 @@ impl Gateway {
             .unwrap_or_else(|| panic!("{answer}"))
     }
 
-    /// Ends it by a signal; what it said at the end, its status, and what stands on standard error.
-    fn end(mut self, signal: &str) -> (Value, Option<i32>, String) {
+    fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Ends it by a signal; what it said at the end, its status, and what stands on standard error.
+    fn end(mut self, signal: &str) -> (Value, Option<i32>, String) {
+        self.signal(signal);
         let (last, mut said) = (self.event(), String::new());
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         (last, self.child.wait().unwrap().code(), said)
@@ -132,6 +136,69 @@ fn a_program_with_the_token_of_the_run_uses_every_connection() {
     );
     assert!(log.contains("status=401") && log.contains("refused=\"token\""), "{log}");
     assert!(!log.contains(&token) && !log.contains("Bearer"), "{log}");
+}
+
+#[test]
+fn the_file_of_clients_is_read_anew_at_sighup() {
+    let home = Sandbox::connected();
+    let new = |name| line(&home.ok(&["gateway", "token", "new", name, "--clients", "clients.toml"]));
+    let write = |text: &str| fs::write(home.path("clients.toml"), text).unwrap();
+    let first = new("first");
+    let mut gateway = Gateway::start(&home, &["--clients", "clients.toml"]);
+    let again = |gateway: &mut Gateway| {
+        gateway.signal("HUP");
+        gateway.event()
+    };
+    let second = new("second");
+    assert_eq!(
+        (gateway.status(&first, "GET", ORGANISATION), gateway.status(&second, "GET", ORGANISATION)),
+        (200, 401)
+    );
+    let read = again(&mut gateway);
+    assert_eq!(
+        (&read["event"], &read["clients"]),
+        (&"clients_read".into(), &serde_json::json!(["first", "second"]))
+    );
+    assert_eq!(gateway.status(&second, "GET", ORGANISATION), 200);
+    // What cannot be used changes nothing: no TOML, and a file that others can read.
+    let whole = fs::read_to_string(home.path("clients.toml")).unwrap();
+    write("[[client");
+    assert_eq!(again(&mut gateway)["event"], "clients_kept");
+    write(&whole);
+    fs::set_permissions(home.path("clients.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let kept = again(&mut gateway);
+    assert_eq!(
+        (&kept["event"], kept["error"]["message"].is_string()),
+        (&"clients_kept".into(), true),
+        "{kept}"
+    );
+    assert_eq!(gateway.status(&first, "GET", ORGANISATION), 200);
+    fs::set_permissions(home.path("clients.toml"), fs::Permissions::from_mode(0o600)).unwrap();
+    // Who is taken away is let in no more, and the last may go too.
+    write(&whole[whole.rfind("[[client]]").unwrap()..]);
+    assert_eq!(again(&mut gateway)["clients"], serde_json::json!(["second"]));
+    assert_eq!(
+        (gateway.status(&first, "GET", ORGANISATION), gateway.status(&second, "GET", ORGANISATION)),
+        (401, 200)
+    );
+    write("");
+    assert_eq!(again(&mut gateway)["clients"], serde_json::json!([]));
+    assert_eq!(gateway.status(&second, "GET", ORGANISATION), 401);
+    let (last, status, said) = gateway.end("TERM");
+    assert_eq!((&last["event"], status), (&"stopped".into(), Some(0)), "{said}");
+    assert!(said.contains("clients.toml cannot be used") && said.contains("those from before"), "{said}");
+    assert!(
+        said.contains("nobody, of clients.toml") && !said.contains(&first) && !said.contains(&second),
+        "{said}"
+    );
+}
+
+/// Without a file there is nothing to read: a hangup ends it as it always did.
+#[test]
+fn without_a_file_of_clients_sighup_is_the_end() {
+    let (home, _) = Sandbox::logged_in();
+    let (last, status, said) = Gateway::start(&home, &[]).end("HUP");
+    assert_eq!((&last["event"], status), (&"stopped".into(), Some(0)), "{said}");
 }
 
 #[test]
@@ -207,6 +274,61 @@ fn a_service_manager_is_told_and_hands_its_socket_over() {
     assert_eq!(gateway.status(&token, "GET", ORGANISATION), 200);
     let (_, status, _) = gateway.end("TERM");
     assert_eq!((status, notice().as_str()), (Some(0), "STOPPING=1"));
+}
+
+/// Without names it is the store's business which connection is meant: at the time of the request.
+#[test]
+fn the_default_connection_may_change_while_it_runs() {
+    let home = Sandbox::connected();
+    home.connect("other");
+    let log = home.path("log");
+    let gateway = Gateway::start(&home, &["--log-file", log.to_str().unwrap()]);
+    let token = fs::read_to_string(home.path("token")).unwrap().trim().to_owned();
+    assert_eq!(gateway.started["default"], "acme");
+    assert_eq!(gateway.status(&token, "GET", ORGANISATION), 200);
+    home.ok(&["default", "other"]);
+    home.ok(&["rename", "other", "another"]);
+    // What was found out before is used for two seconds at most: until then it is the one before.
+    let until = Instant::now() + PATIENCE;
+    let served = || fs::read_to_string(&log).unwrap().contains("connection=\"another\"");
+    while !served() && Instant::now() < until {
+        let status = gateway.status(&token, "GET", "/connections"); // which Xero is not asked for
+        assert!(
+            status == 200 || status == 409,
+            "{status}: as before, or changed while this request was under way"
+        );
+    }
+    assert!(served(), "{}", fs::read_to_string(&log).unwrap());
+    let (_, status, said) = gateway.end("TERM");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("acme where none is named"), "{said}");
+}
+
+#[test]
+fn a_token_is_written_for_its_user_alone() {
+    let home = Sandbox::connected();
+    let new = ["gateway", "token", "new"];
+    let made =
+        home.ok(&[&new[..], &["nightly", "--clients", "c.toml", "--token-file", "nightly-token"]].concat());
+    assert_eq!((made.raw.0.as_str(), mode(&home, "nightly-token")), ("", 0o600), "{}", made.text());
+    let token = fs::read_to_string(home.path("nightly-token")).unwrap();
+    assert!(token.starts_with("xgw_") && !made.text().contains(token.trim()), "{}", made.text());
+    let json =
+        home.ok(&[&new[..], &["b", "--clients", "c.toml", "--token-file", "b-token", "--json"]].concat());
+    assert_eq!(json.json()["token"], Value::Null);
+    assert_eq!(json.json()["token_file"], "b-token");
+    let gateway = Gateway::start(&home, &["--clients", "c.toml"]);
+    assert_eq!(gateway.status(token.trim(), "GET", ORGANISATION), 200);
+    let clients = fs::read_to_string(home.path("c.toml")).unwrap();
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["gateway", "token", "new", "c", "--clients", "c.toml", "--token-file", "nightly-token"],
+            &["gateway", "token", "new", "c", "--clients", "c.toml", "--token-file", "nowhere/token"],
+        ]
+    ));
+    assert_eq!(fs::read_to_string(home.path("c.toml")).unwrap(), clients, "nobody was entered");
+    assert_eq!(fs::read_to_string(home.path("nightly-token")).unwrap(), token, "and nobody's token lost");
 }
 
 #[test]

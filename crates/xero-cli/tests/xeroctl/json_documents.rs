@@ -259,18 +259,11 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "keepalive", &["--uninstall", "systemd", "--print"]);
     seen.run(home, "keepalive", &["--uninstall", "systemd"]);
     seen.run(home, "gateway token new", &["nightly", "--clients", "clients.toml"]);
+    seen.run(home, "gateway token new", &["reports", "--clients", "clients.toml", "--token-file", "reports"]);
     seen.started(home, "gateway", &["--clients", "clients.toml"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation"]);
     seen.run(home, "request", &["-c", "maple", "GET", "Organisation", "--output", "answer.json"]);
-    let run =
-        home.waiting(&["reauth", "maple", "--paste", "--json"]).paste(&Consent::allow(&[MAPLE_FLORIST.id]));
-    assert_eq!(run.status, 0, "{} {ELSEWHERE}", run.text());
-    seen.note("reauth", &run);
-    let begun = seen.run(home, "reauth begin", &["maple"]);
-    let address = begun["login"]["address"].as_str().unwrap();
-    home.write("address", &home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap());
-    let id = begun["login"]["id"].as_str().unwrap();
-    seen.run(home, "reauth finish", &[id, "--address-file", "address"]);
+    logged_in_again(home, seen);
     seen.run(home, "default", &["maple"]);
     seen.run(home, "disconnect", &["demo", "--yes"]);
     let wait = Some(std::time::Duration::from_secs(600));
@@ -285,6 +278,18 @@ fn with_a_login(home: &Sandbox, seen: &mut Seen) {
     seen.note("list", &run);
     let run = home.run(&["keepalive", "--min-ttl", "1500", "--json"]);
     seen.note("keepalive", &run);
+}
+
+fn logged_in_again(home: &Sandbox, seen: &mut Seen) {
+    let run =
+        home.waiting(&["reauth", "maple", "--paste", "--json"]).paste(&Consent::allow(&[MAPLE_FLORIST.id]));
+    assert_eq!(run.status, 0, "{} {ELSEWHERE}", run.text());
+    seen.note("reauth", &run);
+    let begun = seen.run(home, "reauth begin", &["maple"]);
+    let address = begun["login"]["address"].as_str().unwrap();
+    home.write("address", &home.mock().consent(address, &Consent::allow(&[MAPLE_FLORIST.id])).unwrap());
+    let id = begun["login"]["id"].as_str().unwrap();
+    seen.run(home, "reauth finish", &[id, "--address-file", "address"]);
 }
 
 /// In a home of its own: what is renamed, moved and removed there is missed nowhere else.

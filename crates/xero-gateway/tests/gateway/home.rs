@@ -10,7 +10,8 @@ use std::{
 
 use connection_store::{
     AccessToken, AppIdentity, AppKind, ClientId, ClientSecret, Lock, NewApp, NewAuthorisation, NewConnection,
-    NewKey, NewPrivateConnection, Organisation, RefreshToken, Scopes, Server, Store, StoreKey, User,
+    NewKey, NewPrivateConnection, NewSecret, Organisation, Rank, RefreshToken, Scopes, Server, Store,
+    StoreKey, User,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use xero_certs::{Certificate, PrivateKey};
@@ -18,6 +19,8 @@ use xero_gateway::{Clients, Gateway, GatewayToken, Listener, Settings, StoreAuth
 use xero_mock::{ClientApp, Consent, MAPLE_FLORIST, Mock};
 
 pub(crate) const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
+/// What has not come by then will not.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid offline_access accounting.settings.read accounting.contacts accounting.invoices";
 
 pub(crate) struct Home {
@@ -111,21 +114,46 @@ impl Home {
 
     /// A private app at the mock, and its connection; tested or not.
     pub(crate) fn private(&self, name: &str, organisation: Option<Organisation>) {
-        let certs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs");
-        let certificate = fs::read_to_string(certs.join("test.cer")).unwrap();
-        let app = self.mock.create_private_app(name, MAPLE_FLORIST.id, &certificate).unwrap();
-        let key = PrivateKey::read(&fs::read(certs.join("test-key.pem")).unwrap(), None).unwrap();
+        let (key, certificate) = pair(("test-key.pem", "test.cer"));
+        let app = self.mock.create_private_app(name, MAPLE_FLORIST.id, &certificate.to_pem()).unwrap();
         let new = NewPrivateConnection {
             name: name.to_owned(),
             consumer_key: app.consumer_key,
             key: Arc::new(key),
-            certificate: Certificate::read(certificate.as_bytes()).unwrap(),
+            certificate,
             server: self.server(),
             organisation,
             make_default: false,
             replace: false,
         };
         self.store.add_private(&new).unwrap();
+    }
+
+    /// A private app at a server of the test's own, with the key that it takes beside the one that it does not.
+    pub(crate) fn two_keys(&self, name: &str, server: &str) -> [Certificate; 2] {
+        let [(refused, refused_certificate), (taken, taken_certificate)] =
+            [("test-key.pem", "test.cer"), ("test-other-key.pem", "other.cer")].map(pair);
+        let new = NewPrivateConnection {
+            name: name.to_owned(),
+            consumer_key: "ABCDEFGHIJKLMNOPQRSTUVWXYZ2345".to_owned(),
+            key: Arc::new(refused),
+            certificate: refused_certificate.clone(),
+            server: Server::at(server).unwrap(),
+            organisation: Some(maple()),
+            make_default: false,
+            replace: false,
+        };
+        self.store.add_private(&new).unwrap();
+        let app = self.store.connection(Some(name)).unwrap().app.id;
+        let second =
+            NewSecret::Key { key: Arc::new(taken), certificate: Box::new(taken_certificate.clone()) };
+        self.store.add_secret(&app, &second, Rank::Second).unwrap();
+        [refused_certificate, taken_certificate]
+    }
+
+    /// The certificate of the key that signs as a rule.
+    pub(crate) fn first_key(&self, name: &str) -> Certificate {
+        self.store.connection(Some(name)).unwrap().app.certificate.unwrap()
     }
 
     pub(crate) fn server(&self) -> Server {
@@ -174,6 +202,13 @@ impl Open {
         self.request("GET", path).send().await.unwrap()
     }
 
+    /// Until so many requests wait for their turn.
+    pub(crate) async fn waiting(&self, count: usize) {
+        let line = format!("\nxero_gateway_waiting {count}\n");
+        let seen = async { while !self.get("/-/metrics").await.text().await.unwrap().contains(&line) {} };
+        tokio::time::timeout(PATIENCE, seen).await.expect("so many wait");
+    }
+
     /// The head of a request for a path, with the right host and token.
     pub(crate) fn head(&self, method: &str, path: &str) -> String {
         let (address, token) = (self.address, self.token.expose());
@@ -196,6 +231,13 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// A key and its certificate, of the fixtures.
+fn pair((key, certificate): (&str, &str)) -> (PrivateKey, Certificate) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/certs");
+    let key = PrivateKey::read(&fs::read(folder.join(key)).unwrap(), None).unwrap();
+    (key, Certificate::read(&fs::read(folder.join(certificate)).unwrap()).unwrap())
 }
 
 pub(crate) fn client() -> reqwest::Client {

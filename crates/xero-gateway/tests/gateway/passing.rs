@@ -137,7 +137,7 @@ async fn the_list_of_organisations_is_the_connections_own() {
         (unknown.status().as_u16(), unknown.headers()["xeroctl-gateway"].as_bytes()),
         (409, b"error".as_slice())
     );
-    assert!(unknown.text().await.unwrap().contains("xeroctl test 'untested'"));
+    assert!(unknown.text().await.unwrap().contains("`xeroctl test untested`"));
     gateway.stopped().await;
 }
 

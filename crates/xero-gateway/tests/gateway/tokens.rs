@@ -92,7 +92,26 @@ async fn a_login_that_has_ended_says_so_with_the_next_command() {
         (403, b"error".as_slice())
     );
     let said: Value = answer.json().await.unwrap();
-    assert_eq!(said["next"], "log in again: `xeroctl reauth 'stale'`");
+    assert_eq!(said["next"], "log in again: `xeroctl reauth stale`");
+    gateway.stopped().await;
+}
+
+/// Commands are shown as a shell takes them, whatever the name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_with_a_quote_is_quoted() {
+    let home = Home::new().await;
+    home.login("O'Brien & Co", OVER);
+    home.private("O'Brien's", None);
+    let app = home.store.connection(Some("O'Brien & Co")).unwrap().app.client_id;
+    home.mock.kill_refresh_tokens(&app);
+    let gateway = home.open(Settings::default()).await;
+    for (path, next) in [
+        ("/c/O'Brien%20&%20Co/connections", r"log in again: `xeroctl reauth 'O'\''Brien & Co'`"),
+        ("/c/O'Brien's/connections", r"`xeroctl test 'O'\''Brien'\''s'` asks Xero and keeps it"),
+    ] {
+        let said: Value = gateway.get(path).await.json().await.unwrap();
+        assert_eq!(said["next"], next);
+    }
     gateway.stopped().await;
 }
 

@@ -34,11 +34,23 @@ impl Wire {
 
     /// All that comes until the other side closes, or breaks off.
     pub(crate) async fn rest(&mut self) -> String {
+        String::from_utf8_lossy(&self.rest_as_bytes().await).into_owned()
+    }
+
+    /// The same, as it comes.
+    pub(crate) async fn rest_as_bytes(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let read = timeout(PATIENCE, self.0.read_to_end(&mut all)).await;
         // A connection that is reset has ended too.
         drop(read.expect("the connection ends"));
-        String::from_utf8_lossy(&all).into_owned()
+        all
+    }
+
+    /// So many bytes, once they have come.
+    pub(crate) async fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut some = vec![0; count];
+        timeout(PATIENCE, self.0.read_exact(&mut some)).await.expect("they come").unwrap();
+        some
     }
 
     /// What comes until this text has come.

@@ -130,7 +130,7 @@ fn prove(
             new = with_key(connection, consumer_key, pair);
             Authority::New(&new)
         }
-        None => Authority::Trial(Trial { store, connection, consumer_key, rank: Rank::First }),
+        None => Authority::Trial(Trial { store, connection, consumer_key, certificate: None }),
     };
     let tried = context.block_on(xero_api::organisation(context.timeout(), &authority));
     let seen = tried.map_err(|failure| {

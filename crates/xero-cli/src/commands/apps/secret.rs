@@ -96,18 +96,21 @@ pub(super) fn remove(context: &Context, args: &AppSecretRemove) -> Outcome {
 
 /// What is forgotten is the secret that Xero does not take, where it takes only one of the two.
 fn keep_what_works(context: &Context, store: &Store, app: &App) -> Outcome {
-    let try_first = || -> Outcome {
-        let own = store.app_identity(app)?.secret.ok_or(connection_store::Error::NoSecondSecret)?;
-        context.ask_xero(async { Ok(store.try_client_secret(app, &own).await?) })
+    let first = || -> Outcome<ClientSecret> {
+        Ok(store.app_identity(app)?.secret.ok_or(connection_store::Error::NoSecondSecret)?)
     };
-    let Err(refused) = try_first() else { return Ok(()) };
+    let try_it = |secret: &ClientSecret| -> Outcome {
+        context.ask_xero(async { Ok(store.try_client_secret(app, secret).await?) })
+    };
+    let own = first()?;
+    let Err(refused) = try_it(&own) else { return Ok(()) };
     if refused.kind != Kind::Refused {
         return Err(refused.hint("nothing was forgotten; --no-test forgets without trying the one in use"));
     }
-    store.swap_secrets(&app.id)?;
-    let second_works = try_first();
-    if second_works.is_err() {
-        store.swap_secrets(&app.id)?;
+    store.swap_secrets(&app.id, &own)?;
+    let other = first()?;
+    if try_it(&other).is_err() {
+        store.swap_secrets(&app.id, &other)?;
         return Err(refused.hint(
             "Xero takes neither of the two, and nothing was forgotten: `xeroctl apps secret set` keeps another; \
              --no-test forgets without trying",

@@ -5,14 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::json;
 use xero_certs::{Access, Existing, NewFile, write_files};
-use xero_gateway::{ClientError, Clients, GatewayToken};
+use xero_gateway::{ClientError, Clients, Gateway, GatewayToken};
 
 use crate::{
     Context, args,
     failure::{Failure, Kind, Outcome},
     keys::private_file::{self, Role},
     show,
+    signals::Anew,
+    ui::Ui,
 };
 
 const ROLE: Role = Role { what: "clients file", option: "--clients" };
@@ -58,6 +61,28 @@ fn of_file(path: &Path) -> Outcome<Who> {
     }
     let said = format!("{}, of {}", names.join(", "), path.display());
     Ok(Who { clients, said, token_file: None, token: None })
+}
+
+/// Reads the file anew whenever it is asked for. One that cannot be used changes nothing; one without a client lets nobody in.
+pub(super) async fn keep_up(context: &Context, path: &Path, gateway: &Gateway, mut anew: Anew) -> Outcome {
+    loop {
+        anew.asked().await;
+        match read(path) {
+            Ok((clients, _)) => {
+                let names: Vec<&str> = clients.names().collect();
+                let who = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+                context.ui.say(format!("Clients:      {who}, of {}, from now on", path.display()));
+                let fields = json!({ "clients": names });
+                gateway.replace_clients(clients);
+                super::event(context, "clients_read", fields)?;
+            }
+            Err(failure) => {
+                Ui::explain(&failure);
+                context.ui.tell("The clients are those from before.");
+                super::event(context, "clients_kept", failure.document())?;
+            }
+        }
+    }
 }
 
 impl Who {

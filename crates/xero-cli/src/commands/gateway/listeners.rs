@@ -8,7 +8,6 @@ use xero_gateway::{ListenError, Listener};
 use crate::{
     args,
     failure::{Failure, Kind, Outcome},
-    show,
 };
 
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8786);
@@ -70,10 +69,9 @@ fn unusable(error: &ListenError) -> Failure {
         ListenError::InUse(_) => failure.hint("stop what uses it, or name another port with --listen"),
         ListenError::Lives(_) => failure.hint("use that one, stop it, or name another path with --socket"),
         ListenError::NotASocket(_) => failure.hint("name another path with --socket"),
-        ListenError::OpenFolder(folder) => {
-            let folder = show::quoted(&folder.display().to_string());
-            failure.hint(format!("chmod 700 {folder}, or name a path in a folder of your own"))
-        }
+        ListenError::OpenFolder(_) => failure.hint(
+            "name a path in a folder of your own, such as ~/.local/share/xeroctl/gateway.sock (a missing folder is made)",
+        ),
         _ => failure.hint("name another place with --listen or --socket"),
     }
 }

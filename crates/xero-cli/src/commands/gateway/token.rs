@@ -1,10 +1,15 @@
 //! `xeroctl gateway token new`: a client of a gateway, and its token.
 
 use serde_json::json;
+use xero_certs::{Existing, check_path};
 use xero_gateway::{Clients, GatewayToken};
 
 use super::clients::{read, unusable, write};
-use crate::{Context, args::GatewayTokenNew, failure::Outcome};
+use crate::{
+    Context,
+    args::GatewayTokenNew,
+    failure::{Failure, Outcome},
+};
 
 /// At the head of a new file.
 const HEAD: &str =
@@ -16,16 +21,31 @@ pub(super) fn run(context: &Context, args: &GatewayTokenNew) -> Outcome {
     let text = format!("{}\n\n{}", before.trim_end(), entry(args, &token));
     // What is written can be read: the name, methods and paths are looked at here.
     Clients::read(&text).map_err(|error| unusable(&error))?;
+    if let Some(path) = &args.token_file {
+        check_path(path, Existing::Keep).map_err(|error| {
+            Failure::output(&error).hint("name another file with --token-file; a token is not written over")
+        })?;
+        write(path, format!("{}\n", token.expose()).as_bytes())?;
+    }
     write(&args.clients, text.as_bytes())?;
+    tell(context, args, &token)
+}
+
+fn tell(context: &Context, args: &GatewayTokenNew, token: &GatewayToken) -> Outcome {
     let ui = &context.ui;
     ui.say(format!("{} is a client in {} now.", args.client, args.clients.display()));
-    ui.say("Its token is shown this once; a gateway that runs takes it after it was started again.");
+    let place = args.token_file.as_ref().map(|path| path.display().to_string());
+    let kept =
+        place.as_ref().map_or("shown this once".to_owned(), |place| format!("in {place}, for you alone"));
+    ui.say(format!("Its token is {kept}; a gateway that runs takes it after SIGHUP (kill -HUP)."));
+    let shown = place.is_none().then(|| token.expose());
     ui.document(json!({
         "client": args.client,
         "clients": args.clients.display().to_string(),
-        "token": token.expose(),
+        "token": shown,
+        "token_file": place,
     }))?;
-    ui.data(token.expose())
+    shown.map_or(Ok(()), |token| ui.data(token))
 }
 
 /// JSON's texts and lists are those of TOML.
