@@ -168,7 +168,7 @@ mod unix {
         /// The next time that it is asked for.
         pub(crate) async fn asked(&mut self) {
             if self.0.recv().await.is_none() {
-                std::future::pending().await;
+                std::future::pending::<()>().await;
             }
         }
     }
