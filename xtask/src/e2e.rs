@@ -34,7 +34,9 @@ pub(crate) fn pictures() -> Result<(), Stop> {
 
 /// The trials, with these options; cargo puts `xeroctl` beside the program that tries it, which looks there.
 pub(crate) fn trials(options: &[String]) -> Result<(), Stop> {
-    run("cargo build --release --package xero-cli --package xero-trials --locked")?;
+    // One after the other: built together, both would be built anew after the package was.
+    run("cargo build --release --package xero-cli --locked")?;
+    run("cargo build --release --package xero-trials --locked")?;
     let line = format!("cargo run --quiet --release --package xero-trials --locked -- {}", options.join(" "));
     println!("$ {line}");
     let words = ["run", "--quiet", "--release", "--package", "xero-trials", "--locked", "--"];

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::{env, iter};
+use std::{env, fs, iter};
 
 use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
@@ -30,6 +30,9 @@ const PROGRAMS: [(&str, &str); 17] = [
 
 /// What the gateway is measured beside, and with.
 const BENCH: [(&str, &str); 3] = [("nginx", "nginx-light"), ("taskset", "util-linux"), ("wrk", "wrk")];
+
+/// What Debian does not put on the path: the server that a store may be in.
+const DATABASE: &str = "postgresql";
 
 /// Python modules and the Debian packages that bring them.
 const MODULES: [(&str, &str); 5] = [
@@ -89,7 +92,14 @@ fn missing() -> Vec<&'static str> {
     let python = python().is_some();
     let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program)).map(|&(_, package)| package);
     let modules = iter::once("python3").chain(MODULES.map(|(_, package)| package));
-    programs.chain(modules.filter(|_| !python)).collect()
+    let database = [DATABASE].into_iter().filter(|_| !has_database());
+    programs.chain(modules.filter(|_| !python)).chain(database).collect()
+}
+
+/// The programs of a PostgreSQL server, on the path or where Debian keeps those of each version.
+fn has_database() -> bool {
+    let mut versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    on_path("initdb") || versions.any(|version| version.path().join("bin/initdb").is_file())
 }
 
 fn install(packages: &[&str]) -> Result<(), Stop> {
@@ -113,7 +123,7 @@ fn in_words() -> String {
     let programs = PROGRAMS.map(|(program, _)| program).join(", ");
     let modules = MODULES.map(|(module, _)| module).join(", ");
     format!(
-        "tests need the programs {programs} on the path, and a Python 3 with the modules {modules} (name it in PYTHON)"
+        "tests need the programs {programs} on the path, those of a PostgreSQL server, and a Python 3 with the modules {modules} (name it in PYTHON)"
     )
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Backend {
 enum Session {
     Sqlite(Connection),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Server),
+    Postgres(Box<postgres::Server>),
 }
 
 impl Session {

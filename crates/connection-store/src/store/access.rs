@@ -188,7 +188,8 @@ impl Store {
         let Some(owner) = &stored.lease_owner else { return (Owner::Unknown, None) };
         let in_time = stored.lease_ends.zip(self.clock.awake()).is_some_and(|(end, awake)| awake < end);
         // Where the database does not know, the owner's file does.
-        let sign = match self.db().is_alive(owner) {
+        let known = self.db().is_alive(owner);
+        let sign = match known {
             Ok(Some(true)) => Sign::Alive,
             Ok(Some(false)) => Sign::Dead,
             Ok(None) => look_for(self.db().local(), owner),

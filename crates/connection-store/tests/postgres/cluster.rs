@@ -14,13 +14,16 @@ use tokio_postgres::{Client, NoTls};
 /// `nobody`, since it refuses to run as root.
 const SCRIPT: &str = r#"
 set -eu
-as() { if [ "$(id -u)" = 0 ]; then setpriv --reuid nobody --regid nogroup --clear-groups "$@"; else "$@"; fi; }
+as=
 folder=$(mktemp -d)
-[ "$(id -u)" != 0 ] || chown nobody:nogroup "$folder"
+if [ "$(id -u)" = 0 ]; then
+    as="setpriv --reuid nobody --regid nogroup --clear-groups"
+    chown nobody:nogroup "$folder"
+fi
 cd "$folder"
-as "$1/initdb" --pgdata "$folder/data" --username tester --auth trust --no-sync --encoding UTF8 --locale C >"$folder/log" 2>&1 || {
-    cat "$folder/log" >&2; exit 1; }
-as "$1/postgres" -D "$folder/data" -c listen_addresses=127.0.0.1 -c port="$2" -c unix_socket_directories= \
+$as "$1/initdb" --pgdata "$folder/data" --username tester --auth trust --no-sync --encoding UTF8 --locale C \
+    >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
+$as "$1/postgres" -D "$folder/data" -c listen_addresses=127.0.0.1 -c port="$2" -c unix_socket_directories= \
     -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 &
 server=$!
 cat >/dev/null
@@ -47,13 +50,13 @@ fn start() -> u16 {
         .unwrap();
     // Open until this process ends, however it does.
     std::mem::forget(child.stdin.take().inspect(|mut input| input.flush().unwrap()));
-    loop {
-        if connect(port, "postgres").is_ok() {
-            return port;
-        }
+    while connect(port, "postgres").is_err() {
         assert!(child.try_wait().unwrap().is_none(), "the server has not started");
         std::thread::yield_now();
     }
+    // It is waited for by nobody: it ends after this process.
+    std::mem::forget(child);
+    port
 }
 
 /// A link of the tests' own.
@@ -75,15 +78,14 @@ pub(crate) fn connect(port: u16, database: &str) -> Result<Client, tokio_postgre
     receiver.recv().unwrap()
 }
 
-/// Where Debian and others put the server's programs.
+/// Where the server's programs are: on the path, or where Debian keeps those of each version.
 fn programs() -> PathBuf {
-    let told = Command::new("pg_config").arg("--bindir").output();
-    let told = told.ok().map(|told| PathBuf::from(String::from_utf8_lossy(&told.stdout).trim()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
     debian.sort();
-    let found =
-        told.into_iter().chain(debian.into_iter().rev()).find(|folder| folder.join("initdb").exists());
+    let mut folders = std::env::split_paths(&path).chain(debian.into_iter().rev());
+    let found = folders.find(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).exists()));
     found.expect("PostgreSQL is not installed: apt-get install postgresql")
 }

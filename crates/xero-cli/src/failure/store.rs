@@ -37,9 +37,11 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::NameTaken(_)
         | StoreError::AppNameTaken(_)
         | StoreError::BadName(_)
-        | StoreError::BadServer(_) => Kind::Usage,
+        | StoreError::BadServer(_)
+        | StoreError::BadAddress(_)
+        | StoreError::InServer(_) => Kind::Usage,
         StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
-        StoreError::Busy => Kind::Temporary,
+        StoreError::Busy | StoreError::Unreachable { .. } => Kind::Temporary,
         StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
         StoreError::RefreshBusy => Kind::Temporary,
@@ -83,6 +85,13 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
             "check who owns the file and its directory, or name another with --store".into()
         }
         StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
+        StoreError::BadAddress(_) => {
+            "write it as postgres://USER@HOST:PORT/DATABASE; the password comes from elsewhere".to_owned()
+        }
+        StoreError::InServer(_) => "use the server's own means, such as pg_dump".to_owned(),
+        StoreError::Unreachable { .. } => {
+            "check the address, and whether the server runs; what was being saved is tried again".to_owned()
+        }
         StoreError::Copied { .. } => {
             "when the other one is out of use for good: xeroctl store adopt".to_owned()
         }

@@ -60,7 +60,7 @@ impl Backend {
         Ok(Self {
             path: address.place(),
             local: folder.join(address.file_name()),
-            session: Session::Postgres(Server::new(address.clone())),
+            session: Session::Postgres(Box::new(Server::new(address.clone()))),
             unlocked: None,
         })
     }
