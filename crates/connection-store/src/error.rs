@@ -287,6 +287,16 @@ enum Said {
     Sqlite(rusqlite_migration::Error),
     #[cfg(feature = "postgres")]
     Postgres(tokio_postgres::Error),
+    /// Nothing, for too long.
+    #[cfg(feature = "postgres")]
+    Nothing,
+}
+
+#[cfg(feature = "postgres")]
+impl DatabaseError {
+    pub(crate) fn silence() -> Self {
+        Self(Said::Nothing)
+    }
 }
 
 impl From<rusqlite_migration::Error> for DatabaseError {
@@ -313,6 +323,8 @@ impl fmt::Display for DatabaseError {
         match &self.0 {
             Said::Sqlite(rusqlite_migration::Error::RusqliteError { err, .. }) => err.fmt(f),
             Said::Sqlite(other) => other.fmt(f),
+            #[cfg(feature = "postgres")]
+            Said::Nothing => f.write_str("it does not answer"),
             #[cfg(feature = "postgres")]
             Said::Postgres(error) => match error.as_db_error() {
                 Some(said) => said.message().fmt(f),

@@ -74,6 +74,10 @@ pub struct Store {
 
 struct Shared {
     backend: Mutex<Backend>,
+    /// The store's id when it was opened.
+    id: String,
+    /// The file beside which this machine keeps what is its own.
+    local: PathBuf,
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
@@ -174,9 +178,9 @@ impl Store {
 
     fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
-        let clock = clock_of(&backend);
+        let (clock, id, local) = (clock_of(&backend), backend.store_id()?, backend.local().to_owned());
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
-        let shared = Shared { backend, data_key, leaders, counting: Mutex::default() };
+        let shared = Shared { backend, id, local, data_key, leaders, counting: Mutex::default() };
         Ok(Self {
             shared: Arc::new(shared),
             clock,

@@ -98,11 +98,11 @@ struct Entry {
     name: String,
     sha256: String,
     #[serde(default)]
-    connections: Vec<String>,
+    connections: Option<Vec<String>>,
     #[serde(default)]
-    methods: Vec<String>,
+    methods: Option<Vec<String>>,
     #[serde(default)]
-    paths: Vec<String>,
+    paths: Option<Vec<String>>,
 }
 
 impl Clients {
@@ -196,12 +196,19 @@ impl Client {
             }
             _ => Err(wrong("has a method that is not GET, HEAD, OPTIONS, POST, PUT, PATCH or DELETE")),
         };
-        let methods = entry.methods.iter().map(method).collect::<Result<Vec<Method>, _>>()?;
-        if !entry.paths.iter().all(|path| path.starts_with('/')) {
+        let limits = |list: &Option<Vec<String>>| match list {
+            // It would read as nothing, and be everything.
+            Some(list) if list.is_empty() => {
+                Err(wrong("has an empty list; leave the line out where it is not limited"))
+            }
+            list => Ok(list.clone().unwrap_or_default()),
+        };
+        let (connections, paths) = (limits(&entry.connections)?, limits(&entry.paths)?);
+        let methods = limits(&entry.methods)?.iter().map(method).collect::<Result<Vec<Method>, _>>()?;
+        if !paths.iter().all(|path| path.starts_with('/')) {
             return Err(wrong("has a path that does not begin with /"));
         }
-        let connections = entry.connections.iter().map(|name| name.as_str().into()).collect();
-        let paths = entry.paths;
+        let connections = connections.iter().map(|name| name.as_str().into()).collect();
         Ok(Self { name: entry.name.into(), digest, connections, methods, paths })
     }
 
@@ -278,6 +285,9 @@ mod tests {
             (entry("methods = [\"get\"]"), "has a method"),
             (entry("methods = [\"CONNECT\"]"), "has a method"),
             (entry("paths = [\"api.xro\"]"), "does not begin with /"),
+            (entry("connections = []"), "empty list"),
+            (entry("methods = []"), "empty list"),
+            (entry("paths = []"), "empty list"),
             (entry("").replace("0a", "0"), "64 hexadecimal digits"),
             (entry("").replace("nightly", "a b"), "visible ASCII"),
             (format!("{0}\n{0}", entry("")), "stands there twice"),

@@ -117,7 +117,10 @@ impl Grants {
             Err(trouble) => {
                 // Names that are none are not kept.
                 if let (404, Some(name)) = (trouble.status, name) {
-                    self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                    self.slots
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&*name.to_ascii_lowercase());
                 }
                 looks.failed = Some(trouble.clone());
                 slot.failures.fetch_add(1, Ordering::Relaxed);
@@ -127,12 +130,11 @@ impl Grants {
     }
 
     fn slot(&self, name: Option<&Arc<str>>) -> Arc<Slot> {
+        // A connection has one, however its name is written.
+        let name = name.map(|name| Arc::from(name.to_ascii_lowercase()));
         let Some(name) = name else { return Arc::clone(&self.unnamed) };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(name) {
-            return Arc::clone(slot);
-        }
-        Arc::clone(slots.entry(Arc::clone(name)).or_default())
+        Arc::clone(slots.entry(name).or_default())
     }
 }
 

@@ -227,7 +227,12 @@ fn trouble(error: &Error, name: Option<&str>) -> Trouble {
         }
         Error::Copied { .. } => (403, "`xeroctl store adopt`".to_owned()),
         Error::HandedOver { .. } | Error::NotAdopted { .. } => (403, format!("`xeroctl adopt{name}`")),
-        Error::Auth(_) | Error::RefreshBusy | Error::Busy | Error::NotSaved { .. } | Error::DiskFull => {
+        Error::Auth(_)
+        | Error::RefreshBusy
+        | Error::Busy
+        | Error::NotSaved { .. }
+        | Error::DiskFull
+        | Error::Unreachable { .. } => {
             (503, format!("try again; `xeroctl doctor{name}` looks for the reason"))
         }
         _ => (500, format!("`xeroctl doctor{name}` looks for the reason")),

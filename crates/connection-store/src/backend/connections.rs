@@ -145,7 +145,11 @@ impl Backend {
     pub(crate) fn set_default(&mut self, name: &str) -> Result<bool, Error> {
         if self.connection(None)?.is_some_and(|one| !one.recorded) {
             // Somebody without the key made it the default. It is noted as that only after it was not.
-            self.change_recorded(no_default)?;
+            self.change_recorded(|tx| {
+                let names: Vec<String> = tx.rows("SELECT name FROM connections", &[], |row| row.get(0))?;
+                names.iter().try_for_each(|name| tx.touch(Table::Default, name))?;
+                no_default(tx)
+            })?;
         }
         self.change_recorded(|tx| {
             if !is_there(tx, name)? {

@@ -18,7 +18,7 @@ use crate::{
 /// Where the tables are.
 const SCHEMA: &str = "xeroctl";
 /// One transaction that alone may write: it has the store's row, which all who write want.
-const WRITE: &str = "BEGIN; SELECT 1 FROM store FOR UPDATE";
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT 1 FROM store FOR UPDATE";
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A database server. The link to it is made when it is needed, and anew when it was cut.

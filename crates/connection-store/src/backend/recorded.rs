@@ -26,10 +26,10 @@ pub(crate) struct Unlocked {
     seen: Mutex<Seen>,
 }
 
-/// The ledger as it was read last: its mark, its root and the pages that were looked at.
+/// The ledger as it was read last: its mark and generation, its root and the pages that were looked at.
 #[derive(Default)]
 struct Seen {
-    mark: Option<i64>,
+    mark: Option<(i64, i64)>,
     root: Arc<States>,
     pages: BTreeMap<u64, Arc<States>>,
 }
@@ -74,7 +74,7 @@ impl Unlocked {
 
     /// The root, and the pages that were read under it, are read once for as long as nobody changes them.
     fn root(&self, row: &StoreRow) -> Result<Arc<States>, Error> {
-        let (mut seen, mark) = (self.seen(), row.ledger_mark());
+        let (mut seen, mark) = (self.seen(), (row.ledger_mark(), row.ledger_generation));
         if seen.mark != Some(mark) {
             let root = Arc::new(row.open_root(&self.data)?);
             *seen = Seen { mark: Some(mark), root, pages: BTreeMap::new() };
@@ -217,6 +217,10 @@ impl<'a> Ledger<'a> {
             let there = self.page(page_of(key))?;
             let page = pages.entry(page_of(key)).or_insert_with(|| States::clone(&there));
             page.follow(key, *before, after);
+            if *table == Table::Default && after.is_none() {
+                // A note that somebody without the key left behind.
+                page.remove(key);
+            }
         }
         let mut changed = BTreeMap::new();
         for (number, page) in pages {

@@ -63,7 +63,7 @@ fn authorisations(db: Db<'_>, path: &Path, look: &mut Look<'_>) -> Result<(), Fa
         for (column, place, sealed) in stored.sealed_values() {
             look(Column { table: "authorisations", column, key: "id" }, id, &place, sealed)?;
         }
-        let column = Column { table: "spares", column: "token", key: "id" };
+        let column = Column { table: "spares", column: "token", key: "CAST(id AS TEXT)" };
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let spares: Vec<(String, i64, Vec<u8>, i64)> = db.rows(spares, values![id], read)?;
         for (spare, generation, token, kept_at) in spares {

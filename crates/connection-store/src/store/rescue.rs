@@ -72,7 +72,8 @@ impl Store {
     }
 
     fn rescue_name(&self, authorisation: &str, generation: &str) -> Result<String, Error> {
-        let store = self.db().store_id()?;
+        // What is to be rescued may be so because the database is away.
+        let store = self.db().store_id().unwrap_or_else(|_| self.shared.id.clone());
         Ok(format!("{RESCUE}{store}-{authorisation}-{generation}"))
     }
 }

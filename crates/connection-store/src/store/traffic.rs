@@ -154,7 +154,8 @@ impl Store {
     }
 
     fn file(&self) -> PathBuf {
-        self.db().local().to_owned()
+        // Not by way of the database, which may be busy.
+        self.shared.local.clone()
     }
 
     fn millis(&self) -> u64 {

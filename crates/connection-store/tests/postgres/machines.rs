@@ -90,6 +90,17 @@ fn a_link_that_was_cut_is_made_anew() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    let stands_still = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = stands_still.local_addr().unwrap().port();
+    let address = format!("postgres://tester@127.0.0.1:{port}/x?sslmode=disable&connect_timeout=1");
+    let home = Home::new();
+    let given_up = Store::open_at(&PostgresAddress::parse(&address).unwrap(), &home.path, &home.key);
+    let Err(Error::Unreachable { source, .. }) = given_up else { panic!("{given_up:?}") };
+    assert_eq!(source.to_string(), "it does not answer");
+}
+
+#[test]
 fn addresses_are_read_as_libpq_writes_them() {
     let parse = |text: &str| PostgresAddress::parse(text).map(|address| format!("{address:?}"));
     assert_eq!(

@@ -172,6 +172,17 @@ async fn a_spare_is_sealed_for_its_own_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spare_is_carried_over_to_a_new_data_key() {
+    let stopped = Stopped::with_spare().await;
+    assert!(stopped.store.rekey(&mut |_, _| {}).unwrap() > 0);
+    assert_eq!(stopped.store.verify().unwrap(), []);
+    stopped.home.clock.advance(minutes(31));
+    stopped.server.reply([Reply::invalid_grant(), Reply::tokens("access-3", "refresh-3")]);
+    drop(stopped.access(Need::default()).await);
+    assert_eq!(stopped.spent(), ["refresh-quick", "refresh-late"], "it opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mark_that_was_set_meanwhile_is_taken_away_by_the_late_one() {
     let mut stopped = Stopped::new(Reply::invalid_grant()).await;
     assert!(matches!(stopped.access(Need::default()).await, Err(Error::NeedsLogin { .. })));

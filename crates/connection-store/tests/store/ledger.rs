@@ -202,4 +202,21 @@ fn the_default_is_not_moved_unseen() {
     named(&store, "default", "b");
     store.set_default("b").unwrap();
     assert!(store.check(&store.connection(None).unwrap()).is_ok());
+    assert_eq!(store.verify().unwrap(), []);
+    // Nor back to the one that it was before.
+    home.sql("UPDATE connections SET is_default = 0; UPDATE connections SET is_default = 1 WHERE name = 'a'");
+    let before = store.connection(None).unwrap();
+    assert!(matches!(store.check(&before), Err(Error::Tampered { .. })), "{}", before.name);
+}
+
+/// Counted back, the generation of pages would come to that of old ones again.
+#[test]
+fn a_ledger_whose_generation_is_set_back_is_noticed_by_who_has_read_it_too() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    assert_eq!(store.connections().unwrap().len(), 1);
+    home.sql("UPDATE store SET ledger_generation = ledger_generation - 1");
+    let noticed = store.connections();
+    assert!(matches!(noticed, Err(Error::Tampered { .. })), "{noticed:?}");
+    assert!(store.rename("acme", "other").is_err());
 }

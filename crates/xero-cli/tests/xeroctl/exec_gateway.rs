@@ -97,6 +97,9 @@ fn a_program_has_a_gateway_and_no_token_of_xeros() {
     assert!(program.variables.values().all(|value| !value.contains(&token)));
     assert!(!program.variables.contains_key("XERO_ACCESS_TOKEN_EXPIRES_AT"));
     assert_eq!(program.variable("XEROCTL_CONNECTION"), "maple");
+    for name in ["NO_PROXY", "no_proxy"] {
+        assert!(program.variable(name).ends_with("127.0.0.1"), "its token is for no proxy");
+    }
     assert_eq!(program.variable("XERO_TENANT_ID"), xero_mock::MAPLE_FLORIST.id);
     assert_eq!(program.status("GET", ORGANISATION), 200);
     assert_eq!(program.status("PUT", "/api.xro/2.0/Nothing"), 404, "writes pass too");

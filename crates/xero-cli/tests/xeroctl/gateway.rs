@@ -356,6 +356,7 @@ fn used_wrongly() {
             &["gateway", "--clients", "odd.toml", "--listen", "127.0.0.1:0"],
             &["gateway", "--clients", "a", "--token-file", "t"],
             &["gateway", "--token-file", "nowhere/token", "--listen", "127.0.0.1:0"],
+            &["gateway", "--token-file", "odd.toml", "--listen", "127.0.0.1:0"],
             &["gateway", "--xero-url", "http://127.0.0.1:1", "acme", "--token-file", "t"],
             &["gateway", "token", "new", "nightly"],
             &["gateway", "token", "new", "a b", "--clients", "c.toml"],

@@ -1,21 +1,24 @@
 //! One connection to the server, used by one caller at a time.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     fmt,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::BytesMut;
 use futures_executor::block_on;
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     runtime::{Builder, Runtime},
+    time::timeout,
 };
 use tokio_postgres::{
-    Client, NoTls, Row, Statement,
+    Client, Config, NoTls, Row, Statement,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
@@ -25,20 +28,27 @@ use super::SCHEMA;
 use crate::{
     Error,
     database::{Fault, Value},
+    error::DatabaseError,
     postgres::PostgresAddress,
 };
 
-/// For how long a lock is waited for; a transaction may stand idle, and so keep others waiting; a statement may take.
+/// For how long a lock is waited for; a transaction may stand idle, and so keep others waiting; a statement may take. The link
+/// itself may be idle, and what was committed survives a crash, whatever the server does for others.
 const LIMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; \
-     SET statement_timeout = '30s'";
-/// After how long a server that does not answer any more is given up.
+     SET statement_timeout = '30s'; SET idle_session_timeout = 0; SET synchronous_commit = on";
+/// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
 const GIVEN_UP: Duration = Duration::from_secs(10);
+/// Longer than any statement may take.
+const SILENCE: Duration = Duration::from_secs(35);
 
 /// A connection, and the thread that speaks for it.
 pub(crate) struct Link {
     client: Client,
     statements: RefCell<HashMap<String, Statement>>,
     runtime: Option<Runtime>,
+    place: PathBuf,
+    /// Set where the server has not answered in time: whatever was asked of it may still be done.
+    silent: Cell<bool>,
 }
 
 impl fmt::Debug for Link {
@@ -50,50 +60,55 @@ impl fmt::Debug for Link {
 impl Link {
     pub(super) fn open(address: &PostgresAddress) -> Result<Self, Fault> {
         let (mut config, tls) = (address.config().clone(), address.tls());
-        config.connect_timeout(GIVEN_UP).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
+        let patience = config.get_connect_timeout().copied().unwrap_or(GIVEN_UP);
+        config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
         config.application_name("xeroctl");
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
         let runtime =
             runtime.map_err(|source| Error::Io { path: "a thread for the database".into(), source })?;
-        let connecting = runtime.spawn(async move {
-            match tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-                    tokio::spawn(serve(connection));
-                    Ok(client)
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    tokio::spawn(serve(connection));
-                    Ok(client)
-                }
-            }
-        });
-        let client = block_on(connecting).expect("connecting does not panic").map_err(Fault::Postgres)?;
-        let link = Self { client, statements: RefCell::default(), runtime: Some(runtime) };
+        let connecting = runtime.spawn(async move { timeout(patience, connect(config, tls)).await });
+        let place = address.place();
+        let connected = block_on(connecting).expect("connecting does not panic");
+        let client = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        let statements = RefCell::default();
+        let link = Self { client, statements, runtime: Some(runtime), place, silent: Cell::new(false) };
         link.batch(LIMITS)?;
         link.batch(&format!("SET search_path = {SCHEMA}"))?;
         Ok(link)
     }
 
     pub(super) fn is_cut(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.silent.get()
+    }
+
+    /// Waits for an answer, but not for ever.
+    fn answer<T>(&self, asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+        if self.silent.get() {
+            return Err(silent(&self.place));
+        }
+        // The link's own runtime has the clock.
+        let _clock = self.runtime.as_ref().map(Runtime::enter);
+        if let Ok(answer) = block_on(async { timeout(SILENCE, asked).await }) {
+            return Ok(answer?);
+        }
+        self.silent.set(true);
+        Err(silent(&self.place))
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<(), Fault> {
-        Ok(block_on(self.client.batch_execute(sql))?)
+        self.answer(self.client.batch_execute(sql))
     }
 
     pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
         let statement = self.statement(sql, values)?;
-        let changed = block_on(self.client.execute(&statement, &parameters(values)))?;
+        let changed = self.answer(self.client.execute(&statement, &parameters(values)))?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
         let statement = self.statement(sql, values)?;
-        Ok(block_on(self.client.query(&statement, &parameters(values)))?)
+        self.answer(self.client.query(&statement, &parameters(values)))
     }
 
     /// What stays when a standby takes the place of the server, and does not when the database is copied.
@@ -136,7 +151,7 @@ impl Link {
             return Ok(statement.clone());
         }
         let types: Vec<Type> = values.iter().map(type_of).collect();
-        let statement = block_on(self.client.prepare_typed(&sql.replace('?', "$"), &types))?;
+        let statement = self.answer(self.client.prepare_typed(&sql.replace('?', "$"), &types))?;
         self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -149,6 +164,21 @@ impl Drop for Link {
             runtime.shutdown_background();
         }
     }
+}
+
+async fn connect(config: Config, tls: Option<ClientConfig>) -> Result<Client, tokio_postgres::Error> {
+    if let Some(tls) = tls {
+        let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
+        tokio::spawn(serve(connection));
+        return Ok(client);
+    }
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(serve(connection));
+    Ok(client)
+}
+
+fn silent(place: &Path) -> Fault {
+    Error::Unreachable { place: place.to_owned(), source: DatabaseError::silence() }.into()
 }
 
 /// Speaks with the server until one of the two ends it.

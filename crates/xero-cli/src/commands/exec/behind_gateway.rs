@@ -22,6 +22,8 @@ use crate::{
 const CLIENT: &str = "exec";
 /// Any port of this machine alone that is free.
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Programs know it by either name.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// How much longer than an answer may take nothing may move before the program's connection is given up.
 const SLACK: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,7 @@ pub(super) fn run(
         let address = listener.address().ok_or_else(|| Failure::new(Kind::Other, "the port is gone"))?;
         let mut variables = known(connection, format!("http://{address}/"));
         variables.push((TOKEN, token.expose().to_owned()));
+        variables.extend(NO_PROXY.map(|name| (name, past_proxies(name))));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(gateway.serve(vec![listener], async { drop(stopped.await) }));
         let ended = program(args, variables).await;
@@ -52,6 +55,12 @@ pub(super) fn run(
         store.settled().await;
         ended
     })
+}
+
+/// What a proxy is not asked for, with this machine: the token is for nobody else.
+fn past_proxies(name: &str) -> String {
+    let told = std::env::var(name).unwrap_or_default();
+    if told.is_empty() { ANY_PORT.ip().to_string() } else { format!("{told},{}", ANY_PORT.ip()) }
 }
 
 /// What the connection is used with is there, before a program is started that needs it.

@@ -21,6 +21,9 @@ use crate::{
 const ROLE: Role = Role { what: "clients file", option: "--clients" };
 /// What the one client is called where there is no file of them.
 const ONLY: &str = "token";
+/// How tokens begin, and more than one has with its line end.
+const TOKEN: &str = "xgw_";
+const LONGEST_TOKEN: usize = 128;
 
 /// The clients, and what is told of them.
 pub(super) struct Who {
@@ -41,6 +44,7 @@ pub(super) fn who(context: &Context, args: &args::Gateway) -> Outcome<Who> {
         return Err(Failure::usage("nobody could use the gateway: there is nowhere to show its token")
             .hint("say who may use it with --clients FILE, or where the token goes with --token-file FILE"));
     }
+    args.token_file.as_deref().map_or(Ok(()), only_a_token)?;
     let token = GatewayToken::generate().map_err(|error| unusable(&error))?;
     let clients = Clients::one(ONLY, &token);
     let said = match &args.token_file {
@@ -108,6 +112,16 @@ pub(super) fn read(path: &Path) -> Outcome<(Clients, String)> {
             .hint("`xeroctl gateway token new` makes such a file")
     })?;
     Ok((clients, text))
+}
+
+/// A token takes the place of an older one, and of nothing else.
+fn only_a_token(path: &Path) -> Outcome {
+    let there = std::fs::read(path).unwrap_or_default();
+    if there.is_empty() || (there.starts_with(TOKEN.as_bytes()) && there.len() <= LONGEST_TOKEN) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} is there already, and is no token of a gateway", path.display()))
+        .hint("name another file; nothing was changed"))
 }
 
 /// Writes a file for its user alone, in place of the one that was there.
