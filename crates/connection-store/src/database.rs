@@ -1,4 +1,4 @@
-//! Statements, values and rows: how this crate speaks SQL.
+//! Statements, values and rows: how this crate speaks to the database of a store, whichever it is.
 //!
 //! The statements are those that SQLite and PostgreSQL both understand: numbered parameters (`?1`), `IS NOT DISTINCT FROM`,
 //! `RETURNING`, `ON CONFLICT`; names are compared by `lower(name)`, with what [`folded`] gives.
