@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
@@ -171,11 +171,15 @@ impl Cluster {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let first = file.lines().next().and_then(|line| line.trim().parse().ok());
         let server = first.ok_or_else(|| Error::NotWorking("PostgreSQL does not run".to_owned()))?;
-        let started = children(server);
-        for one in [server].into_iter().chain(started) {
-            let _gone_already = kill(Pid::from_raw(one), Signal::SIGKILL);
+        let all: Vec<i32> = [server].into_iter().chain(children(server)).collect();
+        for one in &all {
+            let _gone_already = kill(Pid::from_raw(*one), Signal::SIGKILL);
         }
-        Ok(())
+        while all.iter().any(|one| is_there(*one)) {
+            thread::yield_now();
+        }
+        // Where nobody buries the dead it would be taken for alive.
+        fs::remove_file(self.data().join("postmaster.pid")).map_err(Error::io("remove the file of a dead server"))
     }
 
     /// What followed another one leads from now on.
@@ -241,7 +245,7 @@ impl Cluster {
         self.folder.join("log")
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -254,7 +258,10 @@ impl Cluster {
 
 impl Site {
     pub(crate) fn run(&self, command: &mut Command) -> Outcome<Ended> {
-        self.inside.as_ref().map_or_else(|| run(command), |inside| inside.inside(|| run(command)))
+        match &self.inside {
+            Some(inside) => inside.inside(|| run(command)),
+            None => run(command),
+        }
     }
 }
 
@@ -297,6 +304,12 @@ fn well(ended: Ended, what: &str) -> Outcome<()> {
 fn children(of: i32) -> Vec<i32> {
     let listed = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Whether a process has not ended yet (proc(5): what follows its name).
+fn is_there(process: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Where the server's programs are: on the path, or where Debian keeps those of each version.

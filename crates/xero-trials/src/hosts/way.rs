@@ -248,23 +248,33 @@ impl Shared {
                 return Ok(());
             }
             match self.counted(&exchange) {
-                Some(cut) if cut.forwarded && exchange.answered => {
-                    link.set(Flow::Held);
-                    (&link.server).write_all(&exchange.bytes)?;
-                    link.wait_for_answer();
-                    self.cut(link, cut.how);
-                    link.set(Flow::Passes);
-                }
-                Some(cut) => {
-                    self.cut(link, cut.how);
-                    (&link.server).write_all(&exchange.bytes)?;
-                }
+                Some(cut) => self.struck(link, &exchange, cut)?,
                 None => (&link.server).write_all(&exchange.bytes)?,
             }
             if link.is_reset() {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// The exchange at which the way is cut. What is held back by a silence goes on after it.
+    fn struck(&self, link: &Link, exchange: &Exchange, cut: Cut) -> io::Result<()> {
+        let answered = exchange.answered && cut.forwarded;
+        if answered {
+            link.set(Flow::Held);
+        }
+        if cut.forwarded {
+            (&link.server).write_all(&exchange.bytes)?;
+        }
+        if answered {
+            link.wait_for_answer();
+        }
+        self.cut(link, cut.how);
+        if !cut.forwarded && !link.is_reset() {
+            (&link.server).write_all(&exchange.bytes)?;
+        }
+        link.set(Flow::Passes);
         Ok(())
     }
 
@@ -414,4 +424,100 @@ fn some(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
 fn linger_not(stream: &TcpStream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     let _gone_already = setsockopt(stream, Linger, &linger);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers each query with a note and its turn, until its client hangs up; what it heard.
+    fn server() -> (SocketAddr, std::sync::mpsc::Receiver<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, heard) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let mut client = Client::default();
+                while let Ok(Some(exchange)) = client.next(&mut &stream) {
+                    let _nobody_asks = sender.send(exchange.bytes);
+                    let _gone_already = (&stream).write_all(b"N\0\0\0\x06hiZ\0\0\0\x05I");
+                }
+            }
+        });
+        (address, heard)
+    }
+
+    const ANSWER: usize = 13;
+
+    fn way() -> (Way, std::sync::mpsc::Receiver<Vec<u8>>) {
+        let (address, heard) = server();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (Way::open(listener, address, Speech::Postgres).unwrap(), heard)
+    }
+
+    fn query(text: &str) -> Vec<u8> {
+        let length = u32::try_from(text.len() + 5).unwrap().to_be_bytes();
+        [b"Q", &length[..], text.as_bytes(), b"\0"].concat()
+    }
+
+    /// Begins a session.
+    fn session(way: &Way) -> TcpStream {
+        let mut stream = TcpStream::connect(way.address()).unwrap();
+        stream.write_all(b"\0\0\0\x08\0\x03\0\0").unwrap();
+        let mut answer = [0; ANSWER];
+        stream.read_exact(&mut answer).unwrap();
+        stream
+    }
+
+    fn ask(mut stream: &TcpStream, text: &str) -> io::Result<()> {
+        stream.write_all(&query(text))?;
+        let mut answer = [0; ANSWER];
+        stream.read_exact(&mut answer)
+    }
+
+    #[test]
+    fn a_link_is_cut_before_the_server_hears_or_after_it_has_answered() {
+        for forwarded in [false, true] {
+            let (way, heard) = way();
+            way.arm(Some(Cut { at: 2, forwarded, how: How::Reset }));
+            let stream = session(&way);
+            ask(&stream, "BEGIN").unwrap();
+            assert!(!way.struck());
+            let cut = ask(&stream, "COMMIT").unwrap_err();
+            assert_eq!(cut.kind(), io::ErrorKind::ConnectionReset);
+            assert!(way.struck());
+            assert_eq!(way.seen(), ["", "BEGIN", "COMMIT"]);
+            ask(&session(&way), "SELECT").unwrap();
+            let heard: Vec<Vec<u8>> = heard.try_iter().collect();
+            assert_eq!(heard.contains(&query("COMMIT")), forwarded);
+        }
+    }
+
+    #[test]
+    fn who_is_cut_off_stays_so_until_the_way_is_mended() {
+        let (way, _heard) = way();
+        let stream = session(&way);
+        way.strike(How::Gone);
+        assert!(ask(&stream, "SELECT").is_err());
+        let refused = TcpStream::connect(way.address()).and_then(|stream| ask(&stream, "SELECT"));
+        assert!(refused.is_err());
+        way.mend();
+        ask(&session(&way), "SELECT").unwrap();
+    }
+
+    #[test]
+    fn nothing_passes_a_silent_way_and_nothing_of_it_is_lost() {
+        let (way, heard) = way();
+        let stream = session(&way);
+        heard.recv().unwrap();
+        way.strike(How::Silent);
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        assert_eq!(ask(&stream, "COMMIT").unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(heard.try_recv().is_err());
+        way.mend();
+        stream.set_read_timeout(None).unwrap();
+        let mut answer = [0; ANSWER];
+        (&stream).read_exact(&mut answer).unwrap();
+        assert_eq!(heard.recv().unwrap(), query("COMMIT"));
+    }
 }

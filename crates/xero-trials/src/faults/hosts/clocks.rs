@@ -1,6 +1,6 @@
 //! Hosts whose clocks are ten minutes apart.
 
-use std::ffi::OsString;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
@@ -13,7 +13,7 @@ use crate::faults::sleepers::under_way;
 use crate::home::Home;
 use crate::hosts::NAMES;
 use crate::process::Running;
-use crate::subject::{Line, Subject};
+use crate::subject::Subject;
 use crate::verdict::Allowed;
 
 const CLOCKS: [&str; 3] = ["+10m", "+0", "-10m"];
@@ -48,7 +48,7 @@ fn taken_over(home: &Home, subject: &Subject, clock: impl Fn(usize) -> &'static 
     let start = || home.hosts().on(0, || Running::start(&mut home.command_on(0, &hasty)));
     let leader = under_way(home, start)?;
     leader.signal(Signal::SIGSTOP);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let other = home.run_on(2, &at(clock(2), subject.token()))?;
     let waited = begun.elapsed().as_secs();
     leader.signal(Signal::SIGCONT);

@@ -15,7 +15,7 @@ use crate::error::{Error, Outcome};
 use crate::home::Home;
 use crate::hosts::{Cut, How};
 use crate::process::{DEADLINE, Ended};
-use crate::subject::{Line, Subject};
+use crate::subject::Line;
 use crate::verdict::{Allowed, Answer};
 
 /// How long a silence is that is over soon.
