@@ -13,6 +13,7 @@ mod signals;
 mod sleepers;
 mod stores;
 
+pub(crate) use self::stores::private;
 use crate::bench::Bench;
 use crate::error::{Error, Outcome};
 

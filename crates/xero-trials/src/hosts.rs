@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::{fs, io};
 
 use self::cluster::{DATABASE, Site, USER};
-pub(crate) use self::cluster::{Cluster, Stop, Template};
+use self::cluster::Template;
+pub(crate) use self::cluster::{Cluster, Stop};
 use self::network::{Network, address as ip};
 use self::way::Speech;
 pub(crate) use self::way::{Cut, How, Way};
@@ -181,6 +182,12 @@ impl Hosts {
         }
         Ok(())
     }
+}
+
+/// A server on this machine's own network.
+pub(crate) fn local_server(grounds: &Grounds) -> Outcome<Cluster> {
+    let template = Template::shared(&grounds.template)?;
+    Cluster::start(&template, &site(None, SERVERS[0], &[])?)
 }
 
 fn site(network: Option<&Network>, at: usize, settings: &[Setting]) -> Outcome<Site> {

@@ -18,6 +18,8 @@ mod home;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod hosts;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod many;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod planted;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod process;

@@ -15,6 +15,7 @@ use crate::bench::{Bench, Plan, Tally};
 use crate::error::{Error, Outcome};
 use crate::faults::{Fault, chosen};
 use crate::hosts::Grounds;
+use crate::many;
 use crate::process::run;
 use crate::stepper::{Blow, Stepper};
 use crate::subject::Subject;
@@ -41,6 +42,9 @@ fn made(arguments: &Arguments) -> Outcome<bool> {
     if arguments.list {
         faults.iter().for_each(|fault| println!("{:<20} {}", fault.name, fault.about));
         return Ok(true);
+    }
+    if arguments.many {
+        return many::measured(&Subject::of(arguments)?, arguments.fill.as_deref()).map(|()| true);
     }
     let plan = plan(arguments)?;
     can_trace()?;
