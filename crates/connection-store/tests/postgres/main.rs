@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;
+mod cuts;
 mod database;
+mod failover;
 mod machines;
+mod proxy;
 
 #[path = "../store/apps.rs"]
 mod apps;
