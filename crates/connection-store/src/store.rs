@@ -14,6 +14,7 @@ mod import;
 mod keys;
 mod leader;
 mod limits;
+mod moving;
 mod owner;
 mod pending;
 mod pinned;
@@ -39,6 +40,7 @@ pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
     import::{Existing, Imported, Importing},
+    moving::{Destination, MoveStep, Moved},
     traffic::Call,
 };
 use crate::{

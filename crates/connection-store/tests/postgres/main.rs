@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;
+mod crossing;
 mod database;
 mod machines;
 
@@ -26,6 +27,8 @@ mod home;
 mod late;
 #[path = "../store/links.rs"]
 mod links;
+#[path = "../store/moving.rs"]
+mod moving;
 #[path = "../store/pending.rs"]
 mod pending;
 #[path = "../store/refresh.rs"]
