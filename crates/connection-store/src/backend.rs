@@ -8,12 +8,14 @@ mod events;
 mod handing;
 mod keys;
 mod limits;
+mod moving;
 mod owner;
 mod pending;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod recorded;
 mod rekey;
+mod rows;
 mod sealed;
 mod spares;
 mod sqlite;
@@ -26,13 +28,16 @@ use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::{Link, grants};
+use self::recorded::StoreRow;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
     authorisations::{Kept, Lease, OVERDUE},
     connections::{ConnectionRow, TestedRow},
     handing::{Handing, ImportRows, ImportedApp, LoginRow},
+    moving::{Marks, There},
     owner::OwnerRow,
     recorded::Unlocked,
+    rows::Report,
     sqlite::{BEGUN, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
 };
 use crate::{
@@ -163,6 +168,14 @@ impl Backend {
 
     /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
     fn change<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.change_whosever(|db| {
+            StoreRow::read(db)?.admit_change()?;
+            work(db)
+        })
+    }
+
+    /// The same in a store that was moved away too, or that has not arrived.
+    fn change_whosever<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.session.write(work).map_err(|fault| settle(fault, &self.path))
     }
 

@@ -199,6 +199,42 @@ impl Db<'_> {
         }
     }
 
+    /// The last number that the database has given to a row of this table; `None`: it does not say.
+    pub(crate) fn last_number(self, table: &str, column: &str) -> Result<Option<i64>, Fault> {
+        match self {
+            Self::Sqlite(_) => {
+                let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1 AND ?2 = 'id'";
+                self.first(sql, values![table, column], |row| row.get(0))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let sql = "SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() AND sequencename = ?1";
+                Ok(self.first(sql, values![format!("{table}_{column}_seq")], |row| row.get(0))?.flatten())
+            }
+        }
+    }
+
+    /// Lets the database go on after this number.
+    pub(crate) fn number_from(self, table: &str, column: &str, last: i64) -> Result<(), Fault> {
+        match self {
+            // Without a column of its own it is the one after the largest.
+            Self::Sqlite(_) if column != "id" => Ok(()),
+            Self::Sqlite(_) => {
+                self.execute("DELETE FROM sqlite_sequence WHERE name = ?1", values![table])?;
+                self.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                    values![table, last],
+                )?;
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let sql = "SELECT setval(pg_get_serial_sequence(?1, ?2)::regclass, greatest(?3, 1), ?3 > 0)";
+                self.exists(sql, values![table, column, last]).map(drop)
+            }
+        }
+    }
+
     /// What the database says of the owner of a lease; `None`: nothing.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
     pub(crate) fn sign_of(self, owner: &str) -> Result<Option<Sign>, Fault> {

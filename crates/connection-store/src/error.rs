@@ -194,6 +194,33 @@ pub enum Error {
         /// Since when.
         since: SystemTime,
     },
+    /// The store was moved: it is used where it is now. [`Store::adopt`](crate::Store::adopt) takes it into use here all the same.
+    #[error("this store was moved to {to}")]
+    Moved {
+        /// Where it is now.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// The store was being moved to here, and that was not finished: [`Store::move_to`](crate::Store::move_to) of the old one
+    /// goes on with it.
+    #[error("the move of this store from {from} was not finished")]
+    Arriving {
+        /// Where it comes from.
+        from: String,
+        /// Where it is to be.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// What was written to another place is not what was read; nothing was changed here.
+    #[error("the rows of {table} in {place} are not those of this store")]
+    NotTheSame {
+        /// The other place.
+        place: PathBuf,
+        /// The table.
+        table: &'static str,
+    },
     /// The login was exported: the store that imported it renews it, so this one does not before
     /// [`Store::adopt_logins`](crate::Store::adopt_logins) takes it back.
     #[error("this login was handed over to another store")]

@@ -15,6 +15,7 @@ mod keeping;
 mod keys;
 mod leader;
 mod limits;
+mod moving;
 mod owner;
 mod pending;
 mod pinned;
@@ -41,6 +42,7 @@ pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
     import::{Existing, Imported, Importing},
+    moving::{Destination, MoveStep, Moved},
     traffic::Call,
 };
 use crate::{

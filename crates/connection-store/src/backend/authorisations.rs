@@ -56,6 +56,7 @@ impl Backend {
     pub(crate) fn authorisation(&self, id: &str) -> Result<Option<StoredAuthorisation>, Error> {
         let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
         let row = self.read_recorded(|db, ledger| {
+            ledger.admit_use()?;
             let Some(row) = db.first(&sql, values![id], TokensRecord::read)? else { return Ok(None) };
             Ok(Some((ledger.vouches_for(Table::Authorisations, id, row.generation())?, row)))
         })?;

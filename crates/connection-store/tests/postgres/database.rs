@@ -1,21 +1,71 @@
 //! Where the stores of these tests are: each in a database of its own on one server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use connection_store::{Error, NewKey, PostgresAddress, Store, StoreKey};
+use connection_store::{Destination, Error, NewKey, PostgresAddress, Store, StoreKey};
 use futures_executor::block_on;
 use tokio_postgres::Client;
 
 use crate::cluster::{connect, port};
 
 pub(crate) fn create(path: &Path, key: &NewKey) -> Result<Store, Error> {
+    make(path);
+    Store::create_at(&address(path), path, key)
+}
+
+/// An empty database.
+pub(crate) fn make(path: &Path) {
     let sql = format!("CREATE DATABASE \"{}\"", name(path));
     // One at a time: they are copies of one template.
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let one = ONE.lock().unwrap();
     block_on(connect(port(), "postgres").unwrap().batch_execute(&sql)).unwrap();
     drop(one);
-    Store::create_at(&address(path), path, key)
+}
+
+/// Whatever is written into a table fails.
+pub(crate) fn refuse(path: &Path, table: &str) {
+    sql(path, &format!("ALTER TABLE {table} ADD CONSTRAINT no CHECK (false)"));
+}
+
+pub(crate) fn admit(path: &Path, table: &str) {
+    sql(path, &format!("ALTER TABLE {table} DROP CONSTRAINT no"));
+}
+
+/// What a refresh brings cannot be saved.
+pub(crate) fn refuse_saving(path: &Path) {
+    sql(path, "ALTER TABLE authorisations ADD CONSTRAINT no CHECK (generation < 2)");
+}
+
+pub(crate) fn admit_saving(path: &Path) {
+    sql(path, "ALTER TABLE authorisations DROP CONSTRAINT no");
+}
+
+/// A place that a store can be moved to.
+pub(crate) struct Room {
+    address: PostgresAddress,
+    folder: PathBuf,
+}
+
+impl Room {
+    /// A new one.
+    pub(crate) fn new(path: &Path) -> Self {
+        make(path);
+        Self::of(path)
+    }
+
+    /// One that is there.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { address: address(path), folder: path.to_owned() }
+    }
+
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        Destination::Server { address: &self.address, folder: &self.folder }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{:?}", self.address).split('"').nth(1).unwrap().to_owned()
+    }
 }
 
 pub(crate) fn open(path: &Path, key: &StoreKey) -> Result<Store, Error> {

@@ -38,6 +38,14 @@ impl Backend {
         made.then_some(store).ok_or(Error::Exists(path))
     }
 
+    /// Opens what a store can be moved to: tables without one, which are made if need be, or a store of this format.
+    pub(crate) fn make_room_in(address: &PostgresAddress, folder: &Path) -> Result<Self, Error> {
+        let store = Self::reach(address, folder)?;
+        store.on_link(|link| make_tables(link, STEPS))?;
+        store.admit_format()?;
+        Ok(store)
+    }
+
     /// Opens a store that is there, bringing an older format up to date.
     pub(crate) fn open_in(address: &PostgresAddress, folder: &Path) -> Result<Self, Error> {
         let store = Self::reach(address, folder)?;

@@ -74,6 +74,18 @@ impl Backend {
         Ok(store)
     }
 
+    /// Opens what a store can be moved to: tables without one, which are made if need be, or a store of this format.
+    pub(crate) fn make_room(path: &Path) -> Result<Self, Error> {
+        match Self::look_into(path) {
+            Ok(there) => there.admit_format().map_err(|_| Error::Exists(path.to_owned()))?,
+            Err(Error::NotFound(_)) => create_private(path)?,
+            Err(error) => return Err(error),
+        }
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.prepare(Empty::Fill)?;
+        Ok(store)
+    }
+
     /// Opens a store of any format to read it, and changes nothing.
     pub(crate) fn look_into(path: &Path) -> Result<Self, Error> {
         look_at(path)?;
