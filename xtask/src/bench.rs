@@ -1,4 +1,5 @@
-//! `cargo xtask bench gateway`: the gateway beside nginx, in turns, with the same upstream, load and cores.
+//! `cargo xtask bench gateway`: the gateway beside nginx, in turns, with the same upstream, load and cores. `cargo xtask bench
+//! many`: a store in PostgreSQL with many connections.
 
 mod nginx;
 mod report;
@@ -12,6 +13,7 @@ use self::nginx::Nginx;
 use self::report::Report;
 use self::round::{Proxy, Round};
 use crate::command_line::run;
+use crate::e2e;
 use crate::gateway::Gateway;
 use crate::needs;
 use crate::stop::Stop;
@@ -60,6 +62,12 @@ pub(crate) fn gateway() -> Result<(), Stop> {
     let report = Report::new(&rounds)?;
     println!("\n{report}");
     report.write()
+}
+
+/// `token` and `keepalive` with 10,000 connections in PostgreSQL. Prints tables.
+pub(crate) fn many() -> Result<(), Stop> {
+    run("cargo build --release --package connection-store --features postgres --example fill --locked")?;
+    e2e::trials(&["--many".to_owned()])
 }
 
 /// A custom connection to the upstream, and a gateway for it.

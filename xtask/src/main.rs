@@ -63,10 +63,11 @@ enum Chore {
     Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
-    /// Measure: the gateway beside nginx, with the same upstream on the same cores
+    /// Measure: the gateway beside nginx, with the same upstream on the same cores; or a store in PostgreSQL with 10,000
+    /// connections
     Bench {
         /// What is measured
-        #[arg(value_parser = ["gateway"])]
+        #[arg(value_parser = ["gateway", "many"])]
         what: String,
     },
     /// Run the tests of xero-certs under AddressSanitizer
@@ -99,6 +100,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Pictures => e2e::pictures(),
         Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
+        Chore::Bench { what } if what == "many" => bench::many(),
         Chore::Bench { .. } => bench::gateway(),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),

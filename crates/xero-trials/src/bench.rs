@@ -210,6 +210,9 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What a Rust program ends with that has panicked.
+const PANICKED: i32 = 101;
+
 impl Tally {
     pub(crate) fn runs(&self) -> usize {
         self.at_once + self.later + self.login + self.lost + self.miscounted
@@ -219,7 +222,8 @@ impl Tally {
 impl Disturbed {
     /// By a fault that a command outlives: what it said it has, it has.
     pub(crate) fn by(ended: &Ended) -> Self {
-        let broken = ended.hung.then(|| "the command hung".to_owned());
+        let panicked = ended.status == Some(PANICKED);
+        let broken = (ended.hung || panicked).then(|| format!("the command hung or panicked: {}", ended.in_words()));
         Self { said: ended.in_words(), kept: ended.well(), broken, ..Self::default() }
     }
 }
