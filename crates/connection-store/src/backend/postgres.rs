@@ -101,16 +101,16 @@ pub(super) fn explain(error: tokio_postgres::Error, place: &Path) -> Error {
     match *code {
         SqlState::LOCK_NOT_AVAILABLE
         | SqlState::T_R_SERIALIZATION_FAILURE
-        | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::TOO_MANY_CONNECTIONS => Error::Busy,
+        | SqlState::T_R_DEADLOCK_DETECTED => Error::Busy,
         SqlState::DISK_FULL => Error::DiskFull,
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => {
             Error::NotWritable(place.to_owned())
         }
-        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME | SqlState::INVALID_CATALOG_NAME => {
-            Error::NotFound(place.to_owned())
-        }
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
+        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => Error::NotFound(place.to_owned()),
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS => {
             Error::Unreachable { place: place.to_owned(), source: DatabaseError::from(error) }
         }
         _ => Error::Database(DatabaseError::from(error)),
