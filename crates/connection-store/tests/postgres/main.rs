@@ -4,8 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;
+mod crossing;
+mod cuts;
 mod database;
+mod failover;
 mod machines;
+mod proxy;
 
 #[path = "../store/apps.rs"]
 mod apps;
@@ -19,13 +23,14 @@ mod flows;
 mod handing;
 #[path = "../store/history.rs"]
 mod history;
-#[expect(dead_code, reason = "the tests of files use more of it")]
 #[path = "../store/home.rs"]
 mod home;
 #[path = "../store/late.rs"]
 mod late;
 #[path = "../store/links.rs"]
 mod links;
+#[path = "../store/moving.rs"]
+mod moving;
 #[path = "../store/pending.rs"]
 mod pending;
 #[path = "../store/refresh.rs"]

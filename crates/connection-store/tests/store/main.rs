@@ -23,6 +23,7 @@ mod ledger;
 mod limits;
 mod links;
 mod migration;
+mod moving;
 mod pending;
 mod private;
 mod promise;

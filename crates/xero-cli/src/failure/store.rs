@@ -76,6 +76,9 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Corrupt(_) => {
             "put back the newest backup with `xeroctl store restore`; the file was left as it is".to_owned()
         }
+        StoreError::OlderFormat { .. } => {
+            "run `xeroctl status` once as the role that made the store; programs of the version before go on meanwhile".to_owned()
+        }
         StoreError::NewerFormat { .. } => "install the newest xeroctl; the file was left as it is".to_owned(),
         StoreError::Tampered { .. } => {
             "put back a backup from before the change with `xeroctl store restore`; `xeroctl store verify` names all that was \
