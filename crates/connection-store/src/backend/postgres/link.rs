@@ -70,7 +70,13 @@ impl Link {
         let connecting = runtime.spawn(async move { timeout(patience, connect(config, tls)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
-        let client = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        let client = match connected.map_err(|_| silent(&place)).and_then(|client| Ok(client?)) {
+            Ok(client) => client,
+            Err(fault) => {
+                runtime.shutdown_background();
+                return Err(fault);
+            }
+        };
         let statements = RefCell::default();
         let link = Self { client, statements, runtime: Some(runtime), place, silent: Cell::new(false) };
         link.batch(LIMITS)?;
