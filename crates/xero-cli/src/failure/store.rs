@@ -5,7 +5,10 @@ use std::{error::Error as _, time::Duration};
 use connection_store::Error as StoreError;
 
 use super::{Failure, Kind, server};
-use crate::show::{date, few, quoted};
+use crate::{
+    ownership::{gone_on, used_there},
+    show::{date, few, quoted},
+};
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -101,6 +104,9 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Copied { .. } => {
             "when the other one is out of use for good: xeroctl store adopt".to_owned()
         }
+        StoreError::Moved { to, since } => used_there(to, *since),
+        StoreError::Arriving { from, to, .. } => gone_on(from, to),
+        StoreError::NotTheSame { .. } => "run the command again; the store is as it was".to_owned(),
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "check the path; its directory must be there".to_owned()
         }

@@ -53,6 +53,7 @@ mod store_copies;
 mod store_files;
 mod store_keychain;
 mod store_keys;
+mod store_move;
 mod streams;
 mod terminal;
 mod troubles;
