@@ -55,6 +55,18 @@ pub(super) fn backup(bench: &mut Bench<'_>) -> Outcome<()> {
     killed(bench, &Change { line, before, after })
 }
 
+/// To another file and back. After each the store is whole in one of the two, and the same command goes on.
+pub(super) fn moving(bench: &mut Bench<'_>) -> Outcome<()> {
+    let line = |subject: &Subject| subject.xeroctl(&["store", "move", "store.db", "moved.db"]);
+    let after = |home: &Home, subject: &Subject| {
+        let there = held(home, &subject.xeroctl(&["store", "move", "store.db", "moved.db"]))?;
+        let whole = held(home, &subject.xeroctl(&["store", "verify", "--store", "moved.db"]))?;
+        well(home, &subject.xeroctl(&["store", "move", "moved.db", "store.db"]))?;
+        Ok(there.or(whole).or(verified(home, subject)?))
+    };
+    killed(bench, &Change { line, before: nothing, after })
+}
+
 pub(super) fn migration(bench: &mut Bench<'_>) -> Outcome<()> {
     let line = |subject: &Subject| old(subject, &["list"]);
     let before = |home: &Home, _: &Subject| {
