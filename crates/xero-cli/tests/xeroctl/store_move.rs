@@ -72,7 +72,7 @@ fn what_cannot_be_moved_stays_as_it_is() {
             (&["store", "move", STORE, "folder"], 9),
             (&["store", "move", STORE, "mysql://localhost/x"], 2),
             (&["store", "move", STORE, "postgres://me:secret@localhost/x"], 2),
-            (&["store", "move", STORE, "postgres://me@127.0.0.1:1/x?sslmode=disable"], 7),
+            (&["store", "move", STORE, "postgres://me@127.0.0.1:1/x?sslmode=disable"], 5),
             (&["store", "move", "copy.db", "new.db"], 9),
             (&["store", "move", STORE, "new.db", "--key-file", "other.key"], 9),
             (&["store", "move", STORE, "new.db", "--key-file", "nowhere.key"], 9),
@@ -99,7 +99,7 @@ fn one_that_was_moved_by_mistake_is_taken_back_by_whoever_says_so() {
 }
 
 #[test]
-fn a_running_gateway_is_told() {
+fn the_doctor_says_where_it_is() {
     let (home, _) = Sandbox::logged_in();
     let mut command = home.command(BINARY);
     command.args(["doctor", "--offline"]);
