@@ -8,10 +8,9 @@ use rusqlite::{
     types::{FromSql, ToSqlOutput, ValueRef},
 };
 
-use crate::Error;
-
 #[cfg(feature = "postgres")]
-use crate::{backend::Link, store::is_name};
+use crate::backend::Link;
+use crate::{Error, store::Sign};
 
 /// Why a piece of work on the database failed: the database, or something that was found in it.
 #[derive(Debug)]
@@ -222,7 +221,10 @@ impl Db<'_> {
             Self::Sqlite(_) if column != "id" => Ok(()),
             Self::Sqlite(_) => {
                 self.execute("DELETE FROM sqlite_sequence WHERE name = ?1", values![table])?;
-                self.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", values![table, last])?;
+                self.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                    values![table, last],
+                )?;
                 Ok(())
             }
             #[cfg(feature = "postgres")]
@@ -233,35 +235,19 @@ impl Db<'_> {
         }
     }
 
-    /// Whether the owner of a lease is alive; `None`: the database does not know.
+    /// What the database says of the owner of a lease; `None`: nothing.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn is_alive(self, owner: &str) -> Result<Option<bool>, Fault> {
+    pub(crate) fn sign_of(self, owner: &str) -> Result<Option<Sign>, Fault> {
         match self {
             Self::Sqlite(_) => Ok(None),
             #[cfg(feature = "postgres")]
-            Self::Postgres(link) if is_name(owner) => link.is_alive(owner).map(Some),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => Ok(None),
+            Self::Postgres(link) => link.sign_of(owner).map(Some),
         }
     }
 
-    /// Shows to all who use the server that the owner of a lease is alive, for as long as this link is.
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn hold(self, owner: &str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(link) => link.hold(owner),
-        }
-    }
-
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn let_go(self, owner: &str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(link) => link.let_go(owner),
-        }
+    /// Whether the owner of a lease may be alive, by the database, or else by `lives`.
+    pub(crate) fn may_live(self, owner: &str, lives: &dyn Fn(&str) -> bool) -> Result<bool, Fault> {
+        Ok(self.sign_of(owner)?.map_or_else(|| lives(owner), |sign| sign != Sign::Dead))
     }
 }
 

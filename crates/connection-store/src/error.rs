@@ -1,6 +1,10 @@
 //! What can go wrong with a store, one variant for each thing to do next.
 
+mod reason;
+
 use std::{fmt, io, path::PathBuf, time::SystemTime};
+
+pub use self::reason::Reason;
 
 use crate::{AppKind, Wait};
 
@@ -31,6 +35,17 @@ pub enum Error {
         /// The format found.
         found: i64,
         /// The newest format that this version knows.
+        known: i64,
+    },
+    /// The store in a database server has an older format, and the role may not change its tables: the one that made them has
+    /// to open it once with this version.
+    #[error("the store {path} has format {found}, and this role may not bring it to format {known}")]
+    OlderFormat {
+        /// The store's address.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The format that this version needs.
         known: i64,
     },
     /// The key does not open the store.
@@ -317,12 +332,19 @@ enum Said {
     /// Nothing, for too long.
     #[cfg(feature = "postgres")]
     Nothing,
+    /// That it takes no changes.
+    #[cfg(feature = "postgres")]
+    Standby,
 }
 
 #[cfg(feature = "postgres")]
 impl DatabaseError {
     pub(crate) fn silence() -> Self {
         Self(Said::Nothing)
+    }
+
+    pub(crate) fn standby() -> Self {
+        Self(Said::Standby)
     }
 }
 
@@ -352,6 +374,8 @@ impl fmt::Display for DatabaseError {
             Said::Sqlite(other) => other.fmt(f),
             #[cfg(feature = "postgres")]
             Said::Nothing => f.write_str("it does not answer"),
+            #[cfg(feature = "postgres")]
+            Said::Standby => f.write_str("it is a standby, which takes no changes"),
             #[cfg(feature = "postgres")]
             Said::Postgres(error) => match error.as_db_error() {
                 Some(said) => said.message().fmt(f),

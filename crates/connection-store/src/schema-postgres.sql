@@ -1,10 +1,12 @@
 -- The store of format 5 in PostgreSQL. Times are seconds since 1970 in UTC. Sealed columns are envelopes (seal.rs). Names are
 -- compared by lower(name); the collation "C" changes ASCII letters only, as SQLite does.
 CREATE TABLE store_format (
-    format BIGINT NOT NULL
+    format BIGINT NOT NULL,
+    -- The oldest format whose programs can use these tables.
+    oldest BIGINT NOT NULL
 );
 
-INSERT INTO store_format VALUES (5);
+INSERT INTO store_format VALUES (5, 5);
 
 CREATE TABLE store (
     id                TEXT NOT NULL PRIMARY KEY,

@@ -15,6 +15,7 @@ use crate::{
     database::{Db, Fault, values},
     record::seconds,
     refresh::LONGEST_LEASE,
+    store::Sign,
 };
 
 /// What is in the place that a store is to be moved to.
@@ -116,7 +117,8 @@ impl Backend {
     /// The store that has arrived here belongs to this owner from now on. False: it was not arriving.
     pub(crate) fn arrive(&mut self, owner: &OwnerRow) -> Result<bool, Error> {
         self.change_whosever(|tx| {
-            let arriving = StoreRow::read(tx)?.mark().is_some_and(|mark| matches!(mark, Ownership::Arriving { .. }));
+            let arriving =
+                StoreRow::read(tx)?.mark().is_some_and(|mark| matches!(mark, Ownership::Arriving { .. }));
             if arriving {
                 mark(tx, owner)?;
             }
@@ -153,7 +155,12 @@ fn is_refreshing(db: Db<'_>, now: SystemTime, lives: &Lives<'_>) -> Result<bool,
     let leases: Vec<(String, Option<bool>)> =
         db.rows(sql, values![seconds(now), latest], |row| Ok((row.get(0)?, row.get(1)?)))?;
     for (owner, in_time) in leases {
-        let known = db.is_alive(&owner)?.or_else(|| lives(&owner));
+        let known = match db.sign_of(&owner)? {
+            Some(Sign::Alive) => Some(true),
+            Some(Sign::Dead) => Some(false),
+            Some(Sign::Unknown) => None,
+            None => lives(&owner),
+        };
         if known.unwrap_or_else(|| in_time.unwrap_or_default()) {
             return Ok(true);
         }

@@ -85,12 +85,7 @@ pub(crate) const TABLES: [Table; 9] = [
         keys: 1,
         numbered: Some("id"),
     },
-    Table {
-        name: "ledger_pages",
-        columns: &[("page", Number), ("entries", Bytes)],
-        keys: 1,
-        numbered: None,
-    },
+    Table { name: "ledger_pages", columns: &[("page", Number), ("entries", Bytes)], keys: 1, numbered: None },
     Table {
         name: "apps",
         columns: &[
@@ -290,7 +285,8 @@ impl Table {
 
     fn insert(&self, db: Db<'_>, rows: &[Cells]) -> Result<(), Fault> {
         let width = self.columns.len();
-        let rows_of: Vec<_> = (0..rows.len()).map(|row| format!("({})", numbers(1 + row * width, width))).collect();
+        let rows_of: Vec<_> =
+            (0..rows.len()).map(|row| format!("({})", numbers(1 + row * width, width))).collect();
         let sql = format!("INSERT INTO {} ({}) VALUES {}", self.name, self.names(width), rows_of.join(", "));
         let values: Vec<_> = rows.iter().flatten().map(ToValue::value).collect();
         db.execute(&sql, &values).map(drop)

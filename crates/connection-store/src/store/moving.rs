@@ -97,11 +97,7 @@ impl Store {
         self.db().difference(&other.db())
     }
 
-    async fn begin(
-        &self,
-        to: Destination<'_>,
-        progress: &mut Report<'_>,
-    ) -> Result<Moved, Error> {
+    async fn begin(&self, to: Destination<'_>, progress: &mut Report<'_>) -> Result<Moved, Error> {
         self.db().admit_format()?;
         let mut there = to.make_room()?;
         if matches!(there.what_is_there(&self.shared.id)?, There::Same | There::Other) {

@@ -29,7 +29,9 @@ const CONNECTIONS_OF_A_LOGIN: usize = 5;
 
 fn in_file(path: &Path) -> Rows {
     let db = Db::open(path).unwrap();
-    let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
+    let mut names = db
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .unwrap();
     let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     names.into_iter().map(|name| (name.clone(), rows_in_file(&db, &name))).collect()
 }
@@ -44,10 +46,14 @@ fn rows_in_file(db: &Db, table: &str) -> Vec<String> {
         let columns = names.iter().enumerate().map(|(at, name)| {
             let value = match row.get_ref(at).unwrap() {
                 ValueRef::Null => "NULL".to_owned(),
-                ValueRef::Integer(number) if name == "is_default" => ["f", "t"][usize::from(number != 0)].to_owned(),
+                ValueRef::Integer(number) if name == "is_default" => {
+                    ["f", "t"][usize::from(number != 0)].to_owned()
+                }
                 ValueRef::Integer(number) => number.to_string(),
                 ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
-                ValueRef::Blob(bytes) => bytes.iter().fold("\\x".to_owned(), |hex, byte| format!("{hex}{byte:02x}")),
+                ValueRef::Blob(bytes) => {
+                    bytes.iter().fold("\\x".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+                }
                 ValueRef::Real(real) => panic!("{real}"),
             };
             (name.clone(), value)
@@ -97,8 +103,10 @@ fn sequences(path: &Path) -> Vec<(String, i64)> {
 async fn a_thousand(home: &Home, server: &TokenServer) -> Store {
     let store = Store::create(&home.path, &key_file(&home.key)).unwrap().with_clock(home.clock.clone());
     for login in 0..LOGINS {
-        let login_row = store.add_authorisation(&consent(&server.server(), &format!("refresh-of-{login}"))).unwrap();
-        let names: Vec<_> = (0..CONNECTIONS_OF_A_LOGIN).map(|one| under(&login_row, &format!("c{login}-{one}-é"))).collect();
+        let login_row =
+            store.add_authorisation(&consent(&server.server(), &format!("refresh-of-{login}"))).unwrap();
+        let names: Vec<_> =
+            (0..CONNECTIONS_OF_A_LOGIN).map(|one| under(&login_row, &format!("c{login}-{one}-é"))).collect();
         store.add_connections(&names).unwrap();
         if login % 10 == 0 {
             store.access_of(&login_row, Need::fresh(1)).await.unwrap();

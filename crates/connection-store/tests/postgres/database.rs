@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use connection_store::{Destination, Error, NewKey, PostgresAddress, Store, StoreKey};
 use futures_executor::block_on;
+use tokio_postgres::Client;
 
 use crate::cluster::{connect, port};
 
@@ -86,8 +87,47 @@ pub(crate) fn one(path: &Path, query: &str) -> i64 {
 }
 
 pub(crate) fn address(path: &Path) -> PostgresAddress {
-    let address = format!("postgres://tester@127.0.0.1:{}/{}?sslmode=disable", port(), name(path));
+    address_at(port(), path)
+}
+
+/// The same by another port.
+pub(crate) fn address_at(port: u16, path: &Path) -> PostgresAddress {
+    let address = format!("postgres://tester@127.0.0.1:{port}/{}?sslmode=disable", name(path));
     PostgresAddress::parse(&address).unwrap()
+}
+
+/// A client that stays when nobody is let into the store's database.
+pub(crate) fn beside() -> Client {
+    connect(port(), "postgres").unwrap()
+}
+
+/// How many owners of leases show that they are alive.
+pub(crate) fn living(beside: &Client, path: &Path) -> i64 {
+    let sql = format!("SELECT count(*) FROM {}", locks(path));
+    block_on(beside.query_one(&sql, &[])).unwrap().get(0)
+}
+
+/// Cuts the links of those who have leases, and lets nobody in until [`let_in`].
+pub(crate) fn cut_leaders(beside: &Client, path: &Path) {
+    let shut = format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS false", name(path));
+    let cut = format!("SELECT pg_terminate_backend(l.pid) FROM {}", locks(path));
+    block_on(beside.batch_execute(&format!("{shut}; {cut}"))).unwrap();
+    while living(beside, path) > 0 {
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn let_in(beside: &Client, path: &Path) {
+    let open = format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS true", name(path));
+    block_on(beside.batch_execute(&open)).unwrap();
+}
+
+fn locks(path: &Path) -> String {
+    format!(
+        "pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE l.locktype = 'advisory' AND l.granted AND d.datname = '{}'",
+        name(path)
+    )
 }
 
 /// A database for each folder.

@@ -5,8 +5,11 @@
 
 mod cluster;
 mod crossing;
+mod cuts;
 mod database;
+mod failover;
 mod machines;
+mod proxy;
 
 #[path = "../store/apps.rs"]
 mod apps;
@@ -20,7 +23,6 @@ mod flows;
 mod handing;
 #[path = "../store/history.rs"]
 mod history;
-#[expect(dead_code, reason = "the tests of files use more of it")]
 #[path = "../store/home.rs"]
 mod home;
 #[path = "../store/late.rs"]

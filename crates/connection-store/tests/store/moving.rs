@@ -116,7 +116,10 @@ async fn another_store_is_left_alone_and_so_is_the_same_place() {
         assert!(matches!(refused, Err(Error::Exists(_))), "{refused:?}");
     }
     assert_eq!((names(&store), names(&theirs)), (vec!["acme".to_owned()], vec!["theirs".to_owned()]));
-    assert_eq!((store.ownership().unwrap(), theirs.ownership().unwrap()), (Ownership::Here, Ownership::Nobody));
+    assert_eq!(
+        (store.ownership().unwrap(), theirs.ownership().unwrap()),
+        (Ownership::Here, Ownership::Nobody)
+    );
     store.rename("acme", "other").unwrap();
 }
 
@@ -197,7 +200,9 @@ async fn furnished(server: &TokenServer) -> (Home, Store) {
     store.add_private(&new("signed")).unwrap();
     let (key, certificate) = KEYS[1].clone();
     let signed = store.apps().unwrap().into_iter().find(|app| app.kind == AppKind::Private).unwrap();
-    store.add_secret(&signed.id, &NewSecret::Key { key, certificate: Box::new(certificate) }, Rank::Second).unwrap();
+    store
+        .add_secret(&signed.id, &NewSecret::Key { key, certificate: Box::new(certificate) }, Rank::Second)
+        .unwrap();
     assert_eq!(signed.client_id, CONSUMER_KEY);
     store.add_key(&key_file(&Home::new().key)).unwrap();
     home.clock.advance(minutes(31));

@@ -74,6 +74,7 @@ fn of_store_file() -> Vec<StoreError> {
         StoreError::Foreign(path()),
         StoreError::Corrupt(path()),
         StoreError::NewerFormat { path: path(), found: 99, known: 12 },
+        StoreError::OlderFormat { path: path(), found: 5, known: 12 },
         StoreError::WrongKey,
         StoreError::WrongPassphrase,
         StoreError::OtherLock("a passphrase"),
