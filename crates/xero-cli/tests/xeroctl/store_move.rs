@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::sandbox::{BINARY, Sandbox};
+use crate::{
+    many_machines::logged_in,
+    sandbox::{BINARY, Sandbox},
+};
 
 const STORE: &str = "data/xeroctl/connections.db";
 
@@ -50,6 +53,45 @@ fn a_document_tells_what_was_moved() {
     let (home, _) = Sandbox::logged_in();
     let moved = home.run(&["store", "move", STORE, "new.db", "--json"]);
     insta::assert_snapshot!(moved.text());
+}
+
+#[test]
+fn from_a_server_to_a_file_and_back() {
+    let home = logged_in();
+    let server = home.database().address("tester");
+    let text = run_all(
+        &home,
+        &[
+            (&["store", "move", &server, "one.db"], 0),
+            (&["refresh", "maple", "--store", "one.db"], 0),
+            (&["refresh", "maple"], 9),
+            (&["list"], 0),
+            (&["store", "move", "one.db", &server], 0),
+            (&["refresh", "maple"], 0),
+            (&["refresh", "maple", "--store", "one.db"], 9),
+        ],
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_database_with_another_store_or_without_rights_is_left_alone() {
+    let (home, other) = (Sandbox::with_database(), Sandbox::at_server());
+    home.ok(&["store", "init", "--key-file", "file.key", "--store", "file.db"]);
+    let theirs = other.database().address("tester");
+    let [stranger, job, few] = ["stranger", "job", "few"].map(|role| home.database().address(role));
+    let text = run_all(
+        &home,
+        &[
+            (&["store", "move", "file.db", &theirs], 1),
+            (&["store", "move", "file.db", &job], 9),
+            (&["store", "move", "file.db", &few], 5),
+            (&["store", "move", "file.db", &stranger], 9),
+            (&["store", "verify", "--store", "file.db"], 0),
+            (&["store", "status"], 9),
+        ],
+    );
+    insta::assert_snapshot!(other.database().tidy(&text));
 }
 
 #[test]
