@@ -1,6 +1,10 @@
 //! What can go wrong with a store, one variant for each thing to do next.
 
+mod reason;
+
 use std::{fmt, io, path::PathBuf, time::SystemTime};
+
+pub use self::reason::Reason;
 
 use crate::{AppKind, Wait};
 

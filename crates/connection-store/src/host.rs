@@ -55,8 +55,8 @@ const MOVED: &str = "moved";
 const ARRIVING: &str = "arriving";
 
 impl Ownership {
-    /// Why nothing is renewed or changed with such a store, if that is so.
-    pub(crate) fn refusal(self) -> Option<Error> {
+    /// The error of whoever wants to renew something with such a store, if there is one.
+    pub fn refusal(self) -> Option<Error> {
         match self {
             Self::Here | Self::Nobody => None,
             Self::Copied { owner, since } => Some(Error::Copied { owner, since }),

@@ -33,8 +33,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{
     Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen, quoted,
 };
-pub use error::{DatabaseError, Error};
-pub use event::{Event, EventKind};
+pub use error::{DatabaseError, Error, Reason};
+pub use event::{Event, EventKind, Machine};
 pub use finding::Finding;
 pub use host::{Host, Ownership};
 pub use limits::Limits;
