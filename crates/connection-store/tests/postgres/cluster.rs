@@ -11,8 +11,8 @@ use std::{
 use tokio_postgres::{Client, NoTls};
 
 /// Makes and runs a server in a folder until its standard input ends, then takes it away; with a third argument a standby of
-/// the server at that port, which takes its place when a line comes. As root it is run by `nobody`, since it refuses to run as
-/// root.
+/// the server at that port. Lines tell it to take the place of the other, or to crash and start again. As root it is run by
+/// `nobody`, since it refuses to run as root. What it is not asked to make durable it loses in a crash.
 const SCRIPT: &str = r#"
 set -eu
 as=
@@ -29,11 +29,20 @@ else
     $as "$1/initdb" --pgdata "$folder/data" --username tester --auth trust --no-sync --encoding UTF8 --locale C \
         >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 fi
-$as "$1/postgres" -D "$folder/data" -c listen_addresses=127.0.0.1 -c port="$2" -c unix_socket_directories= \
-    -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 &
-server=$!
-while read -r _; do
-    $as "$1/pg_ctl" -D "$folder/data" promote >>"$folder/log" 2>&1
+run() {
+    $as "$1/postgres" -D "$folder/data" -c listen_addresses=127.0.0.1 -c port="$2" -c unix_socket_directories= \
+        -c fsync=off -c synchronous_commit=off -c wal_writer_delay=10s -c max_connections=200 >>"$folder/log" 2>&1 &
+    server=$!
+}
+run "$@"
+while read -r word; do
+    if [ "$word" = promote ]; then
+        $as "$1/pg_ctl" -D "$folder/data" promote >>"$folder/log" 2>&1
+    else
+        kill -QUIT "$server"
+        wait "$server" || true
+        run "$@"
+    fi
 done
 kill -INT "$server" 2>/dev/null || true
 wait "$server" || true
@@ -77,6 +86,11 @@ impl Cluster {
         server
     }
 
+    /// All its processes die in the middle of what they do, and it starts again.
+    pub(crate) fn crash(&mut self) {
+        self.input.as_mut().unwrap().write_all(b"crash\n").unwrap();
+    }
+
     /// Makes a standby the one that is written to.
     pub(crate) fn promote(&mut self) {
         self.input.as_mut().unwrap().write_all(b"promote\n").unwrap();
@@ -94,6 +108,15 @@ impl Drop for Cluster {
 pub(crate) fn port() -> u16 {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start).port
+}
+
+/// All that is in a database of the shared server, as a backup has it.
+pub(crate) fn dump(database: &str) -> Vec<u8> {
+    let mut command = Command::new(programs().join("pg_dump"));
+    let command = command.args(["--host", "127.0.0.1", "--username", "tester", "--dbname", database]);
+    let dump = command.args(["--port", &port().to_string()]).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    dump.stdout
 }
 
 /// A link of the tests' own.
@@ -115,6 +138,8 @@ pub(crate) fn connect(port: u16, database: &str) -> Result<Client, tokio_postgre
     receiver.recv().unwrap()
 }
 
+const PROGRAMS: [&str; 5] = ["initdb", "postgres", "pg_basebackup", "pg_ctl", "pg_dump"];
+
 /// Where the server's programs are: on the path, or where Debian keeps those of each version.
 fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -123,8 +148,6 @@ fn programs() -> PathBuf {
         .unwrap_or_default();
     debian.sort();
     let mut folders = std::env::split_paths(&path).chain(debian.into_iter().rev());
-    let found = folders.find(|folder| {
-        ["initdb", "postgres", "pg_basebackup", "pg_ctl"].iter().all(|name| folder.join(name).exists())
-    });
+    let found = folders.find(|folder| PROGRAMS.iter().all(|name| folder.join(name).exists()));
     found.expect("PostgreSQL is not installed: apt-get install postgresql")
 }

@@ -38,6 +38,26 @@ fn a_store_goes_on_with_the_standby_that_was_promoted() {
     assert_eq!(names(&store), ["other"]);
 }
 
+#[test]
+fn what_was_saved_survives_a_crash_of_a_server_that_is_not_asked_for_that() {
+    let (home, mut server) = (Home::new(), Cluster::start());
+    let store = Store::create_at(&address(&[server.port]), &home.path, &key_file(&home.key)).unwrap();
+    let before = started(server.port);
+    store.add_private(&new("acme")).unwrap();
+    server.crash();
+    while started(server.port).is_none_or(|now| Some(now) == before) {
+        std::thread::yield_now();
+    }
+    assert_eq!(names(&store), ["acme"]);
+}
+
+/// When the server was started, where it can be asked.
+fn started(port: u16) -> Option<String> {
+    let client = crate::cluster::connect(port, "postgres").ok()?;
+    let row = futures_executor::block_on(client.query_one("SELECT pg_postmaster_start_time()::text", &[]));
+    Some(row.ok()?.get(0))
+}
+
 fn number(server: &Cluster, sql: &str) -> i64 {
     let client = crate::cluster::connect(server.port, "postgres").unwrap();
     futures_executor::block_on(client.query_one(sql, &[])).unwrap().get(0)

@@ -12,6 +12,7 @@ mod custom;
 mod database;
 mod examples;
 mod faults;
+mod files;
 mod flows;
 mod handing;
 mod history;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A home whose store is at a server, with the connection `maple`.
-fn logged_in() -> Sandbox {
+pub(crate) fn logged_in() -> Sandbox {
     let home = Sandbox::at_server();
     let app = home.web_app();
     let run = home.connect_web(&app, &["--no-test"], &Consent::allow(&[MAPLE_FLORIST.id]));
