@@ -35,9 +35,7 @@ pub(super) fn message(error: &StoreError) -> Option<String> {
     }
     let message = match reason(error)? {
         Reason::NoTls => "the database server has no TLS",
-        Reason::Untrusted => {
-            "nobody who is trusted here says that the database server's certificate is its own"
-        }
+        Reason::Untrusted => "the database server's certificate is not trusted",
         Reason::NoPassword => "the database server wants a password, and none was found",
         Reason::WrongPassword => "the database server does not take this user with this password",
         Reason::NotAdmitted => "the database server does not let this user in from here",
