@@ -33,6 +33,8 @@ pub struct PostgresAddress {
     config: Config,
     tls: Option<Arc<ClientConfig>>,
     shown: String,
+    /// Nobody waits long for an answer.
+    hasty: bool,
 }
 
 impl fmt::Debug for PostgresAddress {
@@ -64,7 +66,7 @@ impl PostgresAddress {
             // Of several the one that takes changes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls, shown: written.text(false) })
+        Ok(Self { config, tls, shown: written.text(false), hasty: false })
     }
 
     /// The same, with the user's password.
@@ -72,6 +74,15 @@ impl PostgresAddress {
     pub fn with_password(mut self, password: &SecretString) -> Self {
         self.config.password(password.expose_secret());
         self
+    }
+
+    /// The same for what is not worth a wait: a server that does not answer at once is done without.
+    pub(crate) fn hasty(&self) -> Self {
+        Self { hasty: true, ..self.clone() }
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.hasty
     }
 
     pub(crate) fn config(&self) -> &Config {

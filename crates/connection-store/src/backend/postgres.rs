@@ -1,5 +1,6 @@
 //! What only a store in PostgreSQL has: how it is reached, made and opened.
 
+mod counting;
 mod failure;
 mod link;
 mod opening;
@@ -13,7 +14,7 @@ use tokio::{
 
 pub(super) use self::failure::explain;
 use self::failure::{has_ended, is_read_only};
-pub(crate) use self::link::Link;
+pub(crate) use self::{counting::Counted, link::Link};
 use super::sqlite::FORMAT;
 use crate::{
     Error,
