@@ -305,7 +305,8 @@ pub enum Error {
     /// The text is no address of a store in a database server.
     #[error("the store's address {0}")]
     BadAddress(&'static str),
-    /// The store is in a database server: it is no file that could be copied, moved or put back.
+    /// The store is in a database server: it is no file that could be copied, moved or put back. One that was put back from a
+    /// dump has to be adopted.
     #[error("the store {0} is in a database server, which copies it by its own means")]
     InServer(PathBuf),
     /// The database server cannot be reached, or went away; what was being changed may have been changed or not.

@@ -220,7 +220,8 @@ impl Clock for ServerClock {
 #[cfg(target_os = "linux")]
 fn since_start() -> i64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    let since = Duration::try_from(time).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Milliseconds since this program first asked; whether those that the machine slept are among them is the system's affair. The

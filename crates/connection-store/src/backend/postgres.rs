@@ -54,7 +54,9 @@ pub(crate) fn grants(role: &str) -> String {
     format!(
         "GRANT USAGE ON SCHEMA {SCHEMA} TO \"{role}\";\n\
          GRANT {rights} ON ALL TABLES IN SCHEMA {SCHEMA} TO \"{role}\";\n\
-         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {rights} ON TABLES TO \"{role}\";\n"
+         GRANT SELECT ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO \"{role}\";\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {rights} ON TABLES TO \"{role}\";\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON SEQUENCES TO \"{role}\";\n"
     )
 }
 

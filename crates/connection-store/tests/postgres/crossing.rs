@@ -179,7 +179,7 @@ impl Way {
         let created = if self.to_server {
             Store::create(&self.home.path, &key)
         } else {
-            Store::create_at(&database::address(&self.there.path), &self.there.path, &key)
+            Store::create_at(&database::owners(&self.there.path), &self.there.path, &key)
         };
         created.unwrap().with_clock(self.home.clock.clone())
     }
