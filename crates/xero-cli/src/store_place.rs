@@ -48,6 +48,11 @@ pub(crate) fn file_in(named: &str) -> &str {
     named.strip_prefix(FILE).unwrap_or(named)
 }
 
+/// True where these options name a server.
+pub(crate) fn is_named_at_server(global: &Global) -> bool {
+    global.store.as_deref().and_then(Path::to_str).is_some_and(is_at_server)
+}
+
 /// Where the store of these options is, for people.
 pub(crate) fn shown(global: &Global) -> Outcome<String> {
     Ok(match &global.store {
@@ -149,6 +154,18 @@ impl StorePlace {
         }
     }
 
+    /// What another role of the server must be given to use the store; nothing for a file.
+    pub(crate) fn grants(&self, role: &str) -> String {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Server(_) => Store::grants_at(role),
+            Self::File(_) => {
+                let _ = role;
+                String::new()
+            }
+        }
+    }
+
     /// What names this place on the command line of a job, whose directory and variables are others.
     pub(crate) fn job_arguments(&self) -> Outcome<Vec<String>> {
         match self {
@@ -185,9 +202,8 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
     }
     let file = file_in(text);
     if file.is_empty() {
-        return Err(
-            Failure::usage("--store names no file").hint("write it as sqlite:PATH, or as a path alone")
-        );
+        return Err(Failure::usage("the store's address names no file")
+            .hint("write it as sqlite:PATH, or as a path alone"));
     }
     match file.split_once("://") {
         Some((scheme, _)) => {

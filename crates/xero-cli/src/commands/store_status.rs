@@ -20,25 +20,20 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let status = store.status()?;
     let ui = &context.ui;
     ui.document(document(&status))?;
-    ui.data(show::fields(&rows(&status)))?;
+    let is_file = context.store_place()?.file().is_some();
+    ui.data(show::fields(&rows(&status, is_file)))?;
     advise(context, &status);
     Ok(())
 }
 
-fn rows(status: &Status) -> Vec<(&'static str, String)> {
-    let mut rows = vec![
-        ("Store", status.path.display().to_string()),
-        ("Format", status.format.to_string()),
-        ("Size", format!("{}, and {} of log", kib(status.size), kib(status.log_size))),
-        ("Holds", holds(status)),
-        (
-            "Secrets",
-            format!(
-                "sealed with AES-256-GCM, under the same data key since {}",
-                show::date(status.data_key_since)
-            ),
-        ),
-    ];
+fn rows(status: &Status, is_file: bool) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("Store", status.path.display().to_string()), ("Format", status.format.to_string())];
+    if is_file {
+        rows.push(("Size", format!("{}, and {} of log", kib(status.size), kib(status.log_size))));
+    }
+    let since = show::date(status.data_key_since);
+    rows.push(("Holds", holds(status)));
+    rows.push(("Secrets", format!("sealed with AES-256-GCM, under the same data key since {since}")));
     let mut name = "Opened by";
     for slot in &status.slots {
         let what = one_line(&keys::described(&slot.lock));
@@ -47,7 +42,7 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
             format!("key {}: {what}, since {}", slot.id, show::date(slot.created_at)),
         ));
     }
-    rows.push(("Owner", owner(&status.ownership)));
+    rows.push(("Owner", owner(&status.ownership, is_file)));
     rows.extend(mode(&status.path).map(|mode| ("Permissions", mode)));
     rows.extend(status.rescued.iter().map(|path| ("Rescue file", path.display().to_string())));
     rows
@@ -66,8 +61,12 @@ fn kib(bytes: u64) -> String {
     format!("{} KiB", bytes.div_ceil(1024))
 }
 
-fn owner(ownership: &Ownership) -> String {
+fn owner(ownership: &Ownership, is_file: bool) -> String {
     match ownership {
+        Ownership::Here if !is_file => "this database: all machines that reach it may renew".to_owned(),
+        Ownership::Nobody if !is_file => {
+            "nobody yet; the first renewal of a login makes it this database's".to_owned()
+        }
         Ownership::Here => "this machine".to_owned(),
         Ownership::Nobody => "nobody yet; the first renewal of a login makes it this machine's".to_owned(),
         Ownership::Copied { owner, since } => {

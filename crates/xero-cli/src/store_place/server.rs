@@ -1,7 +1,7 @@
 //! A store at a server: how it is reached from here, and where this machine keeps what is its own.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,10 @@ use super::{
     address::{Address, Surroundings},
     folder, password,
 };
-use crate::{args::Global, failure::Outcome};
+use crate::{
+    args::Global,
+    failure::{Failure, Kind, Outcome},
+};
 
 /// A store at a server.
 pub(crate) struct ServerPlace {
@@ -32,6 +35,7 @@ impl ServerPlace {
         let complete = Address::parse(address)?.completed(&around);
         let whole = complete.to_string();
         let file = global.store_password_file.clone();
+        check_certificates(&complete)?;
         let reached = PostgresAddress::parse(&whole)?;
         let address = match password::find(&complete, file.as_deref(), &around)? {
             Some(password) => reached.with_password(&password),
@@ -72,6 +76,17 @@ impl ServerPlace {
             arguments.push(format!("--store-password-file={}", absolute(file)?));
         }
         Ok(arguments)
+    }
+}
+
+/// The certificates that are to be trusted must be there.
+fn check_certificates(address: &Address) -> Outcome {
+    let Some(file) = address.value("sslrootcert").filter(|file| *file != "system") else { return Ok(()) };
+    let file = Path::new(file);
+    match fs::File::open(file) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(file, &error) }
+            .hint("sslrootcert, or PGSSLROOTCERT, names a file of certificates (PEM); `system` for those of this system")),
     }
 }
 

@@ -39,9 +39,11 @@ use crate::{
 /// itself may be idle, and what was committed survives a crash, whatever the server does for others. A machine that has gone
 /// without a word is noticed in ten seconds, so that it holds no lock for longer.
 const LIMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; \
-     SET statement_timeout = '30s'; SET idle_session_timeout = 0; SET synchronous_commit = on; \
+     SET statement_timeout = '30s'; SET synchronous_commit = on; \
      SET default_transaction_read_only = off; SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; \
      SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000";
+/// The oldest version of PostgreSQL that will do.
+const OLDEST: u32 = 13;
 /// Milliseconds since 1970, by the server's clock.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
@@ -107,7 +109,10 @@ impl Link {
         let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
-        let (client, speaking) = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        let (client, speaking, version) = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        if version < OLDEST {
+            return Err(Error::OldServer { place, found: version, oldest: OLDEST }.into());
+        }
         let link = Self {
             client,
             statements: RefCell::default(),
@@ -118,15 +123,18 @@ impl Link {
             silent: Cell::new(false),
             missed: RefCell::default(),
         };
-        let now = link.prepare(held)?;
+        let now = link.prepare(held, version)?;
         Ok((link, now))
     }
 
     /// Locks and settings in one go. Gives the server's time.
-    fn prepare(&self, held: &[String]) -> Result<i64, Fault> {
+    fn prepare(&self, held: &[String], version: u32) -> Result<i64, Fault> {
         let locks: String = held.iter().map(|owner| format!("{};", locking(owner))).collect();
+        let idle = if version >= 14 { "SET idle_session_timeout = 0;" } else { "" };
         let haste = if self.hasty { LIMITS_IN_HASTE } else { "" };
-        let sql = format!("{locks} {LIMITS}; {haste}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}");
+        let sql = format!(
+            "{locks} {idle} {LIMITS}; {haste}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}"
+        );
         let row = self.last_row(&sql)?;
         if row.as_ref().and_then(|row| row.get(0)) == Some("t") {
             let source = DatabaseError::standby();
@@ -257,13 +265,21 @@ async fn connect(
     config: Config,
     tls: Option<ClientConfig>,
     ended: watch::Sender<u64>,
-) -> Result<(Client, AbortHandle), tokio_postgres::Error> {
+) -> Result<(Client, AbortHandle, u32), tokio_postgres::Error> {
     if let Some(tls) = tls {
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-        return Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()));
+        let version = version(connection.parameter("server_version"));
+        return Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle(), version));
     }
     let (client, connection) = config.connect(NoTls).await?;
-    Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()))
+    let version = version(connection.parameter("server_version"));
+    Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle(), version))
+}
+
+/// The first number of what a server says of itself; one that says nothing is taken for a new one.
+fn version(said: Option<&str>) -> u32 {
+    let number: String = said.unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+    number.parse().unwrap_or(u32::MAX)
 }
 
 fn silent(place: &Path) -> Fault {
