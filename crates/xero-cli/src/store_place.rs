@@ -31,6 +31,17 @@ pub(crate) enum StorePlace {
     Server(Box<ServerPlace>),
 }
 
+/// How a store at a server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By TLS.
+    Verified,
+    /// Without, by a socket or a loopback address.
+    OnThisMachine,
+    /// Without, over a network.
+    InTheOpen,
+}
+
 /// What an option, a variable or the configuration file names.
 #[derive(Debug, PartialEq, Eq)]
 enum Named<'a> {
@@ -115,6 +126,15 @@ impl StorePlace {
             Self::File(path) => path,
             #[cfg(feature = "postgres")]
             Self::Server(server) => server.local(),
+        }
+    }
+
+    /// How it is reached; nothing for a file.
+    pub(crate) fn way(&self) -> Option<Way> {
+        match self {
+            Self::File(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => Some(server.way()),
         }
     }
 

@@ -46,6 +46,8 @@ const TABLES: &str = "
 const ENDING: &str = "-calls";
 /// Calls that run longer are forgotten: whoever made them has been stopped.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+/// How often what counts no more is removed, in milliseconds: it is not seen in between.
+const SWEPT_EVERY: u64 = 1_000;
 /// All that counts at a moment, in one answer: what is paused, how many calls of the app, each call for the organisation. What
 /// began later was counted before the clock was set back.
 const TRAFFIC: &str = "SELECT reason, CAST(NULL AS BIGINT), until FROM (SELECT reason, until FROM pauses \
@@ -69,6 +71,8 @@ pub(crate) struct Whose {
 pub(crate) struct Counters {
     place: Place,
     path: PathBuf,
+    /// When what counts no more was last removed.
+    swept_at: u64,
 }
 
 #[derive(Debug)]
@@ -121,7 +125,7 @@ impl Counters {
     /// Opens the file beside a store, and makes it where there is none, or where it is broken and nobody has it open.
     pub(crate) fn beside(store: &Path) -> Result<Self, Unusable> {
         let path = beside(store, ENDING);
-        Ok(Self { place: Place::File(Opened::at(&path, TABLES)?), path })
+        Ok(Self { place: Place::File(Opened::at(&path, TABLES)?), path, swept_at: 0 })
     }
 
     /// Those of the store at a server, and the name of this process there, which lives for as long as it has a link.
@@ -129,7 +133,7 @@ impl Counters {
     pub(crate) fn at(address: &PostgresAddress) -> Result<(Self, String), Error> {
         let (path, owner) = (address.place(), crate::store::new_id()?);
         let server = Counted::open(address, &owner)?;
-        Ok((Self { place: Place::Server(Box::new(server)), path }, owner))
+        Ok((Self { place: Place::Server(Box::new(server)), path, swept_at: 0 }, owner))
     }
 
     /// Begins a call, or says what it must wait for. `lives` says whether an owner does.
@@ -147,8 +151,11 @@ impl Counters {
         {
             return Ok(Err(wait));
         }
-        self.write(&whose.app, |tx| {
-            sweep(tx, now)?;
+        let sweeps = now.abs_diff(self.swept_at) >= SWEPT_EVERY;
+        let begun = self.write(&whose.app, |tx| {
+            if sweeps {
+                sweep(tx, now)?;
+            }
             if let Err(wait) = traffic(tx, whose, now)?.admit(now) {
                 return Ok(Err(wait));
             }
@@ -156,7 +163,9 @@ impl Counters {
             let insert = "INSERT INTO calls (id, app, organisation, owner, began_at) VALUES (?1, ?2, ?3, ?4, ?5)";
             tx.execute(insert, values![id, whose.app, whose.organisation, owner, number(now)])?;
             Ok(Ok(id))
-        })
+        })?;
+        self.swept_at = if sweeps { now } else { self.swept_at };
+        Ok(begun)
     }
 
     /// Ends a call.

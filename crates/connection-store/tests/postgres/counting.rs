@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use connection_store::{A_MINUTE, AT_ONCE, Call, Connection, Limit, Store, Told};
 
+use futures_executor::block_on;
+
 use crate::{
-    cluster::port,
     database,
     home::{Home, expired},
     limits::limit,
-    machines::{by, elsewhere},
-    proxy::Proxy,
+    machines::elsewhere,
     token_server::TokenServer,
 };
 
@@ -92,11 +92,25 @@ async fn nobody_waits_where_nothing_can_be_counted() {
 #[tokio::test]
 async fn a_server_that_went_away_holds_no_call_up() {
     let (home, acme) = connected().await;
-    let proxy = Proxy::start(port());
-    let store = by(&database::address_at(proxy.port, &home.path), &home, "one");
-    drop(store.try_admit(&acme).unwrap());
-    drop(proxy);
+    let (store, beside, name) = (elsewhere(&home, "one"), database::beside(), database::name(&home.path));
+    let running = begin(&store, &acme, AT_ONCE);
+    let shut = format!(
+        "ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    block_on(beside.batch_execute(&shut)).unwrap();
+    let links = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+    while block_on(beside.query_one(links, &[&name])).unwrap().get::<_, i64>(0) > 0 {
+        std::thread::yield_now();
+    }
     drop(begin(&store, &acme, 2 * AT_ONCE));
+    drop(running);
+    block_on(beside.batch_execute(&format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true"))).unwrap();
+    home.clock.advance(Duration::from_secs(30));
+    // What ran before belongs to one who is not known any more.
+    let call = store.admit(&acme, Duration::from_secs(60), |_| ()).await.unwrap();
+    assert_eq!(store.pace(&acme).running, 1);
+    drop(call);
 }
 
 #[tokio::test]
@@ -109,4 +123,34 @@ async fn twenty_at_once_never_begin_more_than_the_limits_let() {
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!((begun.len(), stores[0].pace(&acme).running), (AT_ONCE, AT_ONCE));
+}
+
+#[tokio::test]
+async fn zz_measure() {
+    let (home, acme) = connected().await;
+    let store = elsewhere(&home, "one");
+    drop(store.try_admit(&acme).unwrap());
+    let t = std::time::Instant::now();
+    let n = 2000;
+    for i in 0..n {
+        store.try_admit(&acme).unwrap().end(&Told::default());
+        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
+    }
+    eprintln!("MEASURE server {:?} a call", t.elapsed() / n);
+    let t = std::time::Instant::now();
+    for i in 0..n {
+        store.try_admit(&acme).unwrap().withdraw();
+        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
+    }
+    eprintln!("MEASURE server withdraw {:?} a call", t.elapsed() / n);
+    let file = Home::new();
+    let server = TokenServer::start().await;
+    let store = Store::create(&file.path, &crate::home::key_file(&file.key)).unwrap().with_clock(file.clock.clone());
+    let acme = expired(&file, &store, &server.server());
+    let t = std::time::Instant::now();
+    for i in 0..n {
+        store.try_admit(&acme).unwrap().end(&Told::default());
+        if i % 50 == 0 { file.clock.advance(Duration::from_secs(61)); }
+    }
+    eprintln!("MEASURE file {:?} a call", t.elapsed() / n);
 }

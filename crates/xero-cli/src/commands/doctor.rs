@@ -12,6 +12,7 @@ mod organisation;
 mod ports;
 mod proxy;
 mod scopes;
+mod server;
 mod settings;
 mod store;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(context: &Context, args: &Doctor) -> Outcome {
     // Whoever opens a store closes its file to others: it is looked at before that.
     let mut findings = vec![config_file::check(context)?];
     findings.extend(files::check(context)?);
+    findings.extend(server::check(context)?);
     findings.extend(keychain::check(context)?);
     let store = open(context, args, &mut findings)?;
     let patients = match &store {

@@ -19,8 +19,8 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let store = context.open_store_quietly()?;
     let status = store.status()?;
     let ui = &context.ui;
-    ui.document(document(&status))?;
     let is_file = context.store_place()?.file().is_some();
+    ui.document(document(&status, is_file))?;
     ui.data(show::fields(&rows(&status, is_file)))?;
     advise(context, &status);
     Ok(())
@@ -117,7 +117,7 @@ fn advise(context: &Context, status: &Status) {
     }
 }
 
-fn document(status: &Status) -> Value {
+fn document(status: &Status, is_file: bool) -> Value {
     let (owner, since) = match &status.ownership {
         Ownership::Copied { owner, since } => (Some(owner), Some(show::timestamp(*since))),
         Ownership::Moved { to, since } => (Some(to), Some(show::timestamp(*since))),
@@ -135,8 +135,8 @@ fn document(status: &Status) -> Value {
         "store": status.path.display().to_string(),
         "id": status.id,
         "format": status.format,
-        "size": status.size,
-        "log_size": status.log_size,
+        "size": is_file.then_some(status.size),
+        "log_size": is_file.then_some(status.log_size),
         "apps": status.apps,
         "logins": status.authorisations,
         "connections": status.connections,

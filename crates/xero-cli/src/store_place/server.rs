@@ -8,7 +8,7 @@ use std::{
 use connection_store::{Destination, Error, KeySlot, NewKey, PostgresAddress, Store, StoreKey};
 
 use super::{
-    absolute,
+    Way, absolute,
     address::{Address, Surroundings},
     folder, password,
 };
@@ -26,6 +26,7 @@ pub(crate) struct ServerPlace {
     folder: PathBuf,
     local: PathBuf,
     password_file: Option<PathBuf>,
+    way: Way,
 }
 
 impl ServerPlace {
@@ -43,7 +44,7 @@ impl ServerPlace {
         };
         let (path, folder) = (PathBuf::from(whole.split('?').next().unwrap_or_default()), folder()?);
         let local = folder.join(complete.file_name());
-        Ok(Self { address, whole, path, folder, local, password_file: file })
+        Ok(Self { address, whole, path, folder, local, password_file: file, way: complete.way() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -52,6 +53,10 @@ impl ServerPlace {
 
     pub(super) fn local(&self) -> &Path {
         &self.local
+    }
+
+    pub(super) fn way(&self) -> Way {
+        self.way
     }
 
     pub(super) fn key_slots(&self) -> Result<Vec<KeySlot>, Error> {
