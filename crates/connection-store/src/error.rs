@@ -309,6 +309,16 @@ pub enum Error {
     /// dump has to be adopted.
     #[error("the store {0} is in a database server, which copies it by its own means")]
     InServer(PathBuf),
+    /// The database server's version is too old.
+    #[error("the database server of {place} has version {found}; the oldest that will do is {oldest}")]
+    OldServer {
+        /// Its address.
+        place: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The oldest version that will do.
+        oldest: u32,
+    },
     /// The database server cannot be reached, or went away; what was being changed may have been changed or not.
     #[error("the database {place} cannot be reached")]
     Unreachable {

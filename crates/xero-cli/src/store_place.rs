@@ -31,6 +31,18 @@ pub(crate) enum StorePlace {
     Server(Box<ServerPlace>),
 }
 
+/// How a store at a server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has none"))]
+pub(crate) enum Way {
+    /// By TLS.
+    Verified,
+    /// Without, by a socket or a loopback address.
+    OnThisMachine,
+    /// Without, over a network.
+    InTheOpen,
+}
+
 /// What an option, a variable or the configuration file names.
 #[derive(Debug, PartialEq, Eq)]
 enum Named<'a> {
@@ -46,6 +58,11 @@ pub(crate) fn is_at_server(named: &str) -> bool {
 /// The path in what may be the address of a file.
 pub(crate) fn file_in(named: &str) -> &str {
     named.strip_prefix(FILE).unwrap_or(named)
+}
+
+/// True where these options name a server.
+pub(crate) fn is_named_at_server(global: &Global) -> bool {
+    global.store.as_deref().and_then(Path::to_str).is_some_and(is_at_server)
 }
 
 /// Where the store of these options is, for people.
@@ -81,8 +98,11 @@ impl StorePlace {
             #[cfg(feature = "postgres")]
             Named::Server(address) => Ok(Self::Server(Box::new(ServerPlace::of(address, global)?))),
             #[cfg(not(feature = "postgres"))]
-            Named::Server(_) => Err(Failure::usage("this xeroctl was built without PostgreSQL")
-                .hint("build it with the feature `postgres`, or name a file with --store")),
+            Named::Server(_) => {
+                let _ = global;
+                Err(Failure::usage("this xeroctl was built without PostgreSQL")
+                    .hint("build it with the feature `postgres`, or name a file with --store"))
+            }
         }
     }
 
@@ -110,6 +130,15 @@ impl StorePlace {
             Self::File(path) => path,
             #[cfg(feature = "postgres")]
             Self::Server(server) => server.local(),
+        }
+    }
+
+    /// How it is reached; nothing for a file.
+    pub(crate) fn way(&self) -> Option<Way> {
+        match self {
+            Self::File(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => Some(server.way()),
         }
     }
 
@@ -149,6 +178,18 @@ impl StorePlace {
         }
     }
 
+    /// What another role of the server must be given to use the store; nothing for a file.
+    pub(crate) fn grants(&self, role: &str) -> String {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Server(_) => Store::grants_at(role),
+            Self::File(_) => {
+                let _ = role;
+                String::new()
+            }
+        }
+    }
+
     /// What names this place on the command line of a job, whose directory and variables are others.
     pub(crate) fn job_arguments(&self) -> Outcome<Vec<String>> {
         match self {
@@ -185,9 +226,8 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
     }
     let file = file_in(text);
     if file.is_empty() {
-        return Err(
-            Failure::usage("--store names no file").hint("write it as sqlite:PATH, or as a path alone")
-        );
+        return Err(Failure::usage("the store's address names no file")
+            .hint("write it as sqlite:PATH, or as a path alone"));
     }
     match file.split_once("://") {
         Some((scheme, _)) => {

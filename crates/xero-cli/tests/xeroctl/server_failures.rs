@@ -56,13 +56,15 @@ fn the_way_to_the_server() {
         "postgres://tester@127.0.0.1:1/books".to_owned(),
         "postgres://tester@a..b/books".to_owned(),
         "postgres://tester@%2Fnowhere/books".to_owned(),
-        with_tls.clone(),
+        with_tls,
         format!("{other_name}?sslrootcert=ca.pem&hostaddr=127.0.0.1"),
     ]
     .iter()
     .map(|address| list(&home, address))
     .collect();
     text.push_str(&masked(list(&home, &none), &none));
+    let old = at(answering(hello("12.22 (Debian 12.22-1)")));
+    text.push_str(&masked(list(&home, &format!("{old}?sslmode=disable")), &old));
     text.push_str(&masked(list(&home, &format!("{deaf}?sslmode=disable&connect_timeout=1")), &deaf));
     assert!(list(&home, &good).contains("status 0"));
     insta::assert_snapshot!(text.replace(&port().to_string(), "PORT"));
