@@ -88,7 +88,7 @@ impl Place {
     fn write<T>(
         &mut self,
         app: &str,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+        mut work: impl FnMut(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         match self {
             Self::File(file) => {
@@ -223,7 +223,7 @@ impl Counters {
         Ok(any)
     }
 
-    fn write<T>(&mut self, app: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    fn write<T>(&mut self, app: &str, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.place.write(app, work).map_err(|fault| settle(fault, &self.path))
     }
 

@@ -124,33 +124,3 @@ async fn twenty_at_once_never_begin_more_than_the_limits_let() {
     });
     assert_eq!((begun.len(), stores[0].pace(&acme).running), (AT_ONCE, AT_ONCE));
 }
-
-#[tokio::test]
-async fn zz_measure() {
-    let (home, acme) = connected().await;
-    let store = elsewhere(&home, "one");
-    drop(store.try_admit(&acme).unwrap());
-    let t = std::time::Instant::now();
-    let n = 2000;
-    for i in 0..n {
-        store.try_admit(&acme).unwrap().end(&Told::default());
-        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
-    }
-    eprintln!("MEASURE server {:?} a call", t.elapsed() / n);
-    let t = std::time::Instant::now();
-    for i in 0..n {
-        store.try_admit(&acme).unwrap().withdraw();
-        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
-    }
-    eprintln!("MEASURE server withdraw {:?} a call", t.elapsed() / n);
-    let file = Home::new();
-    let server = TokenServer::start().await;
-    let store = Store::create(&file.path, &crate::home::key_file(&file.key)).unwrap().with_clock(file.clock.clone());
-    let acme = expired(&file, &store, &server.server());
-    let t = std::time::Instant::now();
-    for i in 0..n {
-        store.try_admit(&acme).unwrap().end(&Told::default());
-        if i % 50 == 0 { file.clock.advance(Duration::from_secs(61)); }
-    }
-    eprintln!("MEASURE file {:?} a call", t.elapsed() / n);
-}
