@@ -60,9 +60,13 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The store's file; without it, a file in the platform's data directory [env: XEROCTL_STORE]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    /// The store: a file, or postgres://USER@HOST/DATABASE; without it, a file in the platform's data directory [env:
+    /// XEROCTL_STORE]
+    #[arg(long, global = true, value_name = "STORE", help_heading = "Global options")]
     pub(crate) store: Option<PathBuf>,
+    /// A file whose first line is the password at the PostgreSQL server [env: XEROCTL_STORE_PASSWORD_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) store_password_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) opened_by: OpenedBy,
     /// A server that stands in for Xero; kept with the app when a connection is made [env: XEROCTL_XERO_URL]
@@ -103,6 +107,8 @@ impl Global {
     pub(crate) fn take_environment(&mut self) {
         let path = |name| variable(name).map(PathBuf::from);
         self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
+        self.store_password_file =
+            self.store_password_file.take().or_else(|| path("XEROCTL_STORE_PASSWORD_FILE"));
         self.xero_url = self.xero_url.take().or_else(|| variable("XEROCTL_XERO_URL")?.into_string().ok());
         self.machine = self.machine.take().or_else(|| variable("XEROCTL_MACHINE")?.into_string().ok());
         self.config = self.config.take().or_else(|| path("XEROCTL_CONFIG"));

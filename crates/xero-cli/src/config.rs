@@ -78,6 +78,8 @@ impl Config {
         let text = |name| self.value(name).map(str::to_owned);
         let set = |name| self.value(name) == Some("true");
         global.store = global.store.take().or_else(|| path("store"));
+        global.store_password_file =
+            global.store_password_file.take().or_else(|| path("store_password_file"));
         global.machine = global.machine.take().or_else(|| text("machine"));
         global.xero_url = global.xero_url.take().or_else(|| text("xero_url"));
         global.log_file = global.log_file.take().or_else(|| path("log_file"));
@@ -120,6 +122,7 @@ mod tests {
         for key in KEYS {
             let values = match key.form {
                 Form::Path => vec!["/a".to_owned()],
+                Form::Store => vec!["/a".to_owned(), "postgres://a@b/c".to_owned()],
                 Form::Text => vec!["-".to_owned(), "a b".to_owned()],
                 Form::Flag => vec!["true".to_owned(), "false".to_owned()],
                 Form::Number(from, to) => vec![from.to_string(), to.to_string()],

@@ -15,6 +15,7 @@ mod show;
 mod shown;
 mod signals;
 mod store_access;
+mod store_place;
 mod table;
 mod trace;
 mod ui;
@@ -34,6 +35,7 @@ use crate::{
     config::Config,
     failure::{Failure, Kind, Outcome},
     signals::During,
+    store_place::StorePlace,
     ui::Ui,
 };
 
@@ -56,6 +58,8 @@ pub(crate) struct Context {
     runtime: OnceCell<Runtime>,
     /// The store, once it is open: there is one in each run.
     store: OnceCell<Store>,
+    /// Where it is, once somebody wanted to know.
+    place: OnceCell<StorePlace>,
 }
 
 fn main() -> ExitCode {
@@ -102,9 +106,9 @@ fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Comman
     }
     cli.global.width.into_iter().for_each(table::set_width);
     let ui = Ui::of(&cli.global);
-    let (runtime, store) = (OnceCell::new(), OnceCell::new());
+    let (runtime, store, place) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
     let global = cli.global;
-    Ok((Context { ui, global, misconfigured, command_name, runtime, store }, cli.command))
+    Ok((Context { ui, global, misconfigured, command_name, runtime, store, place }, cli.command))
 }
 
 /// Says what failed, and gives the status.

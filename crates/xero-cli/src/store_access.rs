@@ -1,21 +1,19 @@
 //! Finds the store and opens it, or prepares to make one.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use connection_store::{Error as StoreError, Ownership, Store, StoreKey};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::{
     Context,
-    args::{Global, KeySource},
+    args::KeySource,
     failure::{Failure, Kind, Outcome},
     host,
     keys::{self, PlannedKey},
     show,
-    ui::{Ui, one_line},
+    store_place::StorePlace,
+    ui::one_line,
 };
 
 /// A store that is open, or that will be made when there is something to keep.
@@ -26,16 +24,7 @@ pub(crate) enum StoreAccess {
 
 /// What is needed to make a store.
 pub(crate) struct NewStore {
-    path: PathBuf,
     pub(crate) key: PlannedKey,
-}
-
-/// Where the store is: the option, the variable, or the platform's data directory.
-pub(crate) fn store_path(global: &Global) -> Outcome<PathBuf> {
-    match &global.store {
-        Some(path) => Ok(path.clone()),
-        None => Ok(base()?.data_dir().join("xeroctl").join("connections.db")),
-    }
 }
 
 pub(crate) fn base() -> Outcome<impl BaseStrategy> {
@@ -46,6 +35,20 @@ pub(crate) fn base() -> Outcome<impl BaseStrategy> {
 }
 
 impl Context {
+    /// Where the store of this run is.
+    pub(crate) fn store_place(&self) -> Outcome<&StorePlace> {
+        if self.place.get().is_none() {
+            let place = StorePlace::of(&self.global)?;
+            drop(self.place.set(place));
+        }
+        Ok(self.place.get().expect("it was set above, if not before"))
+    }
+
+    /// True where no store was made yet.
+    pub(crate) fn has_no_store(&self) -> Outcome<bool> {
+        Ok(matches!(self.store_place()?.key_slots(), Err(StoreError::NotFound(_))))
+    }
+
     /// Opens the store of this run, and warns where it is a copy.
     pub(crate) fn open_store(&self) -> Outcome<Store> {
         let store = self.open_store_quietly()?;
@@ -61,22 +64,14 @@ impl Context {
 
     /// Opens the store of this run.
     pub(crate) fn open_store_quietly(&self) -> Outcome<Store> {
-        let path = store_path(&self.global)?;
-        tracing::debug!(path = %path.display(), "opening the store");
-        let store = self.with_key(&path, |key| Store::open(&path, key))?;
+        let place = self.store_place()?;
+        tracing::debug!(path = %place.path().display(), "opening the store");
+        let slots = place.key_slots()?;
+        let store = keys::open(&self.ui, &self.global.opened_by, &slots, |key| place.open(key))?;
         Ok(self.furnish(store))
     }
 
-    /// Finds the key of the store at `path`, and does with it what `with` says.
-    pub(crate) fn with_key<T>(
-        &self,
-        path: &Path,
-        with: impl Fn(&StoreKey) -> Result<T, StoreError>,
-    ) -> Outcome<T> {
-        keys::open(&self.ui, &self.global.opened_by, path, with)
-    }
-
-    /// The same for a backup.
+    /// Finds the key of a backup, and does with it what `with` says.
     pub(crate) fn with_key_of_copy<T>(
         &self,
         path: &Path,
@@ -98,10 +93,9 @@ impl Context {
 
 /// Opens the store, or prepares to make one by the options given or by asking.
 pub(crate) fn open_or_plan(context: &Context) -> Outcome<StoreAccess> {
-    let Context { ui, global, .. } = context;
     match context.open_store() {
         Ok(store) => Ok(StoreAccess::Open(store)),
-        Err(failure) if is_missing(global)? => match plan(ui, global, &[])? {
+        Err(failure) if context.has_no_store()? => match plan(context, &[])? {
             Some(new) => Ok(StoreAccess::Planned(new)),
             None => Err(failure.hint(
                 "give --key-file FILE: a key file is made there, and a store with it; `xeroctl store init` has other ways. Or \
@@ -110,11 +104,6 @@ pub(crate) fn open_or_plan(context: &Context) -> Outcome<StoreAccess> {
         },
         Err(failure) => Err(failure),
     }
-}
-
-/// True where no store was made yet.
-pub(crate) fn is_missing(global: &Global) -> Outcome<bool> {
-    Ok(matches!(Store::key_slots(&store_path(global)?), Err(StoreError::NotFound(_))))
 }
 
 impl StoreAccess {
@@ -132,10 +121,11 @@ impl NewStore {
     pub(crate) fn make(&self, context: &Context) -> Outcome<Store> {
         let ui = &context.ui;
         self.key.keep(ui)?;
-        match Store::create(&self.path, &self.key.new) {
+        let place = context.store_place()?;
+        match place.create(&self.key.new) {
             Ok(store) => {
                 self.key.report(ui);
-                ui.say(format!("Store:    {}", self.path.display()));
+                ui.say(format!("Store:    {}", place.path().display()));
                 Ok(context.furnish(store))
             }
             Err(error) => {
@@ -149,8 +139,9 @@ impl NewStore {
 }
 
 /// What shall open a new store: by the options, or asked for. None where neither says.
-pub(crate) fn plan(ui: &Ui, global: &Global, recipients: &[String]) -> Outcome<Option<NewStore>> {
-    let path = store_path(global)?;
+pub(crate) fn plan(context: &Context, recipients: &[String]) -> Outcome<Option<NewStore>> {
+    let Context { ui, global, .. } = context;
+    let path = context.store_place()?.path();
     let source: Option<KeySource<'_>> = global.opened_by.source(recipients);
     if source.is_none() && !ui.interactive() {
         return Ok(None);
@@ -162,5 +153,5 @@ pub(crate) fn plan(ui: &Ui, global: &Global, recipients: &[String]) -> Outcome<O
             keys::plan_by_asking(ui)?
         }
     };
-    Ok(Some(NewStore { path, key }))
+    Ok(Some(NewStore { key }))
 }

@@ -14,7 +14,8 @@ use crate::{
     args::{Cli, Complete, Global, HEALTH, Kind, Shell},
     commands::{apps::called, help},
     config::Config,
-    keys, store_access,
+    keys,
+    store_place::StorePlace,
     ui::{Ui, one_line},
 };
 
@@ -167,9 +168,9 @@ fn store_of(words: &[String]) -> Option<Store> {
     if global.opened_by.key_command.is_some() {
         return None;
     }
-    let path = store_access::store_path(&global).ok()?;
-    let ui = Ui::new(false, true, true);
-    keys::open(&ui, &global.opened_by, &path, |key| Store::open(&path, key)).ok()
+    let place = StorePlace::of(&global).ok()?;
+    let (ui, slots) = (Ui::new(false, true, true), place.key_slots().ok()?);
+    keys::open(&ui, &global.opened_by, &slots, |key| place.open(key)).ok()
 }
 
 /// In a thread of its own, which is left alone where it takes too long: a keychain may hang.

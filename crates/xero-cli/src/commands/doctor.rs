@@ -25,7 +25,7 @@ use crate::{
     Context,
     args::Doctor,
     failure::{Failure, Outcome},
-    store_access, xero_api,
+    xero_api,
 };
 
 /// What is looked at besides this machine: the connections asked for, and the apps that they use.
@@ -61,8 +61,8 @@ fn open(context: &Context, args: &Doctor, findings: &mut Vec<Finding>) -> Outcom
         Ok(store) => Ok(Some(store)),
         // Nothing can be said of a connection that cannot be read.
         Err(failure) if args.name.is_some() => Err(failure),
-        Err(_) if store_access::is_missing(&context.global)? => {
-            let path = store_access::store_path(&context.global)?;
+        Err(_) if context.has_no_store()? => {
+            let path = context.store_place()?.path();
             let none = Finding::note("store", format!("there is none yet at {}", path.display()));
             findings.push(none.mend("xeroctl connect"));
             Ok(None)

@@ -8,7 +8,7 @@ use crate::{
     args::Help,
     config,
     failure::{Failure, Outcome},
-    keys, store_access,
+    keys, store_place,
 };
 
 /// What there is help on besides commands.
@@ -128,7 +128,7 @@ fn files(context: &Context) -> Outcome<String> {
          {:24}directory cannot be written: in the state, runtime or temporary directory\n    \
          ….before-restore-…      what `xeroctl store restore` replaced\n\n  \
          The file of --log-file (mode 0600 where it is made): what was done, with times; no secret",
-        store_access::store_path(&context.global)?.display(),
+        store_place::shown(&context.global)?,
         keys::default_path()?.display(),
         config::path(&context.global)?.display(),
         "",

@@ -15,7 +15,7 @@ use crate::{
     commands::connect::two_steps,
     failure::{Failure, Outcome},
     health::{self, Health},
-    show, store_access,
+    show,
     table::{self, Column},
 };
 
@@ -41,9 +41,9 @@ pub(crate) struct Entry {
 }
 
 pub(crate) fn run(context: &Context, args: &List) -> Outcome {
-    let Context { ui, global, .. } = context;
-    if store_access::is_missing(global)? {
-        ui.say(format!("There is no store at {} yet.", store_access::store_path(global)?.display()));
+    let ui = &context.ui;
+    if context.has_no_store()? {
+        ui.say(format!("There is no store at {} yet.", context.store_place()?.path().display()));
         ui.document(json!({ "connections": [] }))?;
         ui.say("No connections. `xeroctl connect` makes one.");
         return Ok(());

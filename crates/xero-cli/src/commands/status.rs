@@ -14,7 +14,7 @@ use crate::{
     args::Status,
     failure::{Failure, Kind, Outcome},
     health::{self, Health},
-    show, store_access,
+    show,
     table::{self, Column},
     ui::one_line,
 };
@@ -56,7 +56,7 @@ struct Overview {
 
 pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
     let ui = &context.ui;
-    if store_access::is_missing(&context.global)? {
+    if context.has_no_store()? {
         ui.say("There is no store yet. `xeroctl connect` makes one with the first connection.");
         return ui.document(Overview::default().document());
     }

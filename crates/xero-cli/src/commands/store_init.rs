@@ -11,17 +11,16 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context, args: &StoreInit) -> Outcome {
-    let Context { ui, global, .. } = context;
-    let path = store_access::store_path(global)?;
-    if !store_access::is_missing(global)? {
-        return Err(Error::Exists(path).into());
+    let (ui, place) = (&context.ui, context.store_place()?);
+    if !context.has_no_store()? {
+        return Err(Error::Exists(place.path().to_owned()).into());
     }
-    let Some(new) = store_access::plan(ui, global, &args.recipients)? else {
+    let Some(new) = store_access::plan(context, &args.recipients)? else {
         return Err(Failure::usage("nothing was said of what shall open the store").hint(
             "give --key-file FILE (made if it does not exist), --passphrase-file FILE, --keychain, --key-command \
              COMMAND or --identity FILE",
         ));
     };
     new.make(context)?;
-    ui.document(json!({ "store": path.display().to_string(), "key": new.key.new.lock.as_str() }))
+    ui.document(json!({ "store": place.path().display().to_string(), "key": new.key.new.lock.as_str() }))
 }

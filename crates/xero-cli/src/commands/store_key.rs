@@ -1,13 +1,13 @@
 //! `xeroctl store key`: the keys that open the store.
 
-use connection_store::{Error, KeySlot, Lock, Store};
+use connection_store::{Error, KeySlot, Lock};
 use serde_json::{Value, json};
 
 use crate::{
     Context,
     args::{NewKeyOptions, StoreKeyCommand, StoreKeyRemove},
     failure::{Failure, Kind, Outcome},
-    keys, show, store_access,
+    keys, show,
     ui::one_line,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, command: &StoreKeyCommand) -> Outcome {
 }
 
 fn list(context: &Context) -> Outcome {
-    let slots = Store::key_slots(&store_access::store_path(&context.global)?)?;
+    let slots = context.store_place()?.key_slots()?;
     context.ui.document(json!({ "keys": slots.iter().map(document).collect::<Vec<_>>() }))?;
     let rows = slots.iter().map(|slot| {
         vec![slot.id.to_string(), show::date(slot.created_at), one_line(&keys::described(&slot.lock))]

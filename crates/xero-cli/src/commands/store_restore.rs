@@ -9,18 +9,18 @@ use crate::{
     Context,
     args::StoreRestore,
     failure::{Failure, Kind, Outcome},
-    host, show, store_access,
+    host, show,
 };
 
 pub(crate) fn run(context: &Context, args: &StoreRestore) -> Outcome {
-    let Context { ui, global, .. } = context;
-    let path = store_access::store_path(global)?;
-    let existing = consent(context, args, &path)?;
-    let host = host::this(&context.command_name, global.machine.as_deref());
+    let (ui, place) = (&context.ui, context.store_place()?);
+    let path = place.file().ok_or_else(|| Error::InServer(place.path().to_owned()))?;
+    let existing = consent(context, args, path)?;
+    let host = host::this(&context.command_name, context.global.machine.as_deref());
     let restored = context.with_key_of_copy(&args.file, |key| {
-        Store::restore(&Restoring { from: &args.file, to: &path, key, host: &host, existing })
+        Store::restore(&Restoring { from: &args.file, to: path, key, host: &host, existing })
     })?;
-    report(context, &path, &restored);
+    report(context, path, &restored);
     ui.document(json!({
         "store": path.display().to_string(),
         "kept": restored.kept.as_ref().map(|path| path.display().to_string()),
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &StoreRestore) -> Outcome {
 /// Whether a store that is there may be replaced.
 fn consent(context: &Context, args: &StoreRestore, path: &Path) -> Outcome<Replace> {
     let ui = &context.ui;
-    if store_access::is_missing(&context.global)? {
+    if context.has_no_store()? {
         return Ok(Replace::No);
     }
     if args.force {

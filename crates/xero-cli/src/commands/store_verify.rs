@@ -7,7 +7,6 @@ use crate::{
     Context,
     args::StoreVerify,
     failure::{Failure, Kind, Outcome},
-    store_access,
     ui::{Ui, one_line},
 };
 
@@ -19,7 +18,7 @@ pub(crate) fn run(context: &Context, args: &StoreVerify) -> Outcome {
             let verify = |key: &_| Store::verify_copy(path, &folder, key);
             (path.clone(), context.with_key_of_copy(path, verify)?)
         }
-        None => (store_access::store_path(&context.global)?, context.open_store_quietly()?.verify()?),
+        None => (context.store_place()?.path().to_owned(), context.open_store_quietly()?.verify()?),
     };
     ui.document(json!({
         "store": path.display().to_string(),

@@ -15,6 +15,7 @@ use super::key::{Form, KEYS, Key, full_name};
 use crate::{
     failure::{Failure, Outcome},
     show::quoted,
+    store_place::{file_in, is_at_server},
 };
 
 /// The largest such file, in bytes.
@@ -174,6 +175,8 @@ impl Source<'_> {
 fn text_of(form: Form, value: &DeValue<'_>) -> Option<String> {
     match form {
         Form::Path => absolute(value.as_str()?),
+        Form::Store if is_at_server(value.as_str()?) => value.as_str().map(str::to_owned),
+        Form::Store => absolute(file_in(value.as_str()?)),
         Form::Text => value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned),
         Form::Flag => value.as_bool().map(|flag| flag.to_string()),
         Form::OneOf(words) => value.as_str().filter(|word| words.contains(word)).map(str::to_owned),
@@ -257,7 +260,10 @@ mod tests {
                 "`timeout` must be a whole number from 1 to 3600 (line 1 of /c.toml)",
             ),
             ("quiet = 'yes'", "`quiet` must be true or false (line 1 of /c.toml)"),
-            ("store = 'marker/store'", "`store` must be a path, absolute or from ~/ (line 1 of /c.toml)"),
+            (
+                "store = 'marker/store'",
+                "`store` must be a path, absolute or from ~/, or postgres://… (line 1 of /c.toml)",
+            ),
             ("machine = ' '", "`machine` must be a text that is not empty (line 1 of /c.toml)"),
             ("keepalive = 1", "there is no key `keepalive` (line 1 of /c.toml)"),
             ("[keepalive]\nwarn_day = 1", "there is no key `keepalive.warn_day` (line 2 of /c.toml)"),

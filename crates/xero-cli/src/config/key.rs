@@ -14,6 +14,8 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Path,
+    /// A path, or the address of a server.
+    Store,
     Text,
     Flag,
     Number(i64, i64),
@@ -32,7 +34,8 @@ pub(super) enum Place {
 }
 
 pub(super) const KEYS: &[Key] = &[
-    global("store", Form::Path),
+    global("store", Form::Store),
+    global("store_password_file", Form::Path),
     global("key_file", Form::Path),
     global("passphrase_file", Form::Path),
     global("key_command", Form::Text),
@@ -109,6 +112,7 @@ impl Form {
     pub(super) fn words(self) -> String {
         match self {
             Self::Path => "a path, absolute or from ~/".to_owned(),
+            Self::Store => "a path, absolute or from ~/, or postgres://…".to_owned(),
             Self::Text => "a text that is not empty".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Number(from, to) => format!("a whole number from {from} to {to}"),

@@ -29,42 +29,8 @@ enum Tried<T> {
     NotThis(Failure),
 }
 
-/// Finds a key for the store at `path` and does with it what `with` says: opening the store, or restoring it.
+/// Finds one of these keys of a store's and does with it what `with` says: opening the store, or restoring it.
 pub(crate) fn open<T>(
-    ui: &Ui,
-    opened_by: &OpenedBy,
-    path: &Path,
-    with: impl Fn(&StoreKey) -> Result<T, Error>,
-) -> Outcome<T> {
-    open_by(ui, opened_by, &Store::key_slots(path)?, with)
-}
-
-/// The same for a backup, with advice that is about backups.
-pub(crate) fn open_copy<T>(
-    ui: &Ui,
-    opened_by: &OpenedBy,
-    path: &Path,
-    with: impl Fn(&StoreKey) -> Result<T, Error>,
-) -> Outcome<T> {
-    let slots = Store::key_slots(path).map_err(about_backup)?;
-    open_by(ui, opened_by, &slots, with)
-}
-
-fn about_backup(error: Error) -> Failure {
-    match error {
-        Error::NotFound(path) => {
-            let message = format!("there is no backup at {}", path.display());
-            Failure::new(Kind::StoreUnusable, message).hint("check the path")
-        }
-        Error::NotADatabase(_) | Error::Foreign(_) => {
-            Failure::from(error).hint("give a file that `xeroctl store backup` made")
-        }
-        Error::Corrupt(_) => Failure::from(error).hint("take another backup; this one was left as it is"),
-        other => other.into(),
-    }
-}
-
-fn open_by<T>(
     ui: &Ui,
     opened_by: &OpenedBy,
     slots: &[KeySlot],
@@ -78,6 +44,31 @@ fn open_by<T>(
     match tried {
         Tried::Opened(opened) => Ok(opened),
         Tried::NotThis(failure) => Err(failure),
+    }
+}
+
+/// The same for the keys of a backup, with advice that is about backups.
+pub(crate) fn open_copy<T>(
+    ui: &Ui,
+    opened_by: &OpenedBy,
+    path: &Path,
+    with: impl Fn(&StoreKey) -> Result<T, Error>,
+) -> Outcome<T> {
+    let slots = Store::key_slots(path).map_err(about_backup)?;
+    open(ui, opened_by, &slots, with)
+}
+
+fn about_backup(error: Error) -> Failure {
+    match error {
+        Error::NotFound(path) => {
+            let message = format!("there is no backup at {}", path.display());
+            Failure::new(Kind::StoreUnusable, message).hint("check the path")
+        }
+        Error::NotADatabase(_) | Error::Foreign(_) => {
+            Failure::from(error).hint("give a file that `xeroctl store backup` made")
+        }
+        Error::Corrupt(_) => Failure::from(error).hint("take another backup; this one was left as it is"),
+        other => other.into(),
     }
 }
 

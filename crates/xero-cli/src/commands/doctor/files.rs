@@ -5,14 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use connection_store::{Lock, Store};
+use connection_store::Lock;
 
 use super::finding::Finding;
 use crate::{
     Context,
     failure::{Kind, Outcome},
     keys::{self, private_file::quoted},
-    store_access,
+    store_place::StorePlace,
 };
 
 const CHECK: &str = "files";
@@ -23,11 +23,11 @@ const LITTLE: u64 = 20 * MIB;
 
 /// Looks at the store as it lies there, before it is opened.
 pub(super) fn check(context: &Context) -> Outcome<Vec<Finding>> {
-    let path = store_access::store_path(&context.global)?;
-    let mut findings = Vec::new();
-    let keys = key_files(context, &path);
+    let (place, mut findings) = (context.store_place()?, Vec::new());
+    let path = place.local().to_owned();
+    let keys = key_files(context, place);
     let folders: Vec<_> = [&path].into_iter().chain(keys.iter().map(|key| &key.path)).collect();
-    findings.extend(permissions(&path, &folders));
+    findings.extend(permissions(place.file(), &folders));
     findings.extend(keys.iter().map(KeyFile::judge));
     findings.extend(disk(&path));
     if findings.iter().all(|one| one.check != CHECK) {
@@ -44,13 +44,13 @@ struct KeyFile {
 }
 
 /// The key file that is named, or else those that the store notes.
-fn key_files(context: &Context, store: &Path) -> Vec<KeyFile> {
+fn key_files(context: &Context, store: &StorePlace) -> Vec<KeyFile> {
     let opened_by = &context.global.opened_by;
     if let Some(path) = &opened_by.key_file {
         return vec![KeyFile { path: path.clone(), has_others: false }];
     }
     // Why slots cannot be read is told where the store is opened.
-    let slots = Store::key_slots(store).unwrap_or_default();
+    let slots = store.key_slots().unwrap_or_default();
     let has_others = slots.len() > 1 || opened_by.source(&[]).is_some();
     let of_slot = |slot: &connection_store::KeySlot| match &slot.lock {
         Lock::KeyFile(path) => Some(KeyFile { path: keys::noted(path), has_others }),
@@ -90,17 +90,17 @@ impl Seen {
 }
 
 #[cfg(unix)]
-fn permissions(store: &Path, of_folders: &[&PathBuf]) -> Vec<Finding> {
+fn permissions(store: Option<&Path>, of_folders: &[&PathBuf]) -> Vec<Finding> {
     let me = rustix::process::geteuid().as_raw();
     let mut folders: Vec<PathBuf> = of_folders.iter().filter_map(|path| folder_of(path)).collect();
     folders.dedup();
     let folders = folders.iter().filter_map(|path| Some(of_folder(path, Seen::of(path)?, me)));
-    let store = Seen::of(store).map(|seen| of_store(store, seen, me));
+    let store = store.and_then(|path| Some(of_store(path, Seen::of(path)?, me)));
     store.into_iter().chain(folders.flatten()).collect()
 }
 
 #[cfg(not(unix))]
-fn permissions(_: &Path, _: &[&PathBuf]) -> Vec<Finding> {
+fn permissions(_: Option<&Path>, _: &[&PathBuf]) -> Vec<Finding> {
     vec![Finding::not_checked(CHECK, "who may read the store is not known on this system")]
 }
 

@@ -1,13 +1,12 @@
 //! Whether the system's keychain answers, where the store needs it.
 
-use connection_store::{KeySlot, Lock, Store};
+use connection_store::{KeySlot, Lock};
 
 use super::finding::{Finding, Mark};
 use crate::{
     Context,
     failure::{Failure, Outcome},
     keys::keychain,
-    store_access,
 };
 
 const CHECK: &str = "keychain";
@@ -26,8 +25,8 @@ enum Use {
 }
 
 pub(super) fn check(context: &Context) -> Outcome<Vec<Finding>> {
-    let slots = Store::key_slots(&store_access::store_path(&context.global)?);
-    let (used, missing) = (slots.as_deref().map(use_of), store_access::is_missing(&context.global)?);
+    let slots = context.store_place()?.key_slots();
+    let (used, missing) = (slots.as_deref().map(use_of), context.has_no_store()?);
     Ok(match used {
         Ok(Use::None) => vec![Finding::ok(CHECK, "not used by this store")],
         Ok(used) => vec![judge(used, keychain::probe().map_err(Failure::from))],

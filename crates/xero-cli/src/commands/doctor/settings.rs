@@ -9,6 +9,7 @@ use crate::{
     Context,
     commands::help::ENVIRONMENT,
     failure::{Failure, Kind},
+    store_place::{file_in, is_at_server},
     xero_api,
 };
 
@@ -18,7 +19,13 @@ const PREFIX: &str = "XEROCTL_";
 const KEYS: [&str; 4] =
     ["XEROCTL_PASSPHRASE_FILE", "XEROCTL_KEY_FILE", "XEROCTL_KEY_COMMAND", "XEROCTL_IDENTITY"];
 /// Those that name a file that must be there.
-const FILES: [&str; 4] = ["XEROCTL_STORE", "XEROCTL_PASSPHRASE_FILE", "XEROCTL_KEY_FILE", "XEROCTL_IDENTITY"];
+const FILES: [&str; 5] = [
+    "XEROCTL_STORE",
+    "XEROCTL_STORE_PASSWORD_FILE",
+    "XEROCTL_PASSPHRASE_FILE",
+    "XEROCTL_KEY_FILE",
+    "XEROCTL_IDENTITY",
+];
 /// What hooks of `keepalive` are given.
 const OF_HOOKS: [&str; 3] = ["XEROCTL_CONNECTIONS", "XEROCTL_REASON", "XEROCTL_SINCE"];
 /// How many letters may be wrong in a name that was meant.
@@ -29,7 +36,7 @@ const NEAR: usize = 3;
 struct Variable {
     name: String,
     value: String,
-    /// True where there is a file of that name.
+    /// True where there is a file of that name, or it is the address of a server.
     is_file: bool,
 }
 
@@ -51,7 +58,7 @@ pub(super) fn check(context: &Context, connections: &[Connection], names: Option
 fn variables() -> Vec<Variable> {
     let named = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let (name, value) = (name.into_string().ok()?, value.to_string_lossy().into_owned());
-        let is_file = Path::new(&value).exists();
+        let is_file = is_at_server(&value) || Path::new(file_in(&value)).exists();
         (name.starts_with(PREFIX) && !value.is_empty()).then_some(Variable { name, value, is_file })
     };
     let mut variables: Vec<_> = env::vars_os().filter_map(named).collect();

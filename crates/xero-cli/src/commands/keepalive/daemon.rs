@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashSet,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +26,7 @@ use crate::{
     args::Keepalive,
     failure::{Failure, Kind, Outcome},
     service_manager::{notify_ready, notify_stopping},
-    show, store_access,
+    show,
     ui::{SCHEMA, Ui, one_line},
 };
 
@@ -37,12 +37,15 @@ struct Daemon<'a> {
     context: &'a Context,
     args: &'a Keepalive,
     messengers: &'a Messengers,
-    path: PathBuf,
+    /// The store's file, where it is in one.
+    path: Option<PathBuf>,
     watch: Watch,
     /// The failure of the last round, so that one that lasts is told once.
     trouble: Option<String>,
-    /// The file that the store was opened from; `None`: it is to be opened anew.
+    /// The file that the store was opened from.
     opened: Option<FileId>,
+    /// The store could not be read: it is to be opened anew.
+    is_stale: bool,
     started: bool,
 }
 
@@ -57,10 +60,11 @@ struct Agenda {
 
 /// Runs until a signal ends it, with status 0 then: renewals that have begun are finished first.
 pub(super) fn run(context: &Context, args: &Keepalive, messengers: &Messengers) -> Outcome {
-    let path = store_access::store_path(&context.global)?;
+    let path = context.store_place()?.file().map(Path::to_owned);
     let store = RefCell::new(context.open_store()?);
-    let (opened, watch) = (file_id(&path), Watch::new(args.renewing.rules()));
-    let mut daemon = Daemon { context, args, messengers, path, watch, trouble: None, opened, started: false };
+    let (opened, watch) = (path.as_deref().and_then(file_id), Watch::new(args.renewing.rules()));
+    let (trouble, is_stale, started) = (None, false, false);
+    let mut daemon = Daemon { context, args, messengers, path, watch, trouble, opened, is_stale, started };
     let finish = async || {
         notify_stopping();
         let store = store.borrow().clone();
@@ -103,10 +107,10 @@ impl Daemon<'_> {
 
     /// A store that was put back from a backup is another file: what is open still would be the old one.
     fn open_anew(&mut self, cell: &RefCell<Store>) -> Outcome {
-        let now = file_id(&self.path);
-        if self.opened.is_none() || now != self.opened {
+        let now = self.path.as_deref().and_then(file_id);
+        if self.is_stale || now != self.opened {
             cell.replace(self.context.open_store_quietly()?);
-            self.opened = now;
+            (self.opened, self.is_stale) = (now, false);
         }
         Ok(())
     }
@@ -192,7 +196,7 @@ impl Daemon<'_> {
 
     /// The store could not be read: another look in a minute, with the store opened anew.
     fn in_trouble(&mut self, failure: &Failure) -> Outcome<Duration> {
-        self.opened = None;
+        self.is_stale = true;
         if self.trouble.replace(failure.message.clone()).as_ref() != Some(&failure.message) {
             let text = format!("error: {}; tried again each minute", failure.message);
             tell(&self.context.ui, SystemTime::now(), "store-trouble", &text, failure.document())?;

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    path::Path,
     process::{Command, Stdio},
     time::SystemTime,
 };
@@ -13,7 +12,7 @@ use serde_json::Value;
 use crate::{
     args::{Global, Keepalive, OpenedBy, Renewing, Telling},
     failure::{Failure, Kind, Outcome},
-    store_access,
+    store_place::{StorePlace, absolute},
 };
 
 /// What is run, and when.
@@ -91,7 +90,7 @@ impl Job {
     pub(super) fn check(&self) -> Outcome {
         let mut command = Command::new(&self.path);
         command.args(["store", "status", "--no-input", "--json"]).args(&self.store).stdin(Stdio::null());
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("XEROCTL_")) {
+        for (name, _) in env::vars_os().filter(|(name, _)| is_of_shell(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         let cannot = || {
@@ -122,7 +121,7 @@ impl Job {
 /// Always said: the system's surroundings are not those of this shell.
 fn store_arguments(global: &Global) -> Outcome<Vec<String>> {
     let OpenedBy { key_file, passphrase_file, key_command, identity, keychain } = &global.opened_by;
-    let mut arguments = vec!["--store".to_owned(), absolute(&store_access::store_path(global)?)?];
+    let mut arguments = StorePlace::of(global)?.job_arguments()?;
     for (name, path) in
         [("--key-file", key_file), ("--passphrase-file", passphrase_file), ("--identity", identity)]
     {
@@ -137,6 +136,11 @@ fn store_arguments(global: &Global) -> Outcome<Vec<String>> {
         option(&mut arguments, name, path.as_deref().map(absolute).transpose()?);
     }
     Ok(arguments)
+}
+
+/// True for variables that the job will not have: this program's own, and those that complete an address.
+fn is_of_shell(name: &str) -> bool {
+    ["XEROCTL_", "PG"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// A copy of a store renews nothing: the job would fail each time.
@@ -172,12 +176,4 @@ fn telling_arguments(telling: &Telling) -> Outcome<Vec<String>> {
 
 fn option(arguments: &mut Vec<String>, name: &str, value: Option<impl ToString>) {
     arguments.extend(value.map(|value| format!("{name}={}", value.to_string())));
-}
-
-fn absolute(path: &Path) -> Outcome<String> {
-    let absolute = std::path::absolute(path).map_err(|error| Failure::unreadable(path, &error))?;
-    absolute.into_os_string().into_string().map_err(|path| {
-        Failure::usage(format!("the path {} is not UTF-8", path.display()))
-            .hint("choose another: it must stand in a file of the system's")
-    })
 }

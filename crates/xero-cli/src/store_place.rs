@@ -1,0 +1,204 @@
+//! Where a store is: in a file of this machine, or at a PostgreSQL server that several machines share.
+
+#[cfg(feature = "postgres")]
+mod address;
+#[cfg(feature = "postgres")]
+mod password;
+#[cfg(feature = "postgres")]
+mod server;
+
+use std::path::{Path, PathBuf};
+
+use connection_store::{Error, KeySlot, NewKey, Store, StoreKey};
+
+#[cfg(feature = "postgres")]
+pub(crate) use self::server::ServerPlace;
+use crate::{
+    args::Global,
+    failure::{Failure, Outcome},
+    store_access::base,
+};
+
+/// How an address of PostgreSQL begins.
+const SCHEMES: [&str; 2] = ["postgres:", "postgresql:"];
+/// How the address of a file may begin.
+const FILE: &str = "sqlite:";
+
+/// Where a store is.
+pub(crate) enum StorePlace {
+    File(PathBuf),
+    #[cfg(feature = "postgres")]
+    Server(Box<ServerPlace>),
+}
+
+/// What an option, a variable or the configuration file names.
+#[derive(Debug, PartialEq, Eq)]
+enum Named<'a> {
+    File(&'a Path),
+    Server(&'a str),
+}
+
+/// True for the address of a server, well-formed or not.
+pub(crate) fn is_at_server(named: &str) -> bool {
+    SCHEMES.iter().any(|scheme| named.starts_with(scheme))
+}
+
+/// The path in what may be the address of a file.
+pub(crate) fn file_in(named: &str) -> &str {
+    named.strip_prefix(FILE).unwrap_or(named)
+}
+
+/// Where the store of these options is, for people.
+pub(crate) fn shown(global: &Global) -> Outcome<String> {
+    Ok(match &global.store {
+        None => default_file()?.display().to_string(),
+        Some(value) => match named(value)? {
+            Named::File(path) => path.display().to_string(),
+            Named::Server(address) => address.split('?').next().unwrap_or_default().to_owned(),
+        },
+    })
+}
+
+impl StorePlace {
+    /// The place that the option or the variable names, or the file in the platform's data directory.
+    ///
+    /// # Errors
+    /// Those of an address, and of the files that hold its password.
+    pub(crate) fn of(global: &Global) -> Outcome<Self> {
+        let Some(value) = &global.store else { return Ok(Self::File(default_file()?)) };
+        match named(value)? {
+            Named::File(path) => Ok(Self::File(path.to_owned())),
+            #[cfg(feature = "postgres")]
+            Named::Server(address) => Ok(Self::Server(Box::new(ServerPlace::of(address, global)?))),
+            #[cfg(not(feature = "postgres"))]
+            Named::Server(_) => Err(Failure::usage("this xeroctl was built without PostgreSQL")
+                .hint("build it with the feature `postgres`, or name a file with --store")),
+        }
+    }
+
+    /// The path, or the address without what stands after a `?`.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.path(),
+        }
+    }
+
+    /// The store's own file, where it has one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            #[cfg(feature = "postgres")]
+            Self::Server(_) => None,
+        }
+    }
+
+    /// The file, or a file's name, beside which this machine keeps what is its own.
+    pub(crate) fn local(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.local(),
+        }
+    }
+
+    /// The keys that open the store.
+    pub(crate) fn key_slots(&self) -> Result<Vec<KeySlot>, Error> {
+        match self {
+            Self::File(path) => Store::key_slots(path),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.key_slots(),
+        }
+    }
+
+    /// Opens the store.
+    pub(crate) fn open(&self, key: &StoreKey) -> Result<Store, Error> {
+        match self {
+            Self::File(path) => Store::open(path, key),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.open(key),
+        }
+    }
+
+    /// Makes the store.
+    pub(crate) fn create(&self, key: &NewKey) -> Result<Store, Error> {
+        match self {
+            Self::File(path) => Store::create(path, key),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.create(key),
+        }
+    }
+
+    /// What names this place on the command line of a job, whose directory and variables are others.
+    pub(crate) fn job_arguments(&self) -> Outcome<Vec<String>> {
+        match self {
+            Self::File(path) => Ok(vec!["--store".to_owned(), absolute(path)?]),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.job_arguments(),
+        }
+    }
+}
+
+/// A path that means the same wherever a program is started.
+pub(crate) fn absolute(path: &Path) -> Outcome<String> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::unreadable(path, &error))?;
+    absolute.into_os_string().into_string().map_err(|path| {
+        Failure::usage(format!("the path {} is not UTF-8", path.display()))
+            .hint("choose another: it must stand in a file of the system's")
+    })
+}
+
+fn default_file() -> Outcome<PathBuf> {
+    Ok(folder()?.join("connections.db"))
+}
+
+/// Where this machine keeps stores, and what belongs to those at servers.
+fn folder() -> Outcome<PathBuf> {
+    use etcetera::BaseStrategy;
+    Ok(base()?.data_dir().join("xeroctl"))
+}
+
+fn named(value: &Path) -> Outcome<Named<'_>> {
+    let Some(text) = value.to_str() else { return Ok(Named::File(value)) };
+    if is_at_server(text) {
+        return Ok(Named::Server(text));
+    }
+    let file = file_in(text);
+    if file.is_empty() {
+        return Err(
+            Failure::usage("--store names no file").hint("write it as sqlite:PATH, or as a path alone")
+        );
+    }
+    match file.split_once("://") {
+        Some((scheme, _)) => {
+            Err(Failure::usage(format!("a store cannot be at an address of the kind {scheme}://"))
+                .hint("give a path, or postgres://USER@HOST/DATABASE"))
+        }
+        None => Ok(Named::File(Path::new(file))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_servers() {
+        for (value, expected) in [
+            ("a/b.db", Named::File(Path::new("a/b.db"))),
+            ("sqlite:a/b.db", Named::File(Path::new("a/b.db"))),
+            ("sqlite:///a/b.db", Named::File(Path::new("///a/b.db"))),
+            ("postgres.db", Named::File(Path::new("postgres.db"))),
+            ("C:\\x.db", Named::File(Path::new("C:\\x.db"))),
+            ("postgres://", Named::Server("postgres://")),
+            ("postgresql://a@b/c?d=e", Named::Server("postgresql://a@b/c?d=e")),
+            ("postgres:b", Named::Server("postgres:b")),
+        ] {
+            assert_eq!(named(Path::new(value)).unwrap(), expected, "{value}");
+        }
+        for wrong in ["sqlite:", "mysql://a/b", "POSTGRES://a/b", "sqlite:mysql://a"] {
+            assert!(named(Path::new(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The address of a store at a server, read as libpq reads it, and completed as libpq does: by the `PG…` variables, and by
+//! what is usual.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use connection_store::Error;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// All but what RFC 3986 calls unreserved.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Where servers have their sockets that were told nothing else.
+const SOCKETS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
+const PORT: &str = "5432";
+/// What an address may leave out, and the variable that says it then.
+const VARIABLES: [(&str, &str); 7] = [
+    ("host", "PGHOST"),
+    ("port", "PGPORT"),
+    ("user", "PGUSER"),
+    ("dbname", "PGDATABASE"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    (PASSFILE, "PGPASSFILE"),
+];
+const PASSFILE: &str = "passfile";
+/// What stands before the `?` of an address.
+const BEFORE: [&str; 4] = ["host", "port", "user", "dbname"];
+
+/// What libpq would look at besides the address.
+pub(super) struct Surroundings {
+    pub(super) variable: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) home: Option<PathBuf>,
+    /// The user of this process.
+    pub(super) user: Option<String>,
+}
+
+/// What an address says, by libpq's keywords; `host` and `port` may be lists.
+#[derive(Debug)]
+pub(super) struct Address(BTreeMap<String, String>);
+
+impl Address {
+    /// Reads an address. Nothing that is empty counts.
+    ///
+    /// # Errors
+    /// [`Error::BadAddress`], also for a password.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let (_, rest) = text.split_once("://").ok_or(Error::BadAddress("must begin with postgres://"))?;
+        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = before.split_once('/').unwrap_or((before, ""));
+        let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        if user.contains(':') {
+            return Err(Error::BadAddress(PASSWORD));
+        }
+        let parts = hosts.split(',').map(host_and_port).collect::<Result<Vec<_>, _>>()?;
+        let ports: Vec<_> = parts.iter().map(|(_, port)| *port).collect();
+        let hosts = parts.iter().map(|(host, _)| decoded(host)).collect::<Result<Vec<_>, _>>()?;
+        let mut found = BTreeMap::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) =
+                pair.split_once('=').ok_or(Error::BadAddress("has an option without a value"))?;
+            found.insert(decoded(name)?, decoded(value)?);
+        }
+        if found.contains_key("password") {
+            return Err(Error::BadAddress(PASSWORD));
+        }
+        let ports = if ports.iter().all(|port| port.is_empty()) { String::new() } else { ports.join(",") };
+        let written = [
+            ("host", hosts.join(",")),
+            ("port", ports),
+            ("user", decoded(user)?),
+            ("dbname", decoded(database)?),
+        ];
+        let written = written.into_iter().filter(|(_, value)| !value.is_empty());
+        found.extend(written.map(|(name, value)| (name.to_owned(), value)));
+        found.retain(|_, value| !value.is_empty());
+        Ok(Self(found))
+    }
+
+    /// The same with all that is needed to find the server.
+    pub(super) fn completed(mut self, around: &Surroundings) -> Self {
+        for (name, variable) in VARIABLES {
+            self.fill(name, || (around.variable)(variable));
+        }
+        self.fill("user", || around.user.clone());
+        let user = self.value("user").map(str::to_owned);
+        self.fill("dbname", || user);
+        let port = self.value("port").unwrap_or(PORT).to_owned();
+        self.fill("host", || Some(usual_host(&port)));
+        self.fill("sslrootcert", || around.home.as_deref().and_then(root_certificates));
+        self.0.entry("sslrootcert".to_owned()).and_modify(make_absolute);
+        self
+    }
+
+    /// What a keyword says.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The file of passwords that is named.
+    pub(super) fn password_file(&self) -> Option<&str> {
+        self.value(PASSFILE)
+    }
+
+    /// Each host and its port.
+    pub(super) fn hosts(&self) -> Vec<(&str, &str)> {
+        let ports: Vec<_> = self.value("port").unwrap_or(PORT).split(',').collect();
+        let port = |at: usize| if ports.len() == 1 { Some(&ports[0]) } else { ports.get(at) };
+        let known = |at| port(at).copied().filter(|port| !port.is_empty()).unwrap_or(PORT);
+        let hosts = self.value("host").unwrap_or_default().split(',').enumerate();
+        hosts.map(|(at, host)| (host, known(at))).collect()
+    }
+
+    /// A name for files that belong to the store.
+    pub(super) fn file_name(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        self.before_query().chars().map(plain).collect()
+    }
+
+    fn fill(&mut self, name: &str, value: impl FnOnce() -> Option<String>) {
+        if !self.0.contains_key(name)
+            && let Some(value) = value()
+        {
+            self.0.insert(name.to_owned(), value);
+        }
+    }
+
+    fn before_query(&self) -> String {
+        let host = |(host, port): (&str, &str)| {
+            let host = if host.contains(':') && !host.starts_with('/') {
+                format!("[{host}]")
+            } else {
+                encoded(host)
+            };
+            if port == PORT { host } else { format!("{host}:{}", encoded(port)) }
+        };
+        let hosts: Vec<_> = self.hosts().into_iter().map(host).collect();
+        let [user, database] = ["user", "dbname"].map(|name| encoded(self.value(name).unwrap_or_default()));
+        format!("{user}@{}/{database}", hosts.join(","))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "postgres://{}", self.before_query())?;
+        let left_out = |name: &str| BEFORE.contains(&name) || name == PASSFILE;
+        let after = self.0.iter().filter(|(name, _)| !left_out(name));
+        for (at, (name, value)) in after.enumerate() {
+            write!(f, "{}{}={}", if at == 0 { '?' } else { '&' }, encoded(name), encoded(value))?;
+        }
+        Ok(())
+    }
+}
+
+const PASSWORD: &str = "must not hold a password";
+
+/// True for a directory in which libpq looks for a socket where no host is named.
+pub(super) fn is_usual_socket(host: &str) -> bool {
+    SOCKETS.contains(&host)
+}
+
+fn host_and_port(text: &str) -> Result<(&str, &str), Error> {
+    let Some(rest) = text.strip_prefix('[') else { return Ok(text.rsplit_once(':').unwrap_or((text, ""))) };
+    let (host, after) = rest.split_once(']').ok_or(Error::BadAddress("has a [ without a ]"))?;
+    Ok((host, after.strip_prefix(':').unwrap_or_default()))
+}
+
+fn decoded(text: &str) -> Result<String, Error> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded.map_err(|_| Error::BadAddress("is not understood"))?.into_owned())
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// The socket of a server of this machine, or the machine's name for itself.
+fn usual_host(port: &str) -> String {
+    let socket = |folder: &&&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
+    SOCKETS.iter().find(socket).copied().unwrap_or("localhost").to_owned()
+}
+
+/// `system` stands for the certificates that this machine trusts.
+fn make_absolute(file: &mut String) {
+    let absolute = std::path::absolute(&file).ok().filter(|_| file != "system");
+    if let Some(absolute) = absolute.and_then(|path| path.into_os_string().into_string().ok()) {
+        *file = absolute;
+    }
+}
+
+/// The certificates that libpq trusts where none are named.
+fn root_certificates(home: &Path) -> Option<String> {
+    let file = home.join(".postgresql").join("root.crt");
+    file.is_file().then(|| file.to_str().map(str::to_owned)).flatten()
+}
