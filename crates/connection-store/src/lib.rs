@@ -44,7 +44,8 @@ pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
 pub use store::{
-    Call, Existing, Export, Imported, Importing, Logins, Replace, Restored, Restoring, Status, Store,
+    Call, Existing, Export, Fitted, Imported, Importing, LockedStore, Logins, Replace, Restored, Restoring,
+    Status, Store,
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Patience, Told, Wait};

@@ -181,8 +181,11 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
 }
 
 /// The command line, and the command's name without what was given to it.
-fn parse(command: clap::Command) -> Result<(Cli, String), clap::Error> {
-    let mut matches = command.try_get_matches()?;
+fn parse(mut command: clap::Command) -> Result<(Cli, String), clap::Error> {
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    // It has thousands of parts, and the program is about to end anyway.
+    std::mem::forget(command);
+    let mut matches = matches?;
     let name = name_of(&matches);
     let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))?;
     Ok((cli, name))

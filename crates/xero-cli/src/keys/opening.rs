@@ -1,8 +1,8 @@
 //! Opening a store: with the key that is named, or with those that the store says it has, one after the other.
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
-use connection_store::{Error, KeyBytes, KeySlot, Lock, Store, StoreKey};
+use connection_store::{Error, KeyBytes, KeySlot, Lock, LockedStore, Store, StoreKey};
 use zeroize::Zeroizing;
 
 use super::{
@@ -29,8 +29,16 @@ enum Tried<T> {
     NotThis(Failure),
 }
 
-/// Finds one of these keys of a store's and does with it what `with` says: opening the store, or restoring it.
-pub(crate) fn open<T>(
+/// Finds a key that opens the store.
+pub(crate) fn open(ui: &Ui, opened_by: &OpenedBy, store: LockedStore) -> Outcome<Store> {
+    let slots = store.key_slots()?;
+    let store = RefCell::new(store);
+    let fitted = open_by(ui, opened_by, &slots, |key| store.borrow_mut().fit(key))?;
+    Ok(store.into_inner().open(fitted)?)
+}
+
+/// Finds one of these keys and does with it what `with` says.
+fn open_by<T>(
     ui: &Ui,
     opened_by: &OpenedBy,
     slots: &[KeySlot],
@@ -55,7 +63,7 @@ pub(crate) fn open_copy<T>(
     with: impl Fn(&StoreKey) -> Result<T, Error>,
 ) -> Outcome<T> {
     let slots = Store::key_slots(path).map_err(about_backup)?;
-    open(ui, opened_by, &slots, with)
+    open_by(ui, opened_by, &slots, with)
 }
 
 fn about_backup(error: Error) -> Failure {
