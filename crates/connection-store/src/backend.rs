@@ -8,12 +8,14 @@ mod events;
 mod handing;
 mod keys;
 mod limits;
+mod moving;
 mod owner;
 mod pending;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod recorded;
 mod rekey;
+mod rows;
 mod sealed;
 mod spares;
 mod sqlite;
@@ -22,22 +24,27 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
+use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
-pub(crate) use self::postgres::Link;
+pub(crate) use self::postgres::{Link, grants};
+use self::recorded::StoreRow;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
     authorisations::{Kept, Lease, OVERDUE},
     connections::{ConnectionRow, TestedRow},
     handing::{Handing, ImportRows, ImportedApp, LoginRow},
+    moving::{Marks, There},
     owner::OwnerRow,
     recorded::Unlocked,
+    rows::Report,
     sqlite::{BEGUN, Taken, folder_of, make_folder, sweep_leftovers, sync_folder, unwritable},
 };
 use crate::{
     Error,
     database::{Db, Fault},
     error::DatabaseError,
+    store::Sign,
 };
 
 /// An open store.
@@ -104,18 +111,71 @@ impl Backend {
         self.read(|db| db.cluster())
     }
 
-    /// Whether the owner of a lease is alive, by the database; `None`: it does not know.
-    pub(crate) fn is_alive(&self, owner: &str) -> Result<Option<bool>, Error> {
-        self.read(|db| db.is_alive(owner))
+    pub(crate) fn is_at_a_server(&self) -> bool {
+        !matches!(self.session, Session::Sqlite(_))
+    }
+
+    /// What the owner of a lease who has no file here is: dead, where all who use the store are on one machine.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
+    pub(crate) fn sign_of(&self, owner: &str) -> Result<Sign, Error> {
+        match &self.session {
+            Session::Sqlite(_) => Ok(Sign::Dead),
+            #[cfg(feature = "postgres")]
+            Session::Postgres(server) => server.sign_of(owner).map_err(|fault| settle(fault, &self.path)),
+        }
     }
 
     /// Takes away the sign that the owner of a lease is alive, which [`take_lease`](Self::take_lease) gave.
-    pub(crate) fn let_go(&mut self, owner: &str) -> Result<(), Error> {
-        self.read(|db| db.let_go(owner))
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
+    pub(crate) fn let_go(&self, owner: &str) {
+        #[cfg(feature = "postgres")]
+        if let Session::Postgres(server) = &self.session {
+            // Where the link is cut there is no sign.
+            drop(server.let_go(owner));
+        }
+    }
+
+    /// Tells each time when the link to the server has ended; `None` for a file.
+    pub(crate) fn link_ended(&self) -> Option<watch::Receiver<u64>> {
+        match &self.session {
+            Session::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Session::Postgres(server) => Some(server.ended()),
+        }
+    }
+
+    /// Makes the link to the server anew where it has ended.
+    pub(crate) fn keep_link(&self) -> Result<(), Error> {
+        match &self.session {
+            Session::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Session::Postgres(server) => server.keep_link().map_err(|fault| settle(fault, &self.path)),
+        }
+    }
+
+    /// Shows to all who use the server that the owner of a lease is alive.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, clippy::unnecessary_wraps, reason = "only a server knows")
+    )]
+    fn hold(&self, owner: &str) -> Result<(), Error> {
+        match &self.session {
+            Session::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Session::Postgres(server) => server.hold(owner).map_err(|fault| settle(fault, &self.path)),
+        }
     }
 
     /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
     fn change<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.change_whosever(|db| {
+            StoreRow::read(db)?.admit_change()?;
+            work(db)
+        })
+    }
+
+    /// The same in a store that was moved away too, or that has not arrived.
+    fn change_whosever<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.session.write(work).map_err(|fault| settle(fault, &self.path))
     }
 

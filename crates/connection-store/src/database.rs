@@ -8,10 +8,9 @@ use rusqlite::{
     types::{FromSql, ToSqlOutput, ValueRef},
 };
 
-use crate::Error;
-
 #[cfg(feature = "postgres")]
-use crate::{backend::Link, store::is_name};
+use crate::backend::Link;
+use crate::{Error, store::Sign};
 
 /// Why a piece of work on the database failed: the database, or something that was found in it.
 #[derive(Debug)]
@@ -200,35 +199,55 @@ impl Db<'_> {
         }
     }
 
-    /// Whether the owner of a lease is alive; `None`: the database does not know.
+    /// The last number that the database has given to a row of this table; `None`: it does not say.
+    pub(crate) fn last_number(self, table: &str, column: &str) -> Result<Option<i64>, Fault> {
+        match self {
+            Self::Sqlite(_) => {
+                let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1 AND ?2 = 'id'";
+                self.first(sql, values![table, column], |row| row.get(0))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let sql = "SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() AND sequencename = ?1";
+                Ok(self.first(sql, values![format!("{table}_{column}_seq")], |row| row.get(0))?.flatten())
+            }
+        }
+    }
+
+    /// Lets the database go on after this number.
+    pub(crate) fn number_from(self, table: &str, column: &str, last: i64) -> Result<(), Fault> {
+        match self {
+            // Without a column of its own it is the one after the largest.
+            Self::Sqlite(_) if column != "id" => Ok(()),
+            Self::Sqlite(_) => {
+                self.execute("DELETE FROM sqlite_sequence WHERE name = ?1", values![table])?;
+                self.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                    values![table, last],
+                )?;
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let sql = "SELECT setval(pg_get_serial_sequence(?1, ?2)::regclass, greatest(?3, 1), ?3 > 0)";
+                self.exists(sql, values![table, column, last]).map(drop)
+            }
+        }
+    }
+
+    /// What the database says of the owner of a lease; `None`: nothing.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn is_alive(self, owner: &str) -> Result<Option<bool>, Fault> {
+    pub(crate) fn sign_of(self, owner: &str) -> Result<Option<Sign>, Fault> {
         match self {
             Self::Sqlite(_) => Ok(None),
             #[cfg(feature = "postgres")]
-            Self::Postgres(link) if is_name(owner) => link.is_alive(owner).map(Some),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => Ok(None),
+            Self::Postgres(link) => link.sign_of(owner).map(Some),
         }
     }
 
-    /// Shows to all who use the server that the owner of a lease is alive, for as long as this link is.
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn hold(self, owner: &str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(link) => link.hold(owner),
-        }
-    }
-
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
-    pub(crate) fn let_go(self, owner: &str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(link) => link.let_go(owner),
-        }
+    /// Whether the owner of a lease may be alive, by the database, or else by `lives`.
+    pub(crate) fn may_live(self, owner: &str, lives: &dyn Fn(&str) -> bool) -> Result<bool, Fault> {
+        Ok(self.sign_of(owner)?.map_or_else(|| lives(owner), |sign| sign != Sign::Dead))
     }
 }
 

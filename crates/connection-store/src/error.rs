@@ -1,6 +1,10 @@
 //! What can go wrong with a store, one variant for each thing to do next.
 
+mod reason;
+
 use std::{fmt, io, path::PathBuf, time::SystemTime};
+
+pub use self::reason::Reason;
 
 use crate::{AppKind, Wait};
 
@@ -31,6 +35,17 @@ pub enum Error {
         /// The format found.
         found: i64,
         /// The newest format that this version knows.
+        known: i64,
+    },
+    /// The store in a database server has an older format, and the role may not change its tables: the one that made them has
+    /// to open it once with this version.
+    #[error("the store {path} has format {found}, and this role may not bring it to format {known}")]
+    OlderFormat {
+        /// The store's address.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The format that this version needs.
         known: i64,
     },
     /// The key does not open the store.
@@ -183,6 +198,33 @@ pub enum Error {
         /// Since when.
         since: SystemTime,
     },
+    /// The store was moved: it is used where it is now. [`Store::adopt`](crate::Store::adopt) takes it into use here all the same.
+    #[error("this store was moved to {to}")]
+    Moved {
+        /// Where it is now.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// The store was being moved to here, and that was not finished: [`Store::move_to`](crate::Store::move_to) of the old one
+    /// goes on with it.
+    #[error("the move of this store from {from} was not finished")]
+    Arriving {
+        /// Where it comes from.
+        from: String,
+        /// Where it is to be.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// What was written to another place is not what was read; nothing was changed here.
+    #[error("the rows of {table} in {place} are not those of this store")]
+    NotTheSame {
+        /// The other place.
+        place: PathBuf,
+        /// The table.
+        table: &'static str,
+    },
     /// The login was exported: the store that imported it renews it, so this one does not before
     /// [`Store::adopt_logins`](crate::Store::adopt_logins) takes it back.
     #[error("this login was handed over to another store")]
@@ -290,12 +332,19 @@ enum Said {
     /// Nothing, for too long.
     #[cfg(feature = "postgres")]
     Nothing,
+    /// That it takes no changes.
+    #[cfg(feature = "postgres")]
+    Standby,
 }
 
 #[cfg(feature = "postgres")]
 impl DatabaseError {
     pub(crate) fn silence() -> Self {
         Self(Said::Nothing)
+    }
+
+    pub(crate) fn standby() -> Self {
+        Self(Said::Standby)
     }
 }
 
@@ -325,6 +374,8 @@ impl fmt::Display for DatabaseError {
             Said::Sqlite(other) => other.fmt(f),
             #[cfg(feature = "postgres")]
             Said::Nothing => f.write_str("it does not answer"),
+            #[cfg(feature = "postgres")]
+            Said::Standby => f.write_str("it is a standby, which takes no changes"),
             #[cfg(feature = "postgres")]
             Said::Postgres(error) => match error.as_db_error() {
                 Some(said) => said.message().fmt(f),

@@ -37,6 +37,17 @@ pub struct Event {
     pub detail: String,
 }
 
+/// A machine that uses a store, as far as the history tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// When it did something with a login last.
+    pub seen_at: SystemTime,
+    /// When it renewed a login last.
+    pub refreshed_at: Option<SystemTime>,
+}
+
 /// An entry as it is to be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewEvent<'a> {

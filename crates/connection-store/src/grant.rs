@@ -195,6 +195,23 @@ impl StoredAuthorisation {
         open_refresh(key, &self.holder_at(spare.generation).spare(spare.kept_at), &spare.token)
     }
 
+    /// True where the grant's own refresh token is the stored one, or the one before. A grant without one is known by its
+    /// access token.
+    pub(crate) fn has_kept(&self, grant: &Grant, key: &SealingKey) -> bool {
+        let stored = self.authorisation.generation;
+        let Some(token) = &grant.refresh else {
+            let access = self.open_access(key).ok().zip(grant.access.as_ref());
+            let same = access.is_some_and(|(own, (token, _))| own.token.expose() == token.expose());
+            return stored == grant.generation && same;
+        };
+        let own = match stored.checked_sub(grant.generation) {
+            Some(0) => self.open_refresh(key).ok().flatten(),
+            Some(1) => self.open_previous(key).ok().flatten().map(|(token, _)| token),
+            _ => None,
+        };
+        own.is_some_and(|own| own.expose() == token.expose())
+    }
+
     /// What [`Grant::seal_whole`] sealed for this authorisation and generation. `None`: it was changed.
     pub(crate) fn open_whole(&self, key: &SealingKey, generation: i64, sealed: &[u8]) -> Option<Rescued> {
         let there = &self.authorisation;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::SystemTime, time::UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::backend::OwnerRow;
+use crate::{Error, backend::OwnerRow};
 
 /// Who uses a store, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +31,39 @@ pub enum Ownership {
         /// Since when.
         since: SystemTime,
     },
+    /// Nobody's any more: it was moved.
+    Moved {
+        /// Where it is now: a file, or the server's address.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// Nobody's yet: a move to here was begun and not finished.
+    Arriving {
+        /// Where it comes from.
+        from: String,
+        /// Where it is to be.
+        to: String,
+        /// Since when.
+        since: SystemTime,
+    },
+}
+
+/// What stands for the machine in a store that was moved away, and in one that has not arrived. A machine's hash is longer, so
+/// that versions which do not know these words take both for copies.
+const MOVED: &str = "moved";
+const ARRIVING: &str = "arriving";
+
+impl Ownership {
+    /// The error of whoever wants to renew something with such a store, if there is one.
+    pub fn refusal(self) -> Option<Error> {
+        match self {
+            Self::Here | Self::Nobody => None,
+            Self::Copied { owner, since } => Some(Error::Copied { owner, since }),
+            Self::Moved { to, since } => Some(Error::Moved { to, since }),
+            Self::Arriving { from, to, since } => Some(Error::Arriving { from, to, since }),
+        }
+    }
 }
 
 impl Host {
@@ -47,8 +80,40 @@ impl Host {
 }
 
 impl OwnerRow {
+    /// For the store in this place that this row is the owner of: it was moved to another one.
+    pub(crate) fn moved_to(self, here: &str, to: &str) -> Self {
+        self.on_the_way(MOVED, here, to)
+    }
+
+    /// For a copy of it in this place: it comes from another one.
+    pub(crate) fn arriving_from(self, here: &str, from: &str) -> Self {
+        self.on_the_way(ARRIVING, here, from)
+    }
+
+    fn on_the_way(self, word: &str, here: &str, other: &str) -> Self {
+        // Another file than the one that it is, of the same sort.
+        let file = self.file.as_deref().and_then(sort).map(|sort| format!("{sort} {word}"));
+        let (path, label) = (Some(here.to_owned()), other.to_owned());
+        Self { machine: Some(word.to_owned()), file, path, label, since: self.since }
+    }
+
+    /// What a move has made of the store, if one has.
+    pub(crate) fn mark(&self) -> Option<Ownership> {
+        let (other, since) = (self.label.clone(), self.since);
+        match self.machine.as_deref() {
+            Some(MOVED) => Some(Ownership::Moved { to: other, since }),
+            Some(ARRIVING) => {
+                Some(Ownership::Arriving { from: other, to: self.path.clone().unwrap_or_default(), since })
+            }
+            _ => None,
+        }
+    }
+
     /// Whose the store is, as this machine sees it. What one of the two does not know tells nothing.
     pub(crate) fn seen_from(&self, here: &Self) -> Ownership {
+        if let Some(mark) = self.mark() {
+            return mark;
+        }
         let differ = |one: &Option<String>, other: &Option<String>| match (one, other) {
             // What tells a file depends on the file system and the kernel: only the same sort can differ.
             (Some(one), Some(other)) => one != other && sort(one) == sort(other),

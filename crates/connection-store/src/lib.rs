@@ -33,8 +33,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{
     Connection, NewConnection, NewPrivateConnection, Organisation, check_name, is_unseen, quoted,
 };
-pub use error::{DatabaseError, Error};
-pub use event::{Event, EventKind};
+pub use error::{DatabaseError, Error, Reason};
+pub use event::{Event, EventKind, Machine};
 pub use finding::Finding;
 pub use host::{Host, Ownership};
 pub use limits::Limits;
@@ -44,8 +44,8 @@ pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
 pub use store::{
-    Call, Existing, Export, Fitted, Imported, Importing, LockedStore, Logins, Replace, Restored, Restoring,
-    Status, Store,
+    Call, Destination, Existing, Export, Fitted, Imported, Importing, LockedStore, Logins, MoveStep, Moved,
+    Replace, Restored, Restoring, Status, Store,
 };
 pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Patience, Told, Wait};

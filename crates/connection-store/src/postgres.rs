@@ -2,12 +2,10 @@
 
 use std::{
     fmt,
+    ops::Range,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rustls::{
@@ -18,7 +16,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{
     Config,
-    config::{Host, SslMode},
+    config::{Host, SslMode, TargetSessionAttrs},
 };
 use url::Url;
 
@@ -28,7 +26,8 @@ use crate::{Clock, Error};
 /// URIs").
 ///
 /// TLS is on, and the server's certificate and name are verified, whatever `sslmode` says, but for `sslmode=disable`; a Unix
-/// socket has none. `sslrootcert=FILE` names the certificates (PEM) that are trusted in place of the system's.
+/// socket has none. `sslrootcert=FILE` names the certificates (PEM) that are trusted in place of the system's. Of several hosts,
+/// with commas between them, the one is used that takes changes.
 #[derive(Clone)]
 pub struct PostgresAddress {
     config: Config,
@@ -48,39 +47,24 @@ impl PostgresAddress {
     /// # Errors
     /// [`Error::BadAddress`]: for a password too, which would be seen in arguments and logs.
     pub fn parse(address: &str) -> Result<Self, Error> {
-        let mut url = Url::parse(address).map_err(|_| Error::BadAddress("is no address"))?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(Error::BadAddress("must begin with postgres://"));
-        }
-        let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
-        for (name, value) in url.query_pairs() {
-            match &*name {
-                "sslmode" => mode = Some(value.into_owned()),
-                "sslrootcert" => roots = Some(value.into_owned()),
-                "password" => return Err(Error::BadAddress(PASSWORD)),
-                _ => rest.push((name.into_owned(), value.into_owned())),
-            }
-        }
-        if url.password().is_some() {
-            return Err(Error::BadAddress(PASSWORD));
-        }
-        url.set_query(None);
-        if !rest.is_empty() {
-            url.query_pairs_mut().extend_pairs(&rest);
-        }
-        let config: Config = url.as_str().parse().map_err(|_| Error::BadAddress("is not understood"))?;
-        let tls = match mode.as_deref() {
+        let written = Written::read(address)?;
+        let config: Config =
+            written.text(true).parse().map_err(|_| Error::BadAddress("is not understood"))?;
+        let tls = match written.mode.as_deref() {
             Some("disable") => None,
             None | Some("allow" | "prefer" | "require" | "verify-ca" | "verify-full") => {
-                Some(Arc::new(tls(roots)?))
+                Some(Arc::new(tls(written.roots.clone())?))
             }
             Some(_) => return Err(Error::BadAddress("has an sslmode that there is not")),
         };
         let mut config = config;
         let sockets = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
         config.ssl_mode(if tls.is_some() && !sockets { SslMode::Require } else { SslMode::Disable });
-        url.set_query(None);
-        Ok(Self { config, tls, shown: url.to_string() })
+        if config.get_hosts().len() > 1 {
+            // Of several the one that takes changes.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Ok(Self { config, tls, shown: written.text(false) })
     }
 
     /// The same, with the user's password.
@@ -111,6 +95,75 @@ impl PostgresAddress {
 }
 
 const PASSWORD: &str = "must not hold a password";
+const NO_ADDRESS: Error = Error::BadAddress("is no address");
+/// What stands in the place of several hosts, which are no part of an address elsewhere.
+const SEVERAL: &str = "several";
+
+/// An address in its parts.
+struct Written {
+    /// Without a query.
+    url: Url,
+    /// Where there are more than one, as they were written.
+    hosts: Option<String>,
+    mode: Option<String>,
+    roots: Option<String>,
+    rest: Vec<(String, String)>,
+}
+
+impl Written {
+    fn read(address: &str) -> Result<Self, Error> {
+        let at = hosts_in(address).ok_or(NO_ADDRESS)?;
+        let hosts = Some(&address[at.clone()]).filter(|hosts| hosts.contains(','));
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[],%".contains(c);
+        if hosts.is_some_and(|hosts| !hosts.chars().all(plain)) {
+            return Err(NO_ADDRESS);
+        }
+        let one = hosts.map(|_| [&address[..at.start], SEVERAL, &address[at.end..]].concat());
+        let mut url = Url::parse(one.as_deref().unwrap_or(address)).map_err(|_| NO_ADDRESS)?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(Error::BadAddress("must begin with postgres://"));
+        }
+        let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
+        for (name, value) in url.query_pairs() {
+            match (&*name, &*value) {
+                ("sslmode", mode_of) => mode = Some(mode_of.to_owned()),
+                ("sslrootcert", file) => roots = Some(file.to_owned()),
+                ("password", _) => return Err(Error::BadAddress(PASSWORD)),
+                // libpq's newer word.
+                ("target_session_attrs", "primary") => {
+                    rest.push((name.into_owned(), "read-write".to_owned()));
+                }
+                _ => rest.push((name.into_owned(), value.into_owned())),
+            }
+        }
+        if url.password().is_some() {
+            return Err(Error::BadAddress(PASSWORD));
+        }
+        url.set_query(None);
+        Ok(Self { url, hosts: hosts.map(str::to_owned), mode, roots, rest })
+    }
+
+    /// The address with what the driver understands of its query, or without one.
+    fn text(&self, query: bool) -> String {
+        let mut url = self.url.clone();
+        if query && !self.rest.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.rest);
+        }
+        let text = url.to_string();
+        match (&self.hosts, hosts_in(&text)) {
+            (Some(hosts), Some(at)) => [&text[..at.start], hosts, &text[at.end..]].concat(),
+            _ => text,
+        }
+    }
+}
+
+/// Where the hosts of an address stand.
+fn hosts_in(address: &str) -> Option<Range<usize>> {
+    let begin = address.find("://")? + 3;
+    let end = address[begin..].find(['/', '?', '#']).map_or(address.len(), |length| begin + length);
+    let user = address[begin..end].rfind('@').map_or(0, |length| length + 1);
+    Some(begin + user..end)
+}
 
 fn tls(roots: Option<String>) -> Result<ClientConfig, Error> {
     let failed = |_: rustls::Error| Error::Crypto("prepare TLS");
@@ -128,23 +181,59 @@ fn tls(roots: Option<String>) -> Result<ClientConfig, Error> {
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
-/// The clock of the database server, the same for all machines that use it.
+/// The clock of the database server, the same for all machines that use it. Between two looks it goes by a clock of this machine
+/// that nobody sets.
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock {
-    /// How far it is ahead of this machine's, in milliseconds.
-    ahead: AtomicI64,
+    /// How far it is ahead of [`since_start`], in milliseconds. `None`: nobody has looked.
+    ahead: Mutex<Option<i64>>,
 }
 
 impl ServerClock {
-    pub(crate) fn set(&self, ahead: i64) {
-        self.ahead.store(ahead, Ordering::Relaxed);
+    /// Takes over what the server's clock says in this moment, in milliseconds since 1970.
+    pub(crate) fn set(&self, now: i64) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(now - since_start());
     }
 }
 
 impl Clock for ServerClock {
     fn now(&self) -> SystemTime {
-        let (ahead, now) = (self.ahead.load(Ordering::Relaxed), SystemTime::now());
-        let by = Duration::from_millis(ahead.unsigned_abs());
-        if ahead < 0 { now - by } else { now + by }
+        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ahead) = ahead else { return SystemTime::now() };
+        let now = u64::try_from(ahead + since_start()).unwrap_or_default();
+        UNIX_EPOCH + Duration::from_millis(now)
+    }
+}
+
+/// Milliseconds since this machine was started, those that it slept included.
+#[cfg(target_os = "linux")]
+fn since_start() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+/// Milliseconds since this program first asked; whether those that the machine slept are among them is the system's affair. The
+/// next look puts it right.
+#[cfg(not(target_os = "linux"))]
+fn since_start() -> i64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let since = START.get_or_init(std::time::Instant::now).elapsed();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_clock_goes_on_from_what_it_said() {
+        let clock = ServerClock::default();
+        let said = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        clock.set(1_700_000_000_000);
+        let first = clock.now();
+        assert!(first >= said, "whatever this machine takes for the time");
+        assert!(clock.now() >= first);
+        clock.set(0);
+        assert!(clock.now() < first, "the last look counts");
     }
 }

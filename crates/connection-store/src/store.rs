@@ -11,10 +11,12 @@ mod events;
 mod export;
 mod file;
 mod import;
+mod keeping;
 mod keys;
 mod leader;
 mod limits;
 mod locked;
+mod moving;
 mod owner;
 mod pending;
 mod pinned;
@@ -34,6 +36,7 @@ use tokio::sync::watch;
 use xero_auth_oauth2::Identity;
 
 pub(crate) use self::file::beside;
+pub(crate) use self::owner::Sign;
 #[cfg(feature = "postgres")]
 pub(crate) use self::owner::is_name;
 pub use self::{
@@ -41,6 +44,7 @@ pub use self::{
     file::{Replace, Restored, Restoring, Status},
     import::{Existing, Imported, Importing},
     locked::{Fitted, LockedStore},
+    moving::{Destination, MoveStep, Moved},
     traffic::Call,
 };
 use crate::{
@@ -119,13 +123,21 @@ impl Store {
     /// [`Error::Exists`] where there is a store already; nothing is changed then. [`Error::Unreachable`].
     #[cfg(feature = "postgres")]
     pub fn create_at(address: &crate::PostgresAddress, folder: &Path, key: &NewKey) -> Result<Self, Error> {
-        Self::unlocked_by(Backend::create_in(address, folder, key, SystemTime::now())?, &key.key)
+        Self::unlocked_by(Backend::create_in(address, folder, key)?, &key.key)
     }
 
     /// The keys that open the store at `address`, as [`key_slots`](Self::key_slots).
     #[cfg(feature = "postgres")]
     pub fn key_slots_at(address: &crate::PostgresAddress, folder: &Path) -> Result<Vec<KeySlot>, Error> {
         Backend::slots_in(address, folder)
+    }
+
+    /// The statements by which the owner of a store's tables lets another role use the store: read and change rows, and no more.
+    /// Only making a store ([`create_at`](Self::create_at), which needs the right to create a schema in the database) and
+    /// bringing it up to date are the owner's.
+    #[cfg(feature = "postgres")]
+    pub fn grants_at(role: &str) -> String {
+        crate::backend::grants(role)
     }
 
     /// Opens a store in a PostgreSQL database with any of its keys. Its clock is the server's, the same for all machines.

@@ -12,6 +12,7 @@ mod manage;
 mod reauth;
 mod scopes;
 mod store;
+mod store_move;
 mod using;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -40,6 +41,7 @@ pub(crate) use self::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
         StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
     },
+    store_move::StoreMove,
     using::{Asking, Exec, TokenFormat},
 };
 

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod inventory;
 mod oauth2;
+mod server;
 mod store;
 
 use std::{error::Error as _, path::Path, time::Duration};

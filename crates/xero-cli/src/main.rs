@@ -8,6 +8,7 @@ mod failure;
 mod health;
 mod host;
 mod keys;
+mod ownership;
 mod path_completer;
 mod secrets;
 mod service_manager;
@@ -175,6 +176,7 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
         StoreCommand::Rekey => commands::store_rekey::run(context),
         StoreCommand::Backup(args) => commands::store_backup::run(context, args),
         StoreCommand::Restore(args) => commands::store_restore::run(context, args),
+        StoreCommand::Move(args) => commands::store_move::run(context, args),
         StoreCommand::Verify(args) => commands::store_verify::run(context, args),
         StoreCommand::Adopt(args) => commands::store_adopt::run(context, args),
     }
@@ -216,6 +218,11 @@ impl Context {
                 }
             }
         })
+    }
+
+    /// Runs what may be killed at any moment.
+    pub(crate) fn block_on_plainly<T>(&self, work: impl Future<Output = T>) -> Outcome<T> {
+        Ok(self.runtime()?.block_on(work))
     }
 
     /// Runs what goes on until a signal ends it, and then what must be done before the end; another signal ends it all.

@@ -11,9 +11,8 @@ use crate::{
     failure::{Failure, Kind, Outcome},
     host,
     keys::{self, PlannedKey},
-    show,
+    ownership,
     store_place::StorePlace,
-    ui::one_line,
 };
 
 /// A store that is open, or that will be made when there is something to keep.
@@ -52,12 +51,14 @@ impl Context {
     /// Opens the store of this run, and warns where it is a copy.
     pub(crate) fn open_store(&self) -> Outcome<Store> {
         let store = self.open_store_quietly()?;
-        if let Ownership::Copied { owner, since } = store.ownership()? {
-            let (owner, since) = (one_line(&owner), show::date(since));
-            self.ui.warn(format!(
-                "this is a copy of the store that {owner} owns since {since}: logins are not renewed here before \
-                 `xeroctl store adopt`"
-            ));
+        let ownership = store.ownership()?;
+        if let Some(reason) = ownership::reason(&ownership) {
+            let what = match ownership {
+                Ownership::Copied { .. } => ": logins are not renewed here before `xeroctl store adopt`",
+                Ownership::Arriving { .. } => ": logins are not renewed here before it is",
+                _ => "",
+            };
+            self.ui.warn(format!("{reason}{what}"));
         }
         Ok(store)
     }
@@ -80,7 +81,7 @@ impl Context {
     }
 
     /// Tells the store who and where we are, and notes it, so that nothing that it does is broken off by a signal.
-    fn furnish(&self, store: Store) -> Store {
+    pub(crate) fn furnish(&self, store: Store) -> Store {
         let store = store
             .with_timeout(Duration::from_secs(self.global.timeout))
             .with_host(host::this(&self.command_name, self.global.machine.as_deref()));

@@ -9,7 +9,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use connection_store::{Error, KeySlot, LockedStore, NewKey, Store};
+use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, Store};
 
 #[cfg(feature = "postgres")]
 pub(crate) use self::server::ServerPlace;
@@ -65,7 +65,17 @@ impl StorePlace {
     /// # Errors
     /// Those of an address, and of the files that hold its password.
     pub(crate) fn of(global: &Global) -> Outcome<Self> {
-        let Some(value) = &global.store else { return Ok(Self::File(default_file()?)) };
+        match &global.store {
+            Some(value) => Self::at(value, global),
+            None => Ok(Self::File(default_file()?)),
+        }
+    }
+
+    /// The place of this name.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn at(value: &Path, global: &Global) -> Outcome<Self> {
         match named(value)? {
             Named::File(path) => Ok(Self::File(path.to_owned())),
             #[cfg(feature = "postgres")]
@@ -118,6 +128,15 @@ impl StorePlace {
             Self::File(path) => LockedStore::find(path),
             #[cfg(feature = "postgres")]
             Self::Server(server) => server.find(),
+        }
+    }
+
+    /// As a place that a store can be moved to.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        match self {
+            Self::File(path) => Destination::File(path),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.destination(),
         }
     }
 

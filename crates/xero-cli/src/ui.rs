@@ -280,6 +280,12 @@ impl Progress {
         self.0.set_length(total as u64);
         self.0.set_position(done as u64);
     }
+
+    /// The same, of the part that it is at.
+    pub(crate) fn show_as(&self, what: String, done: usize, total: usize) {
+        self.0.set_message(what);
+        self.show(done, total);
+    }
 }
 
 impl Drop for Progress {

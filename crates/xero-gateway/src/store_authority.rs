@@ -226,6 +226,8 @@ fn trouble(error: &Error, name: Option<&str>) -> Trouble {
             (429, "wait before the next call, and send fewer; nothing was sent".to_owned())
         }
         Error::Copied { .. } => (403, "`xeroctl store adopt`".to_owned()),
+        Error::Moved { to, .. } => (403, format!("start the gateway with --store {to}")),
+        Error::Arriving { from, to, .. } => (403, format!("`xeroctl store move {from} {to}`")),
         Error::HandedOver { .. } | Error::NotAdopted { .. } => (403, format!("`xeroctl adopt{name}`")),
         Error::Auth(_)
         | Error::RefreshBusy

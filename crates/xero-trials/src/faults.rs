@@ -40,7 +40,7 @@ const fn own(fault: Fault) -> Fault {
     Fault { own: true, ..fault }
 }
 
-pub(crate) const FAULTS: [Fault; 35] = [
+pub(crate) const FAULTS: [Fault; 36] = [
     fault("kill-refresh", "SIGKILL before each system call of a renewal", signals::kill_refresh),
     fault(
         "kill-token",
@@ -98,6 +98,7 @@ pub(crate) const FAULTS: [Fault; 35] = [
         stores::migration,
     )),
     own(fault("kill-backup", "SIGKILL before each system call of `store backup`", stores::backup)),
+    own(fault("kill-move", "SIGKILL before each system call of `store move`", stores::moving)),
     own(fault("kill-export", "SIGKILL before each system call of `export`", handing::export)),
     own(fault("kill-import", "SIGKILL before each system call of `import`", handing::import)),
 ];

@@ -91,6 +91,7 @@ impl Backend {
             "SELECT {APP}, {APP_SECRETS} FROM apps a WHERE {condition} ORDER BY a.created_at LIMIT 1"
         );
         let found = self.read_recorded(|db, ledger| {
+            ledger.admit_use()?;
             let Some(record) = db.first(&sql, values, StoredAppRecord::read)? else { return Ok(None) };
             let noted = ledger.vouches_for(Table::Apps, record.app.id(), record.generation)?;
             Ok(Some((noted, record)))

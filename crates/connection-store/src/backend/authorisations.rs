@@ -1,16 +1,20 @@
 //! Authorisations in the database: the atomic steps of which a refresh is made.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use super::{AppRow, Backend, apps, events::note, pending, recorded::Change, spares};
 use crate::{
     Authorisation, Error, EventKind,
     database::{Db, Fault, Row, Value, values},
     event::NewEvent,
-    grant::{SealedGrant, StoredAuthorisation},
+    grant::{Grant, SealedGrant, StoredAuthorisation},
     ledger::Table,
     record::{AUTHORISATION, AuthorisationRecord, TOKENS, TokensRecord, seconds, system_time},
     refresh::{LONGEST_LEASE, Source, UNFINISHED},
+    seal::SealingKey,
 };
 
 const DIED: &str = "whoever was refreshing has died";
@@ -52,6 +56,7 @@ impl Backend {
     pub(crate) fn authorisation(&self, id: &str) -> Result<Option<StoredAuthorisation>, Error> {
         let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
         let row = self.read_recorded(|db, ledger| {
+            ledger.admit_use()?;
             let Some(row) = db.first(&sql, values![id], TokensRecord::read)? else { return Ok(None) };
             Ok(Some((ledger.vouches_for(Table::Authorisations, id, row.generation())?, row)))
         })?;
@@ -141,17 +146,29 @@ impl Backend {
 
     /// Gives the right to refresh, and notes before anything is sent that the token of this generation is about to be
     /// spent, and when first. `None`: somebody else has the right, or there is nothing to refresh any more.
-    pub(crate) fn take_lease(&mut self, lease: Lease, by: &str) -> Result<Option<Lease>, Error> {
+    pub(crate) fn take_lease(&mut self, lease: &Lease, by: &str) -> Result<Option<Lease>, Error> {
+        // Nobody must see a lease whose owner seems dead.
+        self.hold(&lease.owner)?;
+        let taken = match self.write_lease(lease, by) {
+            // It may have been written and the answer lost: written again, it is the same.
+            Err(Error::Unreachable { .. }) => self.write_lease(lease, by),
+            taken => taken,
+        };
+        if !matches!(taken, Ok(Some(_))) {
+            self.let_go(&lease.owner);
+        }
+        taken
+    }
+
+    fn write_lease(&mut self, lease: &Lease, by: &str) -> Result<Option<Lease>, Error> {
         let now = seconds(lease.taken_at);
         let longest = seconds(lease.taken_at + LONGEST_LEASE);
         self.change(|tx| {
-            // Nobody must see a lease whose owner seems dead.
-            tx.hold(&lease.owner)?;
-            let before = before(tx, &lease)?;
+            let before = before(tx, lease)?;
             let taken = tx.execute(
                 "UPDATE authorisations SET lease_owner = ?3, lease_until = ?4, intent_generation = ?2, intent_at = ?7, lease_ends = ?9 \
                  WHERE id = ?1 AND generation = ?2 AND needs_login IS NULL AND (handed IS NULL OR refresh IS NULL) \
-                 AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner = ?8)",
+                 AND (lease_until IS NULL OR lease_until <= ?5 OR lease_until > ?6 OR lease_owner IN (?3, ?8))",
                 values![
                     lease.id,
                     lease.generation,
@@ -165,16 +182,15 @@ impl Backend {
                 ],
             )?;
             if taken == 0 {
-                tx.let_go(&lease.owner)?;
                 return Ok(None);
             }
-            if let Some(detail) = before.ended(&lease) {
+            if let Some(detail) = before.ended(lease) {
                 let event = NewEvent { at: lease.taken_at, what: EventKind::TakenOver, by, detail };
                 note(tx, &lease.id, &event)?;
             }
             // A time that cannot be is one long ago: whatever it was, the token may have been sent.
-            let first_sent = before.intent_at.map(|at| system_time(at).unwrap_or(SystemTime::UNIX_EPOCH));
-            Ok(Some(Lease { first_sent, ..lease }))
+            let first_sent = before.earlier(lease).map(|at| system_time(at).unwrap_or(SystemTime::UNIX_EPOCH));
+            Ok(Some(Lease { first_sent, ..lease.clone() }))
         })
     }
 
@@ -206,21 +222,25 @@ impl Backend {
         })
     }
 
-    /// Keeps what a refresh gave: over the generation that it started from, or where that is written already as a spare.
-    /// `source` is what was spent for it, where that is known to be good now.
+    /// Keeps what a refresh gave: over the generation that it started from, or where that is written already as a spare. What
+    /// is there already was kept before, and its answer was lost. `source` is what was spent for it, where that is known to be
+    /// good now.
     pub(crate) fn commit_refresh(
         &mut self,
         row: &SealedGrant<'_>,
         source: Option<Source>,
         event: &NewEvent<'_>,
     ) -> Result<Kept, Error> {
-        let id = &row.grant.id;
+        let (id, path) = (&row.grant.id, self.path().to_owned());
+        let key = self.unlocked.as_ref().map(|unlocked| unlocked.data.clone());
         self.change_sealed(&row.values(), |tx| {
             let (kept, what, detail) = if write(tx, row)? {
                 if let Some(source) = source {
                     spares::proved(**tx, id, source, row.grant.generation)?;
                 }
                 (Kept::Committed, event.what, event.detail)
+            } else if was_kept(**tx, row.grant, key.as_deref(), &path)? {
+                return Ok(Kept::Committed);
             } else if spares::keep(**tx, row)? {
                 (Kept::AsSpare, EventKind::Failed, AS_SPARE)
             } else {
@@ -271,9 +291,15 @@ struct Before {
 }
 
 impl Before {
+    /// When an earlier lease sent the token: not this one, where it is written again.
+    fn earlier(&self, lease: &Lease) -> Option<i64> {
+        let own = self.owner.as_ref() == Some(&lease.owner);
+        self.intent_at.filter(|at| !own || *at != seconds(lease.taken_at))
+    }
+
     /// How the lease before came to its end without being given back, if it did.
     fn ended(&self, lease: &Lease) -> Option<&'static str> {
-        let owner = self.owner.as_ref()?;
+        let owner = self.owner.as_ref().filter(|owner| **owner != lease.owner)?;
         Some(if lease.instead_of.as_ref() == Some(owner) { DIED } else { OVERDUE })
     }
 }
@@ -349,6 +375,14 @@ pub(super) fn write(tx: &Change<'_>, row: &SealedGrant<'_>) -> Result<bool, Faul
         ],
     )?;
     Ok(changed == 1)
+}
+
+/// True where the refresh token of this generation is the one that is stored for it, or was before the next one came.
+fn was_kept(tx: Db<'_>, grant: &Grant, key: Option<&SealingKey>, path: &Path) -> Result<bool, Fault> {
+    let sql = format!("SELECT {AUTHORISATION}, {TOKENS} FROM authorisations u WHERE u.id = ?1");
+    let Some(stored) = tx.first(&sql, values![grant.id], TokensRecord::read)? else { return Ok(false) };
+    let stored = stored.finish(path)?;
+    Ok(key.is_some_and(|key| stored.has_kept(grant, key)))
 }
 
 fn unchanged(tx: Db<'_>, app: &AppRow<'_>) -> Result<bool, Fault> {

@@ -1,5 +1,7 @@
 //! The history in the database.
 
+use std::time::SystemTime;
+
 use super::Backend;
 use crate::{
     Error, Event, EventKind,
@@ -19,6 +21,17 @@ impl Backend {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.read(|db| db.rows(sql, values![authorisation, limit], read))?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Who acted, what each did, and when last, over all authorisations.
+    pub(crate) fn actors(&self) -> Result<Vec<(String, String, SystemTime)>, Error> {
+        let sql = "SELECT actor, event, max(at) FROM events GROUP BY actor, event";
+        self.read(|db| {
+            db.rows(sql, values![], |row| {
+                let at = system_time(row.get(2)?).unwrap_or(SystemTime::UNIX_EPOCH);
+                Ok((row.get(0)?, row.get(1)?, at))
+            })
+        })
     }
 }
 
@@ -40,7 +53,7 @@ pub(super) fn note(tx: Db<'_>, authorisation: &str, event: &NewEvent<'_>) -> Res
 
 /// None: a kind of event that this version does not know.
 fn read(row: &Row<'_>) -> Result<Option<Event>, Fault> {
-    let at = system_time(row.get(0)?).unwrap_or(std::time::SystemTime::UNIX_EPOCH);
+    let at = system_time(row.get(0)?).unwrap_or(SystemTime::UNIX_EPOCH);
     let (by, detail) = (row.get(2)?, row.get(3)?);
     Ok(EventKind::read(&row.get::<String>(1)?).map(|what| Event { at, what, by, detail }))
 }

@@ -212,5 +212,5 @@ fn is_leased(tx: Db<'_>, id: &str, handing: &Handing<'_>) -> Result<bool, Fault>
     let until = seconds(*now + LONGEST_LEASE);
     let owner: Option<Option<String>> = tx.first(sql, values![id, seconds(*now), until], |row| row.get(0))?;
     let Some(owner) = owner.flatten() else { return Ok(false) };
-    Ok(tx.is_alive(&owner)?.unwrap_or_else(|| lives(&owner)))
+    tx.may_live(&owner, *lives)
 }

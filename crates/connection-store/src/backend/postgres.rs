@@ -1,31 +1,44 @@
 //! What only a store in PostgreSQL has: how it is reached, made and opened.
 
+mod failure;
 mod link;
 mod opening;
 
-use std::{cell::RefCell, fmt, path::Path, sync::Arc};
+use std::{cell::RefCell, fmt};
 
-use tokio_postgres::error::{Severity, SqlState};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
 
+pub(super) use self::failure::explain;
+use self::failure::{has_ended, is_read_only};
 pub(crate) use self::link::Link;
+use super::sqlite::FORMAT;
 use crate::{
     Error,
     database::{Db, Fault},
-    error::DatabaseError,
     postgres::{PostgresAddress, ServerClock},
+    store::Sign,
 };
 
 /// Where the tables are.
 const SCHEMA: &str = "xeroctl";
 /// One transaction that alone may write: it has the store's row, which all who write want.
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT 1 FROM store FOR UPDATE";
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM store FOR UPDATE";
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A database server. The link to it is made when it is needed, and anew when it was cut.
 pub(crate) struct Server {
     address: PostgresAddress,
-    clock: Arc<ServerClock>,
+    clock: std::sync::Arc<ServerClock>,
+    /// The thread that speaks for the links.
+    runtime: Option<Runtime>,
     link: RefCell<Option<Link>>,
+    /// The owners of the leases that are held here: a new link shows them to the others before it does anything else.
+    held: RefCell<Vec<String>>,
+    /// How many links have ended.
+    ended: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Server {
@@ -34,16 +47,29 @@ impl fmt::Debug for Server {
     }
 }
 
-impl Server {
-    fn new(address: PostgresAddress) -> Self {
-        Self { address, clock: Arc::default(), link: RefCell::default() }
-    }
+/// What lets a role use the tables that another one has made, and those that it will make.
+pub(crate) fn grants(role: &str) -> String {
+    let (role, rights) = (role.replace('"', "\"\""), "SELECT, INSERT, UPDATE, DELETE");
+    format!(
+        "GRANT USAGE ON SCHEMA {SCHEMA} TO \"{role}\";\n\
+         GRANT {rights} ON ALL TABLES IN SCHEMA {SCHEMA} TO \"{role}\";\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {rights} ON TABLES TO \"{role}\";\n"
+    )
+}
 
-    /// A new link, which has told what the server's clock says.
-    fn link(&self) -> Result<Link, Fault> {
-        let link = Link::open(&self.address)?;
-        self.clock.set(link.ahead()?);
-        Ok(link)
+impl Server {
+    fn new(address: PostgresAddress) -> Result<Self, Error> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
+        let path = "a thread for the database".into();
+        Ok(Self {
+            address,
+            clock: std::sync::Arc::default(),
+            runtime: Some(runtime.map_err(|source| Error::Io { path, source })?),
+            link: RefCell::default(),
+            held: RefCell::default(),
+            ended: watch::Sender::new(0),
+        })
     }
 
     /// One transaction that alone may write. Commits what `work` did, if it did not fail.
@@ -56,6 +82,64 @@ impl Server {
         self.transaction(READ, work)
     }
 
+    /// Shows to all who use the server that the owner of a lease is alive, until [`let_go`](Self::let_go) or for as long as
+    /// this process is there.
+    pub(super) fn hold(&self, owner: &str) -> Result<(), Fault> {
+        self.plainly(|link| link.hold(owner))?;
+        self.held.borrow_mut().push(owner.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn let_go(&self, owner: &str) -> Result<(), Fault> {
+        self.held.borrow_mut().retain(|held| held != owner);
+        self.plainly(|link| link.let_go(owner))
+    }
+
+    /// What the server says of the owner of a lease.
+    pub(super) fn sign_of(&self, owner: &str) -> Result<Sign, Fault> {
+        self.plainly(|link| link.sign_of(owner))
+    }
+
+    /// Makes the link anew where it was cut.
+    pub(super) fn keep_link(&self) -> Result<(), Fault> {
+        if self.link.borrow().as_ref().is_none_or(Link::is_cut) {
+            let link = self.link()?;
+            self.link.replace(Some(link));
+        }
+        Ok(())
+    }
+
+    /// Tells each time when a link has ended.
+    pub(super) fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// A new link, which has told what the server's clock says.
+    fn link(&self) -> Result<Link, Fault> {
+        let runtime = self.runtime.as_ref().expect("there until the server is dropped");
+        let (link, now) =
+            Link::open(&self.address, runtime.handle(), &self.held.borrow(), self.ended.clone())?;
+        self.clock.set(now);
+        Ok(link)
+    }
+
+    /// What may be done again on a new link where the old one was cut, and in no transaction.
+    fn plainly<T>(&self, work: impl Fn(&Link) -> Result<T, Fault>) -> Result<T, Fault> {
+        if let Some(link) = self.link.take() {
+            match work(&link) {
+                Err(fault) if link.is_cut() || has_ended(&fault) => {}
+                done => {
+                    self.link.replace(Some(link));
+                    return done;
+                }
+            }
+        }
+        let link = self.link()?;
+        let done = work(&link)?;
+        self.link.replace(Some(link));
+        Ok(done)
+    }
+
     fn transaction<T>(&self, begin: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let link = self.begin(begin)?;
         let done = work(Db::Postgres(&link)).and_then(|result| link.batch("COMMIT").map(|()| result));
@@ -66,53 +150,44 @@ impl Server {
         done
     }
 
-    /// A link on which the transaction is open. Nothing has been done on a link that was cut before: then it is made anew.
+    /// A link on which the transaction is open. Nothing has been done on a link that was cut before, or whose server became a
+    /// standby: then it is made anew.
     fn begin(&self, begin: &str) -> Result<Link, Fault> {
         if let Some(link) = self.link.take() {
-            match link.batch(begin) {
+            match self.begin_on(&link, begin) {
                 Ok(()) => return Ok(link),
-                Err(error) if link.is_cut() || is_fatal(&error) => {}
-                Err(error) => {
+                Err(fault) if link.is_cut() || has_ended(&fault) || is_read_only(&fault) => {}
+                Err(fault) => {
                     if link.batch("ROLLBACK").is_ok() {
                         self.link.replace(Some(link));
                     }
-                    return Err(error);
+                    return Err(fault);
                 }
             }
         }
         let link = self.link()?;
-        link.batch(begin)?;
+        self.begin_on(&link, begin)?;
         Ok(link)
+    }
+
+    /// # Errors
+    /// [`Error::NewerFormat`] where somebody has changed the tables so that this version must not use them.
+    fn begin_on(&self, link: &Link, begin: &str) -> Result<(), Fault> {
+        let begun = link.begin(begin)?;
+        self.clock.set(begun.now);
+        if begun.oldest > FORMAT {
+            let path = self.address.place();
+            return Err(Error::NewerFormat { path, found: begun.format, known: FORMAT }.into());
+        }
+        Ok(())
     }
 }
 
-/// True where the server has ended the link.
-fn is_fatal(fault: &Fault) -> bool {
-    let Fault::Postgres(error) = fault else { return false };
-    let severity = error.as_db_error().and_then(|said| said.parsed_severity());
-    matches!(severity, Some(Severity::Fatal | Severity::Panic))
-}
-
-/// What a failure of the server means for a caller.
-pub(super) fn explain(error: tokio_postgres::Error, place: &Path) -> Error {
-    let Some(code) = error.code() else {
-        return Error::Unreachable { place: place.to_owned(), source: DatabaseError::from(error) };
-    };
-    match *code {
-        SqlState::LOCK_NOT_AVAILABLE
-        | SqlState::T_R_SERIALIZATION_FAILURE
-        | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::TOO_MANY_CONNECTIONS => Error::Busy,
-        SqlState::DISK_FULL => Error::DiskFull,
-        SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => {
-            Error::NotWritable(place.to_owned())
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing is waited for: a runtime may be dropped where nothing may block.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
-        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME | SqlState::INVALID_CATALOG_NAME => {
-            Error::NotFound(place.to_owned())
-        }
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
-            Error::Unreachable { place: place.to_owned(), source: DatabaseError::from(error) }
-        }
-        _ => Error::Database(DatabaseError::from(error)),
     }
 }

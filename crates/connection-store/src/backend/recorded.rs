@@ -8,9 +8,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Backend, settle};
+use super::{
+    Backend,
+    owner::{OWNER, OwnerRow},
+    settle,
+};
 use crate::{
-    Error,
+    Error, Ownership,
     database::{Db, Fault, values},
     ledger::{self, States, Table, noted_rows, page_of},
     seal::{SealingKey, key_of, mark_of},
@@ -40,6 +44,7 @@ pub(super) struct StoreRow {
     pub(super) data_key: u32,
     ledger: Option<Vec<u8>>,
     ledger_generation: i64,
+    pub(super) owner: Option<OwnerRow>,
 }
 
 /// The ledger in an open transaction.
@@ -95,7 +100,8 @@ impl fmt::Debug for Unlocked {
 
 impl StoreRow {
     pub(super) fn read(db: Db<'_>) -> Result<Self, Fault> {
-        db.one("SELECT id, data_key, ledger, ledger_generation FROM store", &[], |row| {
+        let sql = format!("SELECT id, data_key, ledger, ledger_generation, {OWNER} FROM store");
+        db.one(&sql, &[], |row| {
             let data_key: i64 = row.get(1)?;
             Ok(Self {
                 id: row.get(0)?,
@@ -103,8 +109,19 @@ impl StoreRow {
                 data_key: u32::try_from(data_key).unwrap_or_default(),
                 ledger: row.get(2)?,
                 ledger_generation: row.get(3)?,
+                owner: OwnerRow::read(row, 4)?,
             })
         })
+    }
+
+    /// What a move has made of the store, if one has.
+    pub(super) fn mark(&self) -> Option<Ownership> {
+        self.owner.as_ref().and_then(OwnerRow::mark)
+    }
+
+    /// Refuses to change a store that was moved away, or that has not arrived.
+    pub(super) fn admit_change(&self) -> Result<(), Error> {
+        self.mark().and_then(Ownership::refusal).map_or(Ok(()), Err)
     }
 
     pub(super) fn has_ledger(&self) -> bool {
@@ -179,6 +196,12 @@ impl<'a> Ledger<'a> {
     pub(super) fn vouches_for(&self, table: Table, id: &str, state: i64) -> Result<bool, Fault> {
         let key = table.key(id);
         Ok(self.page(page_of(key))?.get(key) == Some(state))
+    }
+
+    /// Refuses to give out what is in a store that was moved away.
+    pub(super) fn admit_use(&self) -> Result<(), Error> {
+        let moved = self.row.mark().filter(|mark| matches!(mark, Ownership::Moved { .. }));
+        moved.and_then(Ownership::refusal).map_or(Ok(()), Err)
     }
 
     /// All of it, as it is in the database by now.
@@ -317,6 +340,7 @@ impl Backend {
         let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
         let done = session.write(|db| {
             let row = StoreRow::read(db)?;
+            row.admit_change()?;
             unlocked.catch_up(db, &row)?;
             work(db, &row, unlocked)
         });

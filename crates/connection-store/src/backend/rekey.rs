@@ -105,7 +105,7 @@ pub(super) fn leased(tx: Db<'_>, now: SystemTime, lives: &dyn Fn(&str) -> bool) 
     let until = seconds(now + LONGEST_LEASE);
     let owners: Vec<String> = tx.rows(sql, values![seconds(now), until], |row| row.get(0))?;
     for owner in owners {
-        if tx.is_alive(&owner)?.unwrap_or_else(|| lives(&owner)) {
+        if tx.may_live(&owner, lives)? {
             return Ok(true);
         }
     }

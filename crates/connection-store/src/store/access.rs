@@ -8,7 +8,7 @@ use xero_certs::Certificate;
 use super::{
     Store,
     leader::Looked,
-    owner::{Sign, look_for},
+    owner::{Sign, look_here},
 };
 use crate::{
     Access, ApiRequest, AppKind, Authorisation, Connection, Error, Handed, HandedWay, Need, RequestHeaders,
@@ -22,17 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Short: a look costs a fraction of a millisecond, and many may wait for one who is quick.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Before the next try to reach a server that is away.
+const PAUSE_FOR_A_SERVER: Duration = Duration::from_millis(250);
 const NO_REFRESH_TOKEN: &str = "no refresh token was granted (the scope offline_access gives one)";
 
 /// Somebody who waits, and for how long still.
 pub(super) struct Waiting {
     until: Instant,
     pause: Duration,
+    longest: Duration,
 }
 
 impl Waiting {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { until: Instant::now() + patience, pause: FIRST_PAUSE }
+        Self { until: Instant::now() + patience, pause: FIRST_PAUSE, longest: LONGEST_PAUSE }
+    }
+
+    /// For a server that may be away.
+    pub(super) fn for_a_server(patience: Duration) -> Self {
+        Self { pause: PAUSE_FOR_A_SERVER, longest: PAUSE_FOR_A_SERVER, ..Self::new(patience) }
     }
 
     /// A pause before the next look, longer each time.
@@ -44,15 +52,30 @@ impl Waiting {
             return Err(Error::RefreshBusy);
         }
         tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(self.longest);
         Ok(())
+    }
+
+    /// A pause after something failed that others may mend.
+    ///
+    /// # Errors
+    /// The same, where it is none of that sort or has taken too long; [`Error::RefreshBusy`] for others in the way.
+    pub(super) async fn pause_after(&mut self, error: Error) -> Result<(), Error> {
+        match error {
+            Error::Busy => self.pause().await,
+            Error::Unreachable { .. } if Instant::now() < self.until => {
+                tokio::time::sleep(PAUSE_FOR_A_SERVER).await;
+                Ok(())
+            }
+            error => Err(error),
+        }
     }
 }
 
 impl Store {
     /// A good access token of the connection's authorisation, refreshed if need be. Over all tasks and processes that
     /// share the store one refreshes at a time; the others wait for what comes of it, a minute or twice as long as a
-    /// refresh may take. A caller who goes away does not stop a refresh.
+    /// refresh may take. A caller who goes away does not stop a refresh. A server that cannot be reached is waited for as long.
     ///
     /// # Errors
     /// [`Error::WrongKind`] for a private app, [`Error::NeedsLogin`], [`Error::Auth`], [`Error::NotSaved`],
@@ -178,9 +201,9 @@ impl Store {
         loop {
             match self.try_access(id, kind, need, &mut first).await {
                 Ok(Some(access)) => return Ok(access),
-                // Busy is the file, for as long as others write to it: no more than a reason to look again.
-                Ok(None) | Err(Error::Busy) => waiting.pause().await?,
-                Err(error) => return Err(error),
+                Ok(None) => waiting.pause().await?,
+                // A file that others write to, a server that gives its place to another: a reason to look again.
+                Err(error) => waiting.pause_after(error).await?,
             }
         }
     }
@@ -211,14 +234,9 @@ impl Store {
     pub(super) fn owner(&self, stored: &StoredAuthorisation) -> (Owner, Option<String>) {
         let Some(owner) = &stored.lease_owner else { return (Owner::Unknown, None) };
         let in_time = stored.lease_ends.zip(self.clock.awake()).is_some_and(|(end, awake)| awake < end);
-        // Where the database does not know, the owner's file does.
-        let known = self.db().is_alive(owner);
-        let sign = match known {
-            Ok(Some(true)) => Sign::Alive,
-            Ok(Some(false)) => Sign::Dead,
-            Ok(None) => look_for(self.db().local(), owner),
-            Err(_) => Sign::Unknown,
-        };
+        // His file tells all at once, where he is on this machine.
+        let here = look_here(&self.shared.local, owner);
+        let sign = here.unwrap_or_else(|| self.db().sign_of(owner).unwrap_or(Sign::Unknown));
         match sign {
             Sign::Dead => (Owner::Died, Some(owner.clone())),
             Sign::Alive if in_time => (Owner::InTime, None),

@@ -79,8 +79,8 @@ impl Store {
         loop {
             match self.try_revoke(&authorisation.id, app.kind).await {
                 Ok(true) => return Ok(()),
-                Ok(false) | Err(Error::Busy) => waiting.pause().await?,
-                Err(error) => return Err(error),
+                Ok(false) => waiting.pause().await?,
+                Err(error) => waiting.pause_after(error).await?,
             }
         }
     }
@@ -104,16 +104,23 @@ impl Store {
         self.led(async move {
             let Some(held) = store.take_lease(&looked)? else { return Ok(false) };
             let done = store.revoke_with(&held).await;
-            if !store.give_back(&held.lease, done)? {
-                return Ok(false);
-            }
-            let (at, by) = (store.now(), store.actor());
-            let event = NewEvent { at, what: EventKind::NeedsLogin, by: &by, detail: REVOKED };
-            // Unmarked only where a new consent took its place in this moment.
-            store.db().mark_needs_login(&held.lease, &event, true)?;
-            Ok(true)
+            // While he still has the lease: nobody must send a token in between that was revoked.
+            let done = done.and_then(|revoked| {
+                if revoked {
+                    store.mark_revoked(&held)?;
+                }
+                Ok(revoked)
+            });
+            store.give_back(&held.lease, done)
         })
         .await
+    }
+
+    /// Unmarked only where a new consent took its place in this moment.
+    fn mark_revoked(&self, held: &Held) -> Result<(), Error> {
+        let (at, by) = (self.now(), self.actor());
+        let event = NewEvent { at, what: EventKind::NeedsLogin, by: &by, detail: REVOKED };
+        self.db().mark_needs_login(&held.lease, &event, true).map(drop)
     }
 
     async fn revoke_with(&self, held: &Held) -> Result<bool, Error> {

@@ -13,8 +13,10 @@ use crate::{
     refresh::{ACCESS_LIFETIME, Source},
 };
 
-/// How long a good answer is kept in memory and tried to be saved again.
+/// How long a good answer is kept in memory and tried to be saved again in a file.
 const SAVING: Duration = Duration::from_secs(10);
+/// The same at a server: for as long as another takes its place.
+const SAVING_AT_A_SERVER: Duration = Duration::from_secs(60);
 
 /// A refresh token that is being spent.
 pub(super) struct Spent {
@@ -84,7 +86,9 @@ impl Store {
     /// [`Error::NotSaved`] where a refresh token was spent for it; then it lies in a rescue file, or the note of the intent
     /// at least tells the next caller.
     async fn save(&self, outcome: &Outcome, sign: &SignOfLife) -> Result<Kept, Error> {
-        let mut waiting = Waiting::new(SAVING);
+        let at_a_server = self.db().is_at_a_server();
+        let mut waiting =
+            if at_a_server { Waiting::for_a_server(SAVING_AT_A_SERVER) } else { Waiting::new(SAVING) };
         loop {
             match self.save_once(outcome) {
                 Err(error) if may_pass(&error) && waiting.pause().await.is_ok() => {}
@@ -208,8 +212,9 @@ mod tests {
         fn generation(&self, generation: i64) {
             // What a test changes by hand the ledger does not vouch for.
             let id = &self.outcome.grant.id;
-            let other =
-                Grant { generation, previous: None, ..next(&self.stored().authorisation, self.store.now()) };
+            let next = next(&self.stored().authorisation, self.store.now());
+            let refresh = Some(RefreshToken::new("another's").unwrap());
+            let other = Grant { generation, previous: None, refresh, ..next };
             let event =
                 NewEvent { at: self.store.now(), what: EventKind::Refreshed, by: "other", detail: "" };
             let sealed = other.seal(self.store.data_key()).unwrap();
@@ -382,6 +387,35 @@ mod tests {
         case.outcome.grant.previous = None;
         case.other("BEGIN IMMEDIATE");
         assert!(matches!(case.save().await, Err(Error::Busy)));
+    }
+
+    #[tokio::test]
+    async fn a_pair_that_was_saved_before_is_saved_and_told_once() {
+        let case = Case::new();
+        let id = case.outcome.grant.id.clone();
+        let told = || {
+            let events = case.store.events(&id, 9).unwrap();
+            (
+                events.iter().map(|event| event.what).collect::<Vec<_>>(),
+                case.store.db().spares(&id).unwrap().len(),
+            )
+        };
+        assert_eq!(case.save().await.unwrap(), Kept::Committed);
+        let once = told();
+        assert_eq!(once, (vec![EventKind::Refreshed, EventKind::Consented], 0));
+        assert_eq!(case.save().await.unwrap(), Kept::Committed, "as where the answer to the first was lost");
+        assert_eq!(told(), once);
+        let after = next(&case.stored().authorisation, case.store.now());
+        let after = Grant {
+            refresh: Some(RefreshToken::new("newer").unwrap()),
+            previous: Some((RefreshToken::new("new").unwrap(), case.store.now())),
+            ..after
+        };
+        let sealed = after.seal(case.store.data_key()).unwrap();
+        let event = NewEvent { at: case.store.now(), what: EventKind::Refreshed, by: "other", detail: "" };
+        assert_eq!(case.store.db().commit_refresh(&sealed, None, &event).unwrap(), Kept::Committed);
+        assert_eq!(case.save().await.unwrap(), Kept::Committed, "though it was spent since");
+        assert_eq!((case.refresh_token().as_str(), told().1), ("newer", 0));
     }
 
     #[tokio::test]

@@ -173,10 +173,7 @@ impl Store {
     /// yet is this machine's from now on.
     pub(super) fn admit_refresh(&self) -> Result<(), Error> {
         self.own_if_nobody_does()?;
-        match self.ownership()? {
-            Ownership::Copied { owner, since } => Err(Error::Copied { owner, since }),
-            Ownership::Here | Ownership::Nobody => Ok(()),
-        }
+        self.ownership()?.refusal().map_or(Ok(()), Err)
     }
 
     pub(super) fn own_if_nobody_does(&self) -> Result<(), Error> {
@@ -189,9 +186,13 @@ impl Store {
 
     /// The owner that this machine would be.
     fn here(&self) -> Result<OwnerRow, Error> {
-        let cluster = self.db().cluster()?;
-        let here = self.host.owner_of(self.db().path(), self.now());
-        Ok(match cluster {
+        self.owner_at(&self.db())
+    }
+
+    /// The owner that this machine would be of a database.
+    pub(super) fn owner_at(&self, database: &Backend) -> Result<OwnerRow, Error> {
+        let here = self.host.owner_of(database.path(), self.now());
+        Ok(match database.cluster()? {
             // All machines may use it; a copy of the database may not be used.
             Some(cluster) => OwnerRow { machine: None, file: Some(cluster), path: None, ..here },
             None => here,

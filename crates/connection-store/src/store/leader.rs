@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use xero_auth_oauth2::{AppIdentity, ClientSecret, Error as AuthError, Identity};
 
-use super::{LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, owner::SignOfLife};
+use super::{
+    LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, keeping::Keeper, owner::SignOfLife,
+};
 use crate::{
     Access, App, AppKind, Authorisation, Error, EventKind,
     backend::{Kept, Lease, OVERDUE},
@@ -31,6 +33,7 @@ pub(super) struct Looked {
 pub(super) struct Held {
     pub(super) lease: Lease,
     pub(super) sign: SignOfLife,
+    _keeper: Keeper,
 }
 
 /// What a leader works with: the right to, and what it read after it had that.
@@ -140,8 +143,9 @@ impl Store {
             first_sent: None,
             instead_of: looked.dead.clone(),
         };
-        let lease = self.db().take_lease(wanted, &self.actor())?;
-        Ok(lease.map(|lease| Held { lease, sign }))
+        let keeper = self.keeper();
+        let lease = self.db().take_lease(&wanted, &self.actor())?;
+        Ok(lease.map(|lease| Held { lease, sign, _keeper: keeper }))
     }
 
     /// Gives the lease back where the work failed; what was to be kept was kept. The note of the intent goes only where
@@ -149,7 +153,7 @@ impl Store {
     pub(super) fn give_back<T>(&self, lease: &Lease, done: Result<T, Error>) -> Result<T, Error> {
         let done = self.release(lease, done);
         // Others see that the owner is gone, whatever became of the lease.
-        drop(self.db().let_go(&lease.owner));
+        self.db().let_go(&lease.owner);
         done
     }
 

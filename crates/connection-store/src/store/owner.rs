@@ -86,14 +86,14 @@ pub(super) fn real(store: &Path) -> PathBuf {
     store.canonicalize().unwrap_or_else(|_| store.to_owned())
 }
 
-/// What an owner's file says of him.
+/// What an owner's file, or his lock at a server, says of him.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// It is gone, or nobody holds its lock.
     Dead,
     /// He holds its lock.
     Alive,
-    /// There are no locks here, or he has no file.
+    /// There are no locks here, or he has no file; or he may come back in this moment.
     Unknown,
 }
 
@@ -102,16 +102,21 @@ pub(super) fn has_died(store: &Path, owner: &str) -> bool {
     look_for(store, owner) == Sign::Dead
 }
 
-/// Looks for the sign of life of an owner.
+/// Looks for the sign of life of an owner, who is dead where he has no file.
 pub(super) fn look_for(store: &Path, owner: &str) -> Sign {
+    look_here(store, owner).unwrap_or(Sign::Dead)
+}
+
+/// Looks for the sign of life of an owner. `None`: there is no file of his.
+pub(super) fn look_here(store: &Path, owner: &str) -> Option<Sign> {
     if !is_name(owner) {
-        return Sign::Unknown;
+        return Some(Sign::Unknown);
     }
     match File::open(path_of(&real(store), owner)).map(|file| file.try_lock_shared()) {
-        Ok(Ok(())) => Sign::Dead,
-        Ok(Err(TryLockError::WouldBlock)) => Sign::Alive,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Sign::Dead,
-        Ok(Err(TryLockError::Error(_))) | Err(_) => Sign::Unknown,
+        Ok(Ok(())) => Some(Sign::Dead),
+        Ok(Err(TryLockError::WouldBlock)) => Some(Sign::Alive),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(Err(TryLockError::Error(_))) | Err(_) => Some(Sign::Unknown),
     }
 }
 

@@ -54,7 +54,7 @@ fn put(backup: &Store, to: &Path, host: &Host, kept: Option<PathBuf>) -> Result<
     // The file is another one in any case. What lay in this place, on this machine, nobody else has taken over.
     let adopted = owner.is_none_or(|owner| {
         let machine = owner.machine.is_none() || here.machine.is_none() || owner.machine == here.machine;
-        machine && owner.path.as_deref() == path.to_str()
+        machine && owner.mark().is_none() && owner.path.as_deref() == path.to_str()
     });
     if adopted {
         let here = crate::backend::OwnerRow { path: path.to_str().map(str::to_owned), ..here };
@@ -94,7 +94,7 @@ fn take_over(current: &Store, backup: &Store) -> Result<Restored, Error> {
     let taken = current.db().take_from(&from, current.now(), &|owner| !has_died(&to, owner));
     // Where nothing was changed nothing needs to be kept.
     let Taken { newer_tokens, dropped } = taken.inspect_err(|_| drop(fs::remove_file(&kept)))?;
-    let adopted = !matches!(current.ownership()?, Ownership::Copied { .. });
+    let adopted = matches!(current.ownership()?, Ownership::Here | Ownership::Nobody);
     Ok(Restored { kept: Some(kept), newer_tokens, dropped, adopted })
 }
 

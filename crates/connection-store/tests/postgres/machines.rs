@@ -10,11 +10,16 @@ use crate::{
 };
 
 /// The same store on another machine: a folder of its own, and another name.
-fn elsewhere(home: &Home, machine: &str) -> Store {
+pub(crate) fn elsewhere(home: &Home, machine: &str) -> Store {
+    by(&database::address(&home.path), home, machine)
+}
+
+/// The same by another address.
+pub(crate) fn by(address: &PostgresAddress, home: &Home, machine: &str) -> Store {
     let host =
         Host { machine: Some(machine.to_owned()), label: machine.to_owned(), actor: machine.to_owned() };
     let folder = home.path.with_file_name(machine);
-    let store = Store::open_at(&database::address(&home.path), &folder, &home.key).unwrap();
+    let store = Store::open_at(address, &folder, &home.key).unwrap();
     store.with_clock(home.clock.clone()).with_host(host)
 }
 
@@ -61,10 +66,7 @@ fn a_database_without_a_store_and_one_that_is_not_there_are_named() {
         at("postgres", port),
         format!("there is no store at postgres://tester@127.0.0.1:{port}/postgres")
     );
-    assert_eq!(
-        at("nowhere", port),
-        format!("there is no store at postgres://tester@127.0.0.1:{port}/nowhere")
-    );
+    assert_eq!(at("nowhere", port), "the store's database failed");
     assert_eq!(at("x", 1), "the database postgres://tester@127.0.0.1:1/x cannot be reached");
 }
 
@@ -107,7 +109,14 @@ fn addresses_are_read_as_libpq_writes_them() {
         parse("postgres://me@db.example:6432/books?sslmode=verify-full&application_name=x").unwrap(),
         "PostgresAddress(\"postgres://me@db.example:6432/books\")"
     );
+    assert_eq!(
+        parse("postgres://me@a.example:6432,b.example,[::1]:1/books?sslmode=disable&target_session_attrs=primary").unwrap(),
+        "PostgresAddress(\"postgres://me@a.example:6432,b.example,[::1]:1/books\")"
+    );
     for (text, why) in [
+        ("postgres://me:geheim@a.example,b.example/books", "the store's address must not hold a password"),
+        ("postgres://me@a.example,b example/books", "the store's address is no address"),
+        ("postgres", "the store's address is no address"),
         ("postgres://me:geheim@db.example/books", "the store's address must not hold a password"),
         ("postgres://me@db.example/books?password=geheim", "the store's address must not hold a password"),
         ("mysql://db.example/books", "the store's address must begin with postgres://"),

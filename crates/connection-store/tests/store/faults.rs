@@ -4,6 +4,7 @@ use connection_store::{Connection, Error, Need, Store};
 use serde_json::json;
 
 use crate::{
+    database,
     home::{Home, consent, expired, minutes, under},
     token_server::{Reply, TokenServer},
 };
@@ -47,10 +48,7 @@ async fn a_server_that_is_down_costs_no_token() {
         let failed = access(&store, &acme).await.unwrap_err();
         assert!(matches!(failed, Error::Auth(_)), "{failed:?}");
     }
-    let intents: i64 = home
-        .db()
-        .query_row("SELECT count(*) FROM authorisations WHERE intent_at IS NOT NULL", [], |row| row.get(0))
-        .unwrap();
+    let intents = home.count("authorisations WHERE intent_at IS NOT NULL");
     assert_eq!(intents, 0, "nothing was sent");
 }
 
@@ -212,10 +210,7 @@ async fn a_late_answer_does_not_overwrite_a_newer_token() {
 async fn no_token_is_spent_before_the_intent_is_kept() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF intent_at ON authorisations \
-         BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_intents(&home.path);
     assert!(matches!(access(&store, &acme).await, Err(Error::Database(_))));
     assert!(server.asked().is_empty());
 }

@@ -3,6 +3,7 @@
 use connection_store::{Error, Lock, Need, NewKey, Store, StoreKey};
 
 use crate::{
+    database,
     home::{Home, authorise, consent, expired, key_file, names, new, passphrase},
     token_server::TokenServer,
 };
@@ -33,19 +34,19 @@ fn each_key_opens_the_store_and_a_removed_one_does_not() {
     ];
     let slots: Vec<_> = added.iter().map(|key| store.add_key(key).unwrap()).collect();
     for key in &added {
-        assert_eq!(names(&Store::open(&home.path, &key.key).unwrap()), ["acme"], "{:?}", key.lock);
+        assert_eq!(names(&database::open(&home.path, &key.key).unwrap()), ["acme"], "{:?}", key.lock);
     }
     let locks: Vec<_> = store.slots().unwrap().into_iter().map(|slot| slot.lock).collect();
     assert_eq!(locks[1..], added.clone().map(|key| key.lock));
     assert_eq!(store.remove_key(slots[0].id).unwrap(), slots[0]);
-    assert!(matches!(Store::open(&home.path, &added[0].key), Err(Error::WrongPassphrase)));
+    assert!(matches!(database::open(&home.path, &added[0].key), Err(Error::WrongPassphrase)));
     assert!(matches!(store.remove_key(slots[0].id), Err(Error::NoSuchKey(id)) if id == slots[0].id));
     let first = store.slots().unwrap()[0].id;
     for id in [first, slots[1].id, slots[2].id] {
         store.remove_key(id).unwrap();
     }
     assert!(matches!(store.remove_key(slots[3].id), Err(Error::LastKey)));
-    assert!(Store::open(&home.path, &added[3].key).is_ok());
+    assert!(database::open(&home.path, &added[3].key).is_ok());
     assert!(matches!(home.open(), Err(Error::WrongKey)));
     assert_eq!(store.verify().unwrap(), []);
 }
@@ -59,15 +60,16 @@ async fn everything_is_sealed_anew_and_all_keys_still_open() {
     let connection = expired(&home, &store, &server.server());
     store.access(&connection, Need::default()).await.unwrap();
     store.keep_pending("login", b"half", home.in_half_an_hour()).unwrap();
-    let sealed = "SELECT hex(secret) FROM apps UNION ALL SELECT hex(pin) FROM connections \
-         UNION ALL SELECT hex(asked || access || refresh || previous) FROM authorisations \
-         UNION ALL SELECT hex(contents) FROM pending UNION ALL SELECT hex(sealed || slot_key) FROM key_slots \
-         UNION ALL SELECT hex(ledger) FROM store";
-    let values = || -> Vec<String> {
-        let db = home.db();
-        let mut statement = db.prepare(sealed).unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-    };
+    let sealed = [
+        ("apps", "secret"),
+        ("connections", "pin"),
+        ("authorisations", "asked || access || refresh || previous"),
+        ("pending", "contents"),
+        ("key_slots", "sealed || slot_key"),
+        ("store", "ledger"),
+    ]
+    .map(|(table, bytes)| format!("SELECT {} FROM {table}", database::hex(bytes)));
+    let values = || database::texts(&home.path, &sealed.join(" UNION ALL "));
     let before = values();
     let mut seen = Vec::new();
     let done = store.rekey(&mut |done, of| seen.push((done, of))).unwrap();
@@ -78,7 +80,7 @@ async fn everything_is_sealed_anew_and_all_keys_still_open() {
     assert!(before.iter().all(|value| !after.contains(value)), "each value is another one");
     assert_eq!(store.verify().unwrap(), []);
     for key in [home.key.clone(), StoreKey::passphrase("correct horse")] {
-        let store = Store::open(&home.path, &key).unwrap().with_clock(home.clock.clone());
+        let store = database::open(&home.path, &key).unwrap().with_clock(home.clock.clone());
         assert!(authorise(&store, "private").await.is_ok());
         assert!(authorise(&store, "acme").await.is_ok());
         assert_eq!(store.pending("login").unwrap().unwrap().as_slice(), b"half");
@@ -150,16 +152,16 @@ fn a_removed_key_that_is_put_back_does_not_come_to_the_next_data_key() {
     assert!(matches!(refused, Err(Error::Tampered { table: "key_slots", .. })), "{refused:?}");
     store.remove_key(slot.id).unwrap();
     rekey(&store).unwrap();
-    assert!(matches!(Store::open(&home.path, &old.key), Err(Error::WrongKey)));
+    assert!(matches!(database::open(&home.path, &old.key), Err(Error::WrongKey)));
 }
 
 #[test]
 fn a_store_of_which_only_another_key_is_at_hand_names_none_of_them() {
     let (home, store) = Home::with_store();
     store.add_key(&passphrase("correct horse")).unwrap();
-    let failed = Store::open(&home.path, &another().key).unwrap_err();
+    let failed = database::open(&home.path, &another().key).unwrap_err();
     assert!(matches!(failed, Error::WrongKey), "{failed:?}");
-    let failed = Store::open(&home.path, &StoreKey::passphrase("wrong")).unwrap_err();
+    let failed = database::open(&home.path, &StoreKey::passphrase("wrong")).unwrap_err();
     assert!(matches!(failed, Error::WrongPassphrase), "{failed:?}");
 }
 

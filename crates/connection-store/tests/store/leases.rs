@@ -5,6 +5,7 @@ use std::{fs::File, path::PathBuf, time::Duration};
 use connection_store::{Connection, Error, EventKind, Need, Server, Store};
 
 use crate::{
+    database,
     home::{Home, expired, minutes},
     token_server::{Reply, TokenServer},
 };
@@ -24,7 +25,7 @@ fn lease(home: &Home) {
 }
 
 fn file_of_owner(home: &Home) -> PathBuf {
-    let mut name = home.path.clone().into_os_string();
+    let mut name = database::local(&home.path).into_os_string();
     name.push(format!("-lease-{OWNER}"));
     name.into()
 }
@@ -41,7 +42,7 @@ async fn access(store: &Store, connection: &Connection) -> Result<String, Error>
 }
 
 fn leftovers(home: &Home) -> usize {
-    let files = home.path.parent().unwrap().read_dir().unwrap();
+    let files = database::local(&home.path).parent().unwrap().read_dir().unwrap();
     files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains("-lease-")).count()
 }
 
@@ -57,8 +58,9 @@ async fn a_dead_owner_is_replaced_before_his_lease_ends() {
         if !left_a_file {
             std::fs::remove_file(file_of_owner(&home)).unwrap();
         }
-        assert_eq!(store.refresh_under_way(authorisation).unwrap(), None);
-        // The clock stands still: nothing ends by waiting.
+        let known = left_a_file || database::ONE_MACHINE;
+        assert_eq!(store.refresh_under_way(authorisation).unwrap().is_none(), known);
+        // The clock stands still: no lease ends by waiting.
         assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
         let events = store.events(&authorisation.id, 2).unwrap();
         assert_eq!(
@@ -148,7 +150,8 @@ async fn a_copy_uses_its_access_token_and_refreshes_nothing() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
     assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
-    home.sql("UPDATE store SET owner_file = 'made another day', owner_label = 'build-7'");
+    let another = database::ANOTHER;
+    home.sql(&format!("UPDATE store SET owner_file = '{another}', owner_label = 'build-7'"));
     assert_eq!(access(&store, &acme).await.unwrap(), "access-1");
     home.clock.advance(minutes(31));
     let authorisation = acme.authorisation.as_ref().unwrap();

@@ -1,9 +1,9 @@
 //! Rows put back: refused and named, and nothing else harmed.
 
 use connection_store::{Error, Need, NewPrivateConnection, Store};
-use rusqlite::Connection as Db;
 
 use crate::{
+    database::{self, Hand},
     home::{Home, authorise, consent, expired, new, organisation, under},
     token_server::TokenServer,
 };
@@ -15,10 +15,10 @@ fn keep(home: &Home, table: &str) {
 
 /// Puts the kept row of that key back, over the one that is there.
 fn put_back(home: &Home, table: &str, key: &str, id: &str) {
-    let db: Db = home.db();
-    db.pragma_update(None, "foreign_keys", false).unwrap();
-    db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), [id]).unwrap();
-    db.execute(&format!("INSERT INTO {table} SELECT * FROM kept WHERE {key} = ?1"), [id]).unwrap();
+    let of = format!("{table} WHERE {key} = '{id}'");
+    let from = format!("kept WHERE {key} = '{id}'");
+    let batch = format!("DELETE FROM {of}; INSERT INTO {table} SELECT * FROM {from}");
+    database::sql_unchecked(&home.path, &batch);
 }
 
 fn named(store: &Store, table: &str, row: &str) {
@@ -91,15 +91,15 @@ async fn an_old_app_secret_is_refused() {
 
 /// An app's row cannot go while others name it.
 fn put_back_app(home: &Home, id: &str) {
-    let sql = "UPDATE apps SET (secret, generation) = (SELECT secret, generation FROM kept WHERE id = ?1) WHERE id = ?1";
-    assert_eq!(home.db().execute(sql, [id]).unwrap(), 1);
+    let kept = format!("SELECT secret, generation FROM kept WHERE id = '{id}'");
+    home.sql(&format!("UPDATE apps SET (secret, generation) = ({kept}) WHERE id = '{id}'"));
 }
 
 #[test]
 fn a_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
     for change in [
         "UPDATE store SET ledger = NULL",
-        "UPDATE store SET ledger = zeroblob(33)",
+        &format!("UPDATE store SET ledger = {}", database::ZEROS),
         "UPDATE store SET ledger_generation = ledger_generation + 1",
         "UPDATE store SET (ledger, ledger_generation) = (SELECT ledger, ledger_generation FROM kept)",
     ] {
@@ -121,9 +121,9 @@ fn a_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
 fn a_page_of_the_ledger_that_is_changed_taken_away_or_put_back_is_noticed() {
     for change in [
         "DELETE FROM ledger_pages",
-        "UPDATE ledger_pages SET entries = zeroblob(33)",
+        &format!("UPDATE ledger_pages SET entries = {}", database::ZEROS),
         "UPDATE ledger_pages SET entries = (SELECT entries FROM kept WHERE kept.page = ledger_pages.page)",
-        "UPDATE ledger_pages SET entries = (SELECT entries FROM kept WHERE kept.page <> ledger_pages.page)",
+        "UPDATE ledger_pages SET entries = (SELECT entries FROM kept WHERE kept.page <> ledger_pages.page LIMIT 1)",
     ] {
         let (home, store) = Home::with_store();
         store.add_private(&new("acme")).unwrap();
@@ -167,22 +167,17 @@ async fn a_bit_flipped_at_each_byte_of_a_sealed_value_is_refused_and_named() {
         ("connections", "pin", "name"),
         ("apps", "secret", "id"),
     ] {
-        let of = format!("FROM {table} ORDER BY rowid LIMIT 1");
-        let (id, whole): (String, Vec<u8>) = home
-            .db()
-            .query_row(&format!("SELECT {key}, {column} {of}"), [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap();
+        let hand = Hand::of(&home.path);
+        let (id, whole) =
+            hand.read(&format!("SELECT {key}, {column} FROM {table} ORDER BY created_at, {key} LIMIT 1"));
         let set = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
-        let db = home.db();
-        // A commit for each byte would wait for the disk each time; what is tested is the reading.
-        db.pragma_update(None, "synchronous", "off").unwrap();
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 1 << (at % 8);
-            db.execute(&set, (&id, &changed)).unwrap();
+            hand.write(&set, &id, &changed);
             named(&store, table, &id);
         }
-        db.execute(&set, (&id, &whole)).unwrap();
+        hand.write(&set, &id, &whole);
         assert_eq!(store.verify().unwrap(), [], "{table} {column}");
     }
     assert!(authorise(&store, "private").await.is_ok());
@@ -194,7 +189,7 @@ fn the_default_is_not_moved_unseen() {
     for name in ["a", "b"] {
         store.add_private(&new(name)).unwrap();
     }
-    home.sql("UPDATE connections SET is_default = 0; UPDATE connections SET is_default = 1 WHERE name = 'b'");
+    home.sql("UPDATE connections SET is_default = FALSE; UPDATE connections SET is_default = TRUE WHERE name = 'b'");
     let other = store.connection(None).unwrap();
     assert!(matches!(store.check(&other), Err(Error::Tampered { .. })), "{}", other.name);
     let by_name = store.connection(Some("b")).unwrap();
@@ -204,7 +199,7 @@ fn the_default_is_not_moved_unseen() {
     assert!(store.check(&store.connection(None).unwrap()).is_ok());
     assert_eq!(store.verify().unwrap(), []);
     // Nor back to the one that it was before.
-    home.sql("UPDATE connections SET is_default = 0; UPDATE connections SET is_default = 1 WHERE name = 'a'");
+    home.sql("UPDATE connections SET is_default = FALSE; UPDATE connections SET is_default = TRUE WHERE name = 'a'");
     let before = store.connection(None).unwrap();
     assert!(matches!(store.check(&before), Err(Error::Tampered { .. })), "{}", before.name);
 }

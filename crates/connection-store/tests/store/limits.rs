@@ -5,6 +5,7 @@ use std::{cell::Cell, fs, path::PathBuf, time::Duration};
 use connection_store::{A_MINUTE, AT_ONCE, Call, Connection, Error, Limit, Store, Told, Wait};
 
 use crate::{
+    database,
     home::{Home, expired},
     token_server::TokenServer,
 };
@@ -25,7 +26,7 @@ fn limit(admitted: Result<Call, Wait>) -> Option<Limit> {
 
 /// What counts, beside the store.
 fn counters(home: &Home) -> PathBuf {
-    let mut name = home.path.clone().into_os_string();
+    let mut name = database::local(&home.path).into_os_string();
     name.push("-calls");
     name.into()
 }

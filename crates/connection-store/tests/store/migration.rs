@@ -5,7 +5,7 @@ use std::fs;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use connection_store::{Error, KeyBytes, Server, Store, StoreKey};
 
-use crate::home::{CONSUMER_KEY, Home, KEYS, authorise, consent, organisation, start, under};
+use crate::home::{CONSUMER_KEY, Home, KEYS, authorise, consent, new, organisation, start, under};
 
 const FORMAT_1: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.db");
 const FORMAT_4: &[u8] = include_bytes!("../../../../fixtures/store/test-format-4.db");
@@ -69,6 +69,18 @@ async fn connections_of_format_1_still_sign() {
     let made = store.add_authorisation(&consent(&Server::xero(), "refresh-0")).unwrap();
     store.add_connections(&[under(&made, "new")]).unwrap();
     assert_eq!(store.connections().unwrap().len(), 3);
+}
+
+#[test]
+fn a_newer_format_that_only_added_something_is_opened() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    home.sql("CREATE TABLE store_format (oldest INTEGER NOT NULL); INSERT INTO store_format VALUES (5); PRAGMA user_version = 6");
+    home.open().unwrap().rename("acme", "other").unwrap();
+    assert_eq!(format(&home), 6);
+    home.sql("UPDATE store_format SET oldest = 6");
+    let refused = home.open();
+    assert!(matches!(refused, Err(Error::NewerFormat { found: 6, known: 5, .. })), "{refused:?}");
 }
 
 #[tokio::test]

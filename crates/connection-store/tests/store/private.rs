@@ -1,15 +1,13 @@
-//! Connections of private apps, and the store's file.
-
-use std::{fs, path::Path};
+//! Connections of private apps, and the keys of a store.
 
 use connection_store::{
     ApiRequest, Error, KeyBytes, Lock, NewPrivateConnection, Organisation, RequestHeaders, Server, Store,
     StoreKey,
 };
-use rusqlite::Connection as Db;
 
-use crate::home::{
-    CONSUMER_KEY, Home, KEYS, authorise, key_file, names, new, organisation, passphrase, start,
+use crate::{
+    database,
+    home::{CONSUMER_KEY, Home, KEYS, authorise, key_file, names, new, organisation, passphrase, start},
 };
 
 fn sign(store: &Store, name: &str) -> Result<RequestHeaders, Error> {
@@ -110,8 +108,7 @@ fn removal_is_of_all_or_none_and_takes_the_key_along() {
     assert_eq!(names(&store), ["a", "b"]);
     store.remove(&["a".to_owned(), "A".to_owned()]).unwrap();
     assert_eq!(names(&store), ["b"]);
-    let apps: i64 = home.db().query_row("SELECT count(*) FROM apps", [], |row| row.get(0)).unwrap();
-    assert_eq!(apps, 1);
+    assert_eq!(home.count("apps"), 1);
 }
 
 #[test]
@@ -131,7 +128,7 @@ fn a_test_pins_the_organisation_and_another_one_does_not_replace_it() {
 }
 
 fn locks(home: &Home) -> Vec<Lock> {
-    Store::key_slots(&home.path).unwrap().into_iter().map(|slot| slot.lock).collect()
+    database::slots(&home.path).unwrap().into_iter().map(|slot| slot.lock).collect()
 }
 
 #[test]
@@ -139,9 +136,9 @@ fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
     let (home, _) = Home::with_store();
     assert_eq!(locks(&home), [Lock::KeyFile("/keys/store.key".to_owned())]);
     let other = StoreKey::File(StoreKey::generate().unwrap());
-    assert!(matches!(Store::open(&home.path, &other), Err(Error::WrongKey)));
+    assert!(matches!(database::open(&home.path, &other), Err(Error::WrongKey)));
     assert!(matches!(
-        Store::open(&home.path, &StoreKey::passphrase("x")),
+        database::open(&home.path, &StoreKey::passphrase("x")),
         Err(Error::OtherLock("a key file"))
     ));
 }
@@ -149,14 +146,14 @@ fn a_store_says_how_it_is_locked_and_opens_with_its_own_key_only() {
 #[test]
 fn a_passphrase_opens_its_store() {
     let home = Home::new();
-    Store::create(&home.path, &passphrase("correct horse")).unwrap();
+    database::create(&home.path, &passphrase("correct horse")).unwrap();
     assert_eq!(locks(&home), [Lock::Passphrase]);
-    assert!(Store::open(&home.path, &StoreKey::passphrase("correct horse")).is_ok());
+    assert!(database::open(&home.path, &StoreKey::passphrase("correct horse")).is_ok());
     assert!(matches!(
-        Store::open(&home.path, &StoreKey::passphrase("Correct horse")),
+        database::open(&home.path, &StoreKey::passphrase("Correct horse")),
         Err(Error::WrongPassphrase)
     ));
-    assert!(matches!(Store::open(&home.path, &home.key), Err(Error::OtherLock("a passphrase"))));
+    assert!(matches!(database::open(&home.path, &home.key), Err(Error::OtherLock("a passphrase"))));
 }
 
 #[test]
@@ -176,7 +173,7 @@ fn key_files_come_back_and_others_are_refused() {
 fn a_store_is_made_once() {
     let (home, _) = Home::with_store();
     let other = StoreKey::File(StoreKey::generate().unwrap());
-    assert!(matches!(Store::create(&home.path, &key_file(&other)), Err(Error::Exists(_))));
+    assert!(matches!(database::create(&home.path, &key_file(&other)), Err(Error::Exists(_))));
     assert!(home.open().is_ok(), "the first key still opens it");
 }
 
@@ -188,7 +185,7 @@ fn of_many_that_make_a_store_at_once_one_does() {
             .map(|_| {
                 scope.spawn(|| {
                     let key = StoreKey::File(StoreKey::generate().unwrap());
-                    Store::create(&home.path, &key_file(&key)).map(|_| key)
+                    database::create(&home.path, &key_file(&key)).map(|_| key)
                 })
             })
             .collect();
@@ -196,71 +193,19 @@ fn of_many_that_make_a_store_at_once_one_does() {
     });
     let winners: Vec<_> = made.iter().flatten().collect();
     assert_eq!(winners.len(), 1);
-    assert!(Store::open(&home.path, winners[0]).is_ok());
+    assert!(database::open(&home.path, winners[0]).is_ok());
     for loser in made.iter().filter_map(|result| result.as_ref().err()) {
         assert!(matches!(loser, Error::Exists(_)), "{loser:?}");
     }
 }
 
 #[test]
-fn files_that_are_no_store_are_left_as_they_are() {
-    let home = Home::new();
-    fs::create_dir(home.path.parent().unwrap()).unwrap();
-    let check = |prepare: &dyn Fn(&Path), expected: &str| {
-        drop(fs::remove_file(&home.path));
-        prepare(&home.path);
-        let before = fs::read(&home.path).ok();
-        for error in [home.open().unwrap_err(), Store::key_slots(&home.path).unwrap_err()] {
-            assert_eq!(error.to_string().replace(&*home.path.to_string_lossy(), "STORE"), expected);
-        }
-        assert_eq!(fs::read(&home.path).ok(), before);
-    };
-    check(&|_| {}, "there is no store at STORE");
-    check(&|path| fs::write(path, "").unwrap(), "there is no store at STORE");
-    check(
-        &|path| fs::write(path, "notes\n".repeat(500)).unwrap(),
-        "STORE is not a store: it is not an SQLite database",
-    );
-    check(&emptied, "there is no store at STORE");
-    check(&foreign, "STORE is not a store: it is the database of another program");
-    check(&newer, "the store STORE has format 99; this version knows formats up to 5");
-}
-
-/// A database without tables, of whatever program.
-fn emptied(path: &Path) {
-    Db::open(path).unwrap().execute_batch("CREATE TABLE t (a); DROP TABLE t; VACUUM").unwrap();
-}
-
-fn foreign(path: &Path) {
-    Db::open(path).unwrap().execute_batch("CREATE TABLE books (title TEXT)").unwrap();
-}
-
-fn newer(path: &Path) {
-    let key = StoreKey::File(StoreKey::generate().unwrap());
-    drop(Store::create(path, &key_file(&key)).unwrap());
-    Db::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-}
-
-#[test]
-fn a_damaged_store_is_called_damaged() {
-    let (home, store) = Home::with_store();
-    store.add_private(&new("acme")).unwrap();
-    drop(store);
-    let mut bytes = fs::read(&home.path).unwrap();
-    // The header stays; every page of content is overwritten.
-    bytes[200..].fill(0xA5);
-    fs::write(&home.path, &bytes).unwrap();
-    let error = home.open().unwrap_err();
-    assert!(matches!(error, Error::Corrupt(_)), "{error:?}");
-}
-
-#[test]
 fn an_unfinished_store_is_no_store_and_can_be_finished() {
     let (home, store) = Home::with_store();
     drop(store);
-    home.db().execute("DELETE FROM key_slots", []).unwrap();
+    home.sql("DELETE FROM key_slots");
     assert!(matches!(home.open(), Err(Error::NotFound(_))));
-    assert!(Store::create(&home.path, &key_file(&home.key)).is_ok());
+    assert!(database::create(&home.path, &key_file(&home.key)).is_ok());
     assert!(home.open().is_ok());
 }
 
@@ -270,16 +215,14 @@ fn secrets_do_not_open_in_another_row() {
     for name in ["a", "b"] {
         store.add_private(&new(name)).unwrap();
     }
-    let db = home.db();
-    db.execute_batch(
+    home.sql(
         "UPDATE apps SET secret = (SELECT secret FROM apps a JOIN connections c ON c.app = a.id WHERE c.name = 'b') \
          WHERE id = (SELECT app FROM connections WHERE name = 'a')",
-    )
-    .unwrap();
+    );
     let refused = sign(&store, "a").unwrap_err();
     assert!(matches!(refused, Error::Tampered { table: "apps", column: "secret", .. }), "{refused:?}");
     assert!(sign(&store, "b").is_ok(), "nothing else is harmed");
-    db.execute_batch("UPDATE apps SET generation = 2").unwrap();
+    home.sql("UPDATE apps SET generation = 2");
     assert!(matches!(sign(&store, "b"), Err(Error::Tampered { .. })));
 }
 
@@ -301,7 +244,7 @@ fn what_stands_in_clear_beside_a_secret_cannot_be_changed() {
             .unwrap();
         let (key, certificate) = KEYS[1].clone();
         store.add_private(&NewPrivateConnection { key, certificate, ..new("b") }).unwrap();
-        home.db().execute_batch(change).unwrap();
+        home.sql(change);
         let name = if change.starts_with("DELETE") { "b" } else { "a" };
         let refused = sign(&store, name);
         assert!(matches!(refused, Err(Error::Tampered { .. })), "{change}: {refused:?}");
@@ -312,59 +255,16 @@ fn what_stands_in_clear_beside_a_secret_cannot_be_changed() {
 fn values_that_cannot_be_are_refused_and_not_used() {
     let (home, store) = Home::with_store();
     store.add_private(&new("acme")).unwrap();
-    home.db().execute_batch("UPDATE connections SET created_at = 9000000000000000000").unwrap();
+    home.sql("UPDATE connections SET created_at = 9000000000000000000");
     assert!(matches!(store.connections(), Err(Error::Corrupt(_))));
     let home = Home::new();
     let passphrase = passphrase("correct horse");
-    drop(Store::create(&home.path, &passphrase).unwrap());
+    drop(database::create(&home.path, &passphrase).unwrap());
     for parameters in ["65536,4000000000,1", "4000000000,1,1", "65536,3,200", "x", ""] {
-        home.db().execute("UPDATE key_slots SET parameters = ?1", [parameters]).unwrap();
+        home.sql(&format!("UPDATE key_slots SET parameters = '{parameters}'"));
         assert!(
-            matches!(Store::open(&home.path, &passphrase.key), Err(Error::Tampered { .. })),
+            matches!(database::open(&home.path, &passphrase.key), Err(Error::Tampered { .. })),
             "{parameters}"
         );
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn only_a_store_is_made_private() {
-    use std::os::unix::fs::PermissionsExt;
-    let home = Home::new();
-    fs::create_dir(home.path.parent().unwrap()).unwrap();
-    let mode = || fs::metadata(&home.path).unwrap().permissions().mode() & 0o777;
-    let open_to_all = || fs::set_permissions(&home.path, fs::Permissions::from_mode(0o644)).unwrap();
-    for prepare in [foreign as fn(&Path), emptied, |path| fs::write(path, "notes\n".repeat(500)).unwrap()] {
-        drop(fs::remove_file(&home.path));
-        prepare(&home.path);
-        open_to_all();
-        assert!(home.open().is_err());
-        assert_eq!(mode(), 0o644, "what is another program's is left as it is");
-    }
-    fs::remove_file(&home.path).unwrap();
-    drop(Store::create(&home.path, &key_file(&home.key)).unwrap());
-    open_to_all();
-    assert!(home.open().is_ok());
-    assert_eq!(mode(), 0o600);
-    let device = Path::new("/dev/zero");
-    let before = fs::metadata(device).unwrap().permissions().mode();
-    assert!(matches!(Store::key_slots(device), Err(Error::NotADatabase(_))));
-    assert!(matches!(Store::create(device, &key_file(&home.key)), Err(Error::NotADatabase(_))));
-    assert_eq!(fs::metadata(device).unwrap().permissions().mode(), before);
-}
-
-#[cfg(unix)]
-#[test]
-fn directory_and_files_are_for_the_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
-    let (home, store) = Home::with_store();
-    store.add_private(&new("acme")).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(home.path.parent().unwrap()), 0o700);
-    let files: Vec<_> =
-        fs::read_dir(home.path.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
-    assert!(files.len() >= 2, "the write-ahead log is there: {files:?}");
-    for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
 }

@@ -1,13 +1,13 @@
 //! The promise of the store, line by line.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use connection_store::{Connection, Error, Need, Store};
-use rusqlite::Connection as Db;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
+    database,
     home::{Home, authorise, consent, expired, minutes, organisation, under},
     token_server::{Reply, TokenServer},
 };
@@ -19,13 +19,6 @@ async fn access(store: &Store, connection: &Connection, need: Need) -> Result<St
 fn asking(store: &Store, connection: &Connection) -> JoinHandle<Result<String, Error>> {
     let (store, connection) = (store.clone(), connection.clone());
     tokio::spawn(async move { access(&store, &connection, Need::default()).await })
-}
-
-/// A writer that waits for nobody.
-fn impatient(home: &Home) -> Db {
-    let db = home.db();
-    db.busy_timeout(Duration::ZERO).unwrap();
-    db
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,10 +53,7 @@ async fn line_2_an_intent_is_durable_before_the_call_and_a_store_that_cannot_be_
     caller.await.unwrap().unwrap();
     assert_eq!(home.count("authorisations WHERE intent_generation IS NOT NULL"), 0);
     home.clock.advance(minutes(31));
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF intent_at ON authorisations \
-         BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_intents(&home.path);
     assert!(matches!(access(&store, &acme, Need::default()).await, Err(Error::Database(_))));
     assert_eq!(server.asked().len(), 1, "nothing was sent");
 }
@@ -91,18 +81,10 @@ async fn line_4_the_new_pair_is_durable_before_anyone_sees_it() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
     let seen = access(&store, &acme, Need::default()).await.unwrap();
-    // As after a power cut in this moment: file and log as they are now.
-    let copy = home.path.with_file_name("copy.db");
-    for end in ["", "-wal"] {
-        let named = |path: &std::path::Path| format!("{}{end}", path.display());
-        fs::copy(named(&home.path), named(&copy)).unwrap();
-    }
-    let copied = Store::open(&copy, &home.key).unwrap().with_clock(home.clock.clone());
+    let copied = database::after_a_power_cut(&home.path, &home.key).with_clock(home.clock.clone());
     assert_eq!(access(&copied, &acme, Need::default()).await.unwrap(), seen);
     home.clock.advance(minutes(31));
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_saving(&home.path);
     let unsaved = access(&store, &acme, Need::default()).await;
     assert!(matches!(unsaved, Err(Error::NotSaved { .. })), "what is not saved is not given: {unsaved:?}");
 }
@@ -174,15 +156,13 @@ async fn line_7_only_invalid_grant_means_log_in_again_and_the_row_is_marked_not_
 async fn line_8_a_pair_that_cannot_be_saved_is_rescued_and_taken_up() {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_saving(&home.path);
     let unsaved = access(&store, &acme, Need::default()).await;
     assert!(
         matches!(&unsaved, Err(Error::NotSaved { rescued: Some(path), .. }) if path.exists()),
         "{unsaved:?}"
     );
-    home.sql("DROP TRIGGER full");
+    database::admit_saving(&home.path);
     drop(store);
     assert_eq!(access(&home.open().unwrap(), &acme, Need::default()).await.unwrap(), "access-1");
     assert_eq!(server.spent(), ["refresh-0"]);
@@ -195,7 +175,7 @@ async fn line_9_no_transaction_is_open_while_http_is_in_flight_and_no_refresh_bl
     let acme = expired(&home, &store, &slow.server());
     let waiting = asking(&store, &acme);
     slow.arrived(1).await;
-    impatient(&home).execute_batch("BEGIN EXCLUSIVE; UPDATE pending SET expires_at = 0; COMMIT").unwrap();
+    database::write_at_once(&home.path);
     let other = store.add_authorisation(&consent(&quick.server(), "other-0")).unwrap();
     let access = store.access_of(&other, Need::fresh(1)).await.unwrap();
     assert_eq!(access.token.expose(), "access-1");
@@ -215,13 +195,10 @@ async fn line_10_nothing_is_readable_without_the_key_and_no_row_is_swapped_copie
     store.add_connections(&[second]).unwrap();
     home.sql("CREATE TABLE kept AS SELECT * FROM authorisations");
     access(&store, &acme, Need::default()).await.unwrap();
-    store.backup(&home.path.with_file_name("backup.db")).unwrap();
-    for file in home.path.parent().unwrap().read_dir().unwrap() {
-        let bytes = fs::read(file.unwrap().path()).unwrap();
-        for secret in ["refresh-0", "refresh-1", "access-1", "second-0", "s+cr%2Ft"] {
-            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret}");
-        }
+    for secret in ["refresh-0", "refresh-1", "access-1", "second-0", "s+cr%2Ft"] {
+        assert!(!database::holds(&home.path, &store, secret.as_bytes()), "{secret}");
     }
+    assert!(database::holds(&home.path, &store, b"Ada Byron"), "what is no secret is found");
     assert!(authorise(&store, "acme").await.is_ok());
     for (change, harmed) in [
         (

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use connection_store::{Connection, Error, EventKind, Need, Store};
 
 use crate::{
+    database,
     home::{Home, expired, minutes},
     token_server::TokenServer,
 };
@@ -17,9 +18,7 @@ async fn access(store: &Store, connection: &Connection) -> Result<String, Error>
 async fn not_saved() -> (Home, Store, Connection, TokenServer, PathBuf) {
     let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
     let acme = expired(&home, &store, &server.server());
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_saving(&home.path);
     let failed = access(&store, &acme).await.unwrap_err();
     let rescued = match &failed {
         Error::NotSaved { source, rescued: Some(path) } if matches!(**source, Error::Database(_)) => {
@@ -27,7 +26,7 @@ async fn not_saved() -> (Home, Store, Connection, TokenServer, PathBuf) {
         }
         other => panic!("{other:?}"),
     };
-    home.sql("DROP TRIGGER full");
+    database::admit_saving(&home.path);
     (home, store, acme, server, rescued)
 }
 
@@ -37,7 +36,8 @@ async fn what_could_not_be_saved_is_taken_up_by_the_next_caller() {
     let authorisation = acme.authorisation.as_ref().unwrap();
     let status = store.status().unwrap();
     let name = format!("xeroctl-rescue-{}-{}-2", status.id, authorisation.id);
-    assert_eq!(rescued, home.path.canonicalize().unwrap().with_file_name(name));
+    let folder = database::local(&home.path).parent().unwrap().canonicalize().unwrap();
+    assert_eq!(rescued, folder.join(name));
     assert_eq!(status.rescued, std::slice::from_ref(&rescued));
     #[cfg(unix)]
     {

@@ -1,7 +1,5 @@
 //! Secrets are neither in the file nor in anything that can be printed.
 
-use std::fs;
-
 use connection_store::{
     AccessToken, ClientSecret, Error, Need, NewAuthorisation, NewPrivateConnection, RefreshToken, Store,
     StoreKey,
@@ -9,23 +7,12 @@ use connection_store::{
 use serde_json::json;
 
 use crate::{
+    database,
     home::{Home, KEYS, authorise, consent, minutes, new, organisation, start, under},
     token_server::{Reply, TokenServer},
 };
 
 const MARKER: &str = "planted";
-
-/// No file of the store holds the bytes.
-fn assert_not_kept(home: &Home, marker: &[u8]) {
-    let files: Vec<_> = fs::read_dir(home.path.parent().unwrap()).unwrap().collect();
-    assert!(files.len() >= 2, "the write-ahead log is there");
-    for file in files {
-        let path = file.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        let found = bytes.windows(marker.len()).any(|window| window == marker);
-        assert!(!found, "{}", path.display());
-    }
-}
 
 fn assert_silent(texts: &[String], marker: &str) {
     for text in texts {
@@ -53,7 +40,7 @@ async fn a_private_key_is_nowhere() {
     let marker = &der[der.len() / 2..der.len() / 2 + 16];
     let contains = |haystack: &[u8]| haystack.windows(marker.len()).any(|window| window == marker);
     assert!(contains(&der));
-    assert_not_kept(&home, marker);
+    assert!(!database::holds(&home.path, &store, marker));
     let hex: String = marker.iter().map(|byte| format!("{byte:02x}")).collect();
     let list = format!("{marker:?}");
     let list = list.trim_matches(['[', ']']);
@@ -64,7 +51,7 @@ async fn a_private_key_is_nowhere() {
         format!("{:#?}", store.connections().unwrap()),
         format!("{:?} {passphrase:?}", home.key),
         format!("{:?}", authorise(&store, "acme").await.unwrap()),
-        format!("{:?}", Store::open(&home.path, &passphrase).unwrap_err()),
+        format!("{:?}", database::open(&home.path, &passphrase).unwrap_err()),
     ];
     for marker in [&hex, list, "planted-marker"] {
         assert_silent(&texts, marker);
@@ -114,15 +101,13 @@ async fn tokens_and_client_secrets_are_nowhere() {
         format!("{:#?}", authorise(&store, "acme").await.unwrap()),
         format!("{:#?}", RefreshToken::new("planted").unwrap()),
     ];
-    home.sql(
-        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON authorisations BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
+    database::refuse_saving(&home.path);
     server.reply([Reply::tokens("planted-access-3", "planted-refresh-3")]);
     let not_saved = store.access_of(&made, Need::fresh(2)).await.unwrap_err();
     assert!(matches!(not_saved, Error::NotSaved { .. }), "{not_saved:?}");
     texts.push(all_texts(&not_saved));
-    home.sql("DROP TRIGGER full");
+    database::admit_saving(&home.path);
     texts.extend(failures(&store, &server).await);
     assert_silent(&texts, MARKER);
-    assert_not_kept(&home, MARKER.as_bytes());
+    assert!(!database::holds(&home.path, &store, MARKER.as_bytes()));
 }

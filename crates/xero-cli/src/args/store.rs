@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::variable;
+use super::{StoreMove, variable};
 
 /// A key, as options or variables name it.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,11 @@ pub(crate) enum StoreCommand {
     Backup(StoreBackup),
     /// Put a backup in the store's place; what is there is kept beside it
     Restore(StoreRestore),
+    /// Use a store in another place from now on: from a file to a server, back, or to another of the same
+    ///
+    /// It is copied in one transaction, read again and compared row by row, while nobody changes it. Then the old place
+    /// refuses and says where the store is. Killed at any moment it is whole in one of the two: the same command goes on.
+    Move(StoreMove),
     /// Look whether everything in a store is whole, and belongs where it stands
     Verify(StoreVerify),
     /// Say that this machine is the one that renews the logins of the store from now on

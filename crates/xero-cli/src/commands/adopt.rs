@@ -1,6 +1,6 @@
 //! `xeroctl adopt`: this store renews logins that were imported, or exported and imported nowhere.
 
-use connection_store::{Connection, Error as StoreError, Ownership, Store};
+use connection_store::{Connection, Error as StoreError, Store};
 use serde_json::json;
 
 use crate::{
@@ -14,8 +14,8 @@ pub(crate) fn run(context: &Context, args: &Adopt) -> Outcome {
     let ui = &context.ui;
     let store = context.open_store()?;
     let waiting = waiting(&store, args)?;
-    if let Ownership::Copied { owner, since } = store.ownership()? {
-        return Err(StoreError::Copied { owner, since }.into());
+    if let Some(refusal) = store.ownership()?.refusal() {
+        return Err(refusal.into());
     }
     if waiting.is_empty() {
         must_live(&store, args)?;

@@ -11,7 +11,7 @@ mod token_json;
 mod xero_cli;
 mod xoauth;
 
-use connection_store::{Error as StoreError, Ownership, Store};
+use connection_store::Store;
 
 use self::{foreign_login::ForeignLogin, take_over::Import};
 use crate::{
@@ -56,8 +56,8 @@ pub(crate) fn run(context: &Context, args: &ImportFrom) -> Outcome {
         imports.push(Import { login, token, app });
     }
     let store = access.into_store(context)?;
-    if let Ownership::Copied { owner, since } = store.ownership()? {
-        return Err(StoreError::Copied { owner, since }.into());
+    if let Some(refusal) = store.ownership()?.refusal() {
+        return Err(refusal.into());
     }
     import_all(context, &store, args, imports, failure)
 }

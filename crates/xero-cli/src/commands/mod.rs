@@ -40,6 +40,7 @@ pub(crate) mod store_adopt;
 pub(crate) mod store_backup;
 pub(crate) mod store_init;
 pub(crate) mod store_key;
+pub(crate) mod store_move;
 pub(crate) mod store_rekey;
 pub(crate) mod store_restore;
 pub(crate) mod store_status;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use connection_store::{AppKind, Connection, HandedWay, Limits, Store};
+use connection_store::{AppKind, Connection, HandedWay, Limits, Machine, Store};
 use serde_json::{Value, json};
 
 use super::{apps, export};
@@ -15,6 +15,7 @@ use crate::{
     failure::{Failure, Kind, Outcome},
     health::{self, Health},
     show,
+    store_place::StorePlace,
     table::{self, Column},
     ui::one_line,
 };
@@ -26,6 +27,8 @@ const COLUMNS: [Column; 5] = [
     Column::whole("THIS MINUTE").worth(1),
     Column::whole("SEEN").worth(2),
 ];
+const MACHINES: [Column; 3] =
+    [Column::text("MACHINE"), Column::whole("LAST RENEWAL"), Column::whole("SEEN").worth(1)];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How far what belongs to a title is set in.
@@ -51,6 +54,10 @@ struct Overview {
     /// What another store renews.
     elsewhere: Vec<String>,
     limits: Vec<(Connection, Limits)>,
+    /// All machines that the history knows.
+    machines: Vec<Machine>,
+    /// Several machines may use the store, or did.
+    is_shared: bool,
     connections: usize,
 }
 
@@ -61,7 +68,7 @@ pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
         return ui.document(Overview::default().document());
     }
     let store = context.open_store()?;
-    let overview = Overview::of(&store, args)?;
+    let overview = Overview::of(&store, args, context.store_place()?)?;
     ui.document(overview.document())?;
     ui.prose(overview.screen(SystemTime::now()))?;
     match (overview.needs_person.is_empty(), overview.ends_soon.is_empty()) {
@@ -72,9 +79,11 @@ pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
 }
 
 impl Overview {
-    fn of(store: &Store, args: &Status) -> Outcome<Self> {
+    fn of(store: &Store, args: &Status, place: &StorePlace) -> Outcome<Self> {
         let (connections, now) = (store.connections()?, SystemTime::now());
-        let mut overview = Self { connections: connections.len(), ..Self::default() };
+        let machines = store.machines()?;
+        let is_shared = machines.len() > 1 || place.file().is_none() && !machines.is_empty();
+        let mut overview = Self { connections: connections.len(), machines, is_shared, ..Self::default() };
         let mut seen = BTreeSet::new();
         for one in connections {
             overview.add(&one, args, now);
@@ -130,6 +139,11 @@ impl Overview {
             let table = table::indented(&COLUMNS, rows, INDENT);
             parts.push(format!("Xero's limits, as last seen\n{table}"));
         }
+        if self.is_shared {
+            let rows = self.machines.iter().map(machine_row).collect();
+            let table = table::indented(&MACHINES, rows, INDENT);
+            parts.push(format!("Machines that use the store\n{table}"));
+        }
         let troubled = self.needs_person.len() + self.ends_soon.len();
         let well = self.connections - troubled.min(self.connections);
         parts.push(format!("{well} of {} connections need nothing.", self.connections));
@@ -157,8 +171,26 @@ impl Overview {
             "ends_soon": tasks(&self.ends_soon),
             "renewed_elsewhere": self.elsewhere,
             "limits": limits.collect::<Vec<_>>(),
+            "machines": self.machines.iter().map(machine_document).collect::<Vec<_>>(),
         })
     }
+}
+
+fn machine_row(machine: &Machine) -> Vec<String> {
+    let moment = |at: SystemTime| format!("{} {}", show::date(at), show::clock_time(at));
+    vec![
+        one_line(&machine.name),
+        machine.refreshed_at.map_or("-".to_owned(), moment),
+        moment(machine.seen_at),
+    ]
+}
+
+fn machine_document(machine: &Machine) -> Value {
+    json!({
+        "name": machine.name,
+        "refreshed_at": machine.refreshed_at.map(show::timestamp),
+        "seen_at": show::timestamp(machine.seen_at),
+    })
 }
 
 fn tasks(title: &str, tasks: &[Task]) -> String {

@@ -7,9 +7,12 @@ use crate::{
     Context,
     args::StoreAdopt,
     failure::{Failure, Kind, Outcome},
+    ownership::gone_on,
     show,
     ui::one_line,
 };
+
+const BOTH: &str = "Where both are in use, each renewal of one makes the other's login useless.";
 
 pub(crate) fn run(context: &Context, args: &StoreAdopt) -> Outcome {
     let ui = &context.ui;
@@ -25,9 +28,22 @@ pub(crate) fn run(context: &Context, args: &StoreAdopt) -> Outcome {
                 one_line(&owner),
                 show::date(since)
             ));
-            ui.say("Where both are in use, each renewal of one makes the other's login useless.");
+            ui.say(BOTH);
             confirm(context, args)?;
             Some(owner)
+        }
+        Ownership::Moved { to: other, since } => {
+            ui.say(format!("The store was moved to {} on {}.", one_line(&other), show::date(since)));
+            ui.say(BOTH);
+            confirm(context, args)?;
+            Some(other)
+        }
+        Ownership::Arriving { from: other, to, since } => {
+            ui.say(format!("The move from {}, of {}, was not finished.", one_line(&other), show::date(since)));
+            ui.say(format!("To {}.", gone_on(&other, &to)));
+            ui.say(BOTH);
+            confirm(context, args)?;
+            Some(other)
         }
         Ownership::Nobody => None,
     };

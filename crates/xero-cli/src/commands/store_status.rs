@@ -6,7 +6,14 @@ use connection_store::{Ownership, Status};
 use serde_json::{Value, json};
 
 use super::store_key;
-use crate::{Context, failure::Outcome, keys, show, ui::one_line};
+use crate::{
+    Context,
+    failure::Outcome,
+    keys,
+    ownership::{gone_on, used_there},
+    show,
+    ui::one_line,
+};
 
 pub(crate) fn run(context: &Context) -> Outcome {
     let store = context.open_store_quietly()?;
@@ -66,6 +73,12 @@ fn owner(ownership: &Ownership) -> String {
         Ownership::Copied { owner, since } => {
             format!("{}, since {}; this is a copy and renews no logins", one_line(owner), show::date(*since))
         }
+        Ownership::Moved { to, since } => {
+            format!("nobody any more: it was moved to {} on {}", one_line(to), show::date(*since))
+        }
+        Ownership::Arriving { from, since, .. } => {
+            format!("nobody yet: the move from {}, of {}, was not finished", one_line(from), show::date(*since))
+        }
     }
 }
 
@@ -86,8 +99,13 @@ fn mode(_: &Path) -> Option<String> {
 }
 
 fn advise(context: &Context, status: &Status) {
-    if matches!(status.ownership, Ownership::Copied { .. }) {
-        context.ui.say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
+    match &status.ownership {
+        Ownership::Here | Ownership::Nobody => {}
+        Ownership::Copied { .. } => {
+            context.ui.say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
+        }
+        Ownership::Moved { to, since } => context.ui.say(used_there(to, *since)),
+        Ownership::Arriving { from, to, .. } => context.ui.say(gone_on(from, to)),
     }
     if !status.rescued.is_empty() {
         context.ui.say("A token that could not be saved is in a rescue file; the next renewal of that login takes it up.");
@@ -97,12 +115,16 @@ fn advise(context: &Context, status: &Status) {
 fn document(status: &Status) -> Value {
     let (owner, since) = match &status.ownership {
         Ownership::Copied { owner, since } => (Some(owner), Some(show::timestamp(*since))),
-        _ => (None, None),
+        Ownership::Moved { to, since } => (Some(to), Some(show::timestamp(*since))),
+        Ownership::Arriving { from, since, .. } => (Some(from), Some(show::timestamp(*since))),
+        Ownership::Here | Ownership::Nobody => (None, None),
     };
     let ownership = match status.ownership {
         Ownership::Here => "here",
         Ownership::Nobody => "nobody",
         Ownership::Copied { .. } => "copied",
+        Ownership::Moved { .. } => "moved",
+        Ownership::Arriving { .. } => "arriving",
     };
     json!({
         "store": status.path.display().to_string(),

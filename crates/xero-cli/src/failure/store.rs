@@ -4,8 +4,11 @@ use std::{error::Error as _, time::Duration};
 
 use connection_store::Error as StoreError;
 
-use super::{Failure, Kind};
-use crate::show::{date, few, quoted};
+use super::{Failure, Kind, server};
+use crate::{
+    ownership::{gone_on, used_there},
+    show::{date, few, quoted},
+};
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -13,7 +16,9 @@ impl From<StoreError> for Failure {
         if let StoreError::Auth(error) | StoreError::Xero { source: error, .. } = error {
             return error.into();
         }
-        let failure = Self::new(kind_of(&error), error.to_string());
+        let kind = server::kind(&error).unwrap_or_else(|| kind_of(&error));
+        let message = server::message(&error).map_or_else(|| error.to_string(), str::to_owned);
+        let failure = Self::new(kind, message);
         if let StoreError::LimitReached(wait) = error {
             let whole =
                 Duration::from_secs(wait.time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
@@ -23,7 +28,8 @@ impl From<StoreError> for Failure {
             Some(source) => failure.because(source),
             None => failure,
         };
-        let hint = hint_on_file(&error).or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error));
+        let hint = server::hint(&error).map(str::to_owned).or_else(|| hint_on_file(&error));
+        let hint = hint.or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error));
         match hint.or_else(|| hint_on_wish(&error)) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -73,6 +79,9 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Corrupt(_) => {
             "put back the newest backup with `xeroctl store restore`; the file was left as it is".to_owned()
         }
+        StoreError::OlderFormat { .. } => {
+            "run `xeroctl status` once as the role that made the store; programs of the version before go on meanwhile".to_owned()
+        }
         StoreError::NewerFormat { .. } => "install the newest xeroctl; the file was left as it is".to_owned(),
         StoreError::Tampered { .. } => {
             "put back a backup from before the change with `xeroctl store restore`; `xeroctl store verify` names all that was \
@@ -95,6 +104,9 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Copied { .. } => {
             "when the other one is out of use for good: xeroctl store adopt".to_owned()
         }
+        StoreError::Moved { to, since } => used_there(to, *since),
+        StoreError::Arriving { from, to, .. } => gone_on(from, to),
+        StoreError::NotTheSame { .. } => "run the command again; the store is as it was".to_owned(),
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "check the path; its directory must be there".to_owned()
         }

@@ -195,3 +195,98 @@ fn root_certificates(home: &Path) -> Option<String> {
     let file = home.join(".postgresql").join("root.crt");
     file.is_file().then(|| file.to_str().map(str::to_owned)).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: &[(&str, &str)] = &[];
+
+    fn around(variables: &'static [(&'static str, &'static str)]) -> Surroundings {
+        let found = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        let variable = move |name: &str| found(name).map(|(_, value)| (*value).to_owned());
+        Surroundings { variable: Box::new(variable), home: None, user: Some("me".to_owned()) }
+    }
+
+    fn completed(text: &str, variables: &'static [(&'static str, &'static str)]) -> String {
+        Address::parse(text).unwrap().completed(&around(variables)).to_string()
+    }
+
+    #[test]
+    fn an_address_that_says_all_stays_as_it_is() {
+        for text in [
+            "postgres://ann@db.example/books",
+            "postgres://ann@db.example:6432/books?connect_timeout=5&sslmode=disable",
+            "postgres://ann@[::1]:6432,db.example/books?target_session_attrs=read-write",
+            "postgres://a%40b@%2Fvar%2Frun%2Fpg/two%20words?sslrootcert=%2Fca.pem",
+        ] {
+            assert_eq!(completed(text, &[("PGUSER", "eve"), ("PGDATABASE", "x"), ("PGHOST", "y")]), text);
+        }
+    }
+
+    #[test]
+    fn what_it_leaves_out_comes_from_the_variables_and_then_from_what_is_usual() {
+        let all: &[_] = &[
+            ("PGHOST", "db.example"),
+            ("PGPORT", "6432"),
+            ("PGUSER", "ann"),
+            ("PGDATABASE", "books"),
+            ("PGSSLMODE", "require"),
+            ("PGSSLROOTCERT", "/ca.pem"),
+            ("PGPASSFILE", "/pass"),
+        ];
+        let whole = "postgres://ann@db.example:6432/books?sslmode=require&sslrootcert=%2Fca.pem";
+        assert_eq!(completed("postgres://", all), whole);
+        assert_eq!(completed("postgresql:///?user=bob", all), whole.replace("ann", "bob"));
+        for (text, expected) in [
+            ("postgres://db.example", "postgres://me@db.example/me"),
+            ("postgres://ann@db.example", "postgres://ann@db.example/ann"),
+            ("postgres://ann@?host=/run/pg&dbname=x", "postgres://ann@%2Frun%2Fpg/x"),
+            ("postgres://ann@a,b:7/x", "postgres://ann@a,b:7/x"),
+            ("postgres://ann@a,b/x?port=7", "postgres://ann@a:7,b:7/x"),
+            ("postgres://ann@a:5432/x?sslrootcert=system", "postgres://ann@a/x?sslrootcert=system"),
+        ] {
+            assert_eq!(completed(text, NOTHING), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_refused_wherever_it_stands_and_never_said() {
+        for (text, why) in [
+            ("postgres://ann:marker@db/x", "must not hold a password"),
+            ("postgres://ann:@db/x", "must not hold a password"),
+            ("postgres://db/x?password=marker", "must not hold a password"),
+            ("postgres://db/x?pass%77ord=marker", "must not hold a password"),
+            ("postgres:db", "must begin with postgres://"),
+            ("postgres://[::1/x", "has a [ without a ]"),
+            ("postgres://db/x?marker", "has an option without a value"),
+            ("postgres://%ff/x", "is not understood"),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(matches!(error, Error::BadAddress(said) if said == why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn trusted_certificates_lie_where_libpq_has_them() {
+        let home = tempfile::tempdir().unwrap();
+        let around = || Surroundings { home: Some(home.path().to_owned()), ..around(NOTHING) };
+        let roots = |text| {
+            let address = Address::parse(text).unwrap().completed(&around());
+            address.value("sslrootcert").map(str::to_owned)
+        };
+        assert_eq!(roots("postgres://db"), None);
+        std::fs::create_dir(home.path().join(".postgresql")).unwrap();
+        let file = home.path().join(".postgresql/root.crt");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(roots("postgres://db").as_deref(), file.to_str());
+        assert_eq!(roots("postgres://db?sslrootcert=/ca").as_deref(), Some("/ca"));
+        assert!(Path::new(&roots("postgres://db?sslrootcert=ca.pem").unwrap()).is_absolute());
+    }
+
+    #[test]
+    fn files_that_belong_to_it_have_plain_names() {
+        let address = Address::parse("postgres://ann@db.example:6432/b%2Fooks?a=b").unwrap();
+        assert_eq!(address.completed(&around(NOTHING)).file_name(), "ann_db.example_6432_b_2Fooks");
+    }
+}

@@ -39,7 +39,7 @@ pub(super) fn find(
     let real = path.canonicalize().unwrap_or(path);
     let bytes = private_file::read(&real, PGPASS)?;
     let found = wanted(address).iter().find_map(|wanted| look_up(&bytes, wanted));
-    Ok(found.map(|password| password.as_str().into()))
+    Ok(found.filter(|password| !password.is_empty()).map(|password| password.as_str().into()))
 }
 
 fn read(path: &Path) -> Outcome<SecretString> {
@@ -75,7 +75,7 @@ fn password_of(line: &str, wanted: &[&str; FIELDS]) -> Option<Zeroizing<String>>
         }
         rest = after?;
     }
-    Some(unescaped(field(rest).0)).filter(|password| !password.is_empty())
+    Some(unescaped(field(rest).0))
 }
 
 /// What stands before the next colon that no backslash stands before, and what stands after it, where there is one.
@@ -97,4 +97,57 @@ fn unescaped(field: &str) -> Zeroizing<String> {
         text.extend(if c == '\\' { rest.next().or(Some(c)) } else { Some(c) });
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: [&str; FIELDS] = ["db.example", "5432", "books", "ann"];
+
+    fn found(text: &str, wanted: &[&str; FIELDS]) -> Option<String> {
+        look_up(text.as_bytes(), wanted).map(|password| password.to_string())
+    }
+
+    #[test]
+    fn the_first_line_that_fits_has_it() {
+        for (text, password) in [
+            ("db.example:5432:books:ann:geheim", Some("geheim")),
+            ("db.example:5432:books:ann:geheim\r\nx", Some("geheim")),
+            ("*:*:*:*:any", Some("any")),
+            ("other:*:*:*:no\n*:*:*:ann:yes\n*:*:*:*:late", Some("yes")),
+            ("# *:*:*:*:no\n\n*:*:*:*:yes", Some("yes")),
+            ("#*:*:*:*:no", None),
+            ("db.example:5433:books:ann:no", None),
+            ("db.example:5432:books:eve:no", None),
+            ("db.example:5432:book*:ann:no", None),
+            ("db.example:5432:books:ann", None),
+            ("db.example:5432:books:ann:\n*:*:*:*:late", Some("")),
+            ("", None),
+        ] {
+            assert_eq!(found(text, &WANTED).as_deref(), password, "{text}");
+        }
+    }
+
+    #[test]
+    fn colons_and_backslashes_are_escaped() {
+        let wanted = ["::1", "5432", "a\\b", "*"];
+        assert_eq!(found(r"\:\:1:5432:a\\b:\*:p\:q\\r:ignored", &wanted).as_deref(), Some(r"p:q\r"));
+        assert_eq!(found(r"\:\:1:5432:a\\b:\*:p", &WANTED), None);
+        assert_eq!(found(r"*:*:*:\*:p", &WANTED), None, "an escaped star is a star");
+        assert_eq!(found("*:*:*:*:end\\", &WANTED).as_deref(), Some("end\\"));
+    }
+
+    #[test]
+    fn each_host_is_looked_for_and_a_socket_is_localhost() {
+        let address = |text| {
+            let around = Surroundings { variable: Box::new(|_| None), home: None, user: None };
+            Address::parse(text).unwrap().completed(&around)
+        };
+        let two = address("postgres://ann@a,b:7/books");
+        assert_eq!(wanted(&two), [["a", "5432", "books", "ann"], ["b", "7", "books", "ann"]]);
+        let sockets = address("postgres://ann@/books?host=/var/run/postgresql,/srv/pg");
+        let hosts: Vec<_> = wanted(&sockets).into_iter().map(|wanted| wanted[0]).collect();
+        assert_eq!(hosts, ["localhost", "/srv/pg"]);
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use connection_store::{Error, KeySlot, LockedStore, NewKey, PostgresAddress, Store};
+use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, PostgresAddress, Store};
 
 use super::{
     absolute,
@@ -60,6 +60,10 @@ impl ServerPlace {
 
     pub(super) fn create(&self, key: &NewKey) -> Result<Store, Error> {
         Store::create_at(&self.address, &self.folder, key)
+    }
+
+    pub(super) fn destination(&self) -> Destination<'_> {
+        Destination::Server { address: &self.address, folder: &self.folder }
     }
 
     pub(super) fn job_arguments(&self) -> Outcome<Vec<String>> {

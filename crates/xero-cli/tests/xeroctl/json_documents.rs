@@ -365,6 +365,8 @@ fn the_store(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "store rekey", &[]);
     seen.run(home, "store backup", &["backup.db"]);
     seen.run(home, "store restore", &["backup.db", "--force"]);
+    seen.run(home, "store move", &["data/xeroctl/connections.db", "moved.db"]);
+    seen.run(home, "store move", &["moved.db", "data/xeroctl/connections.db"]);
     seen.run(home, "store adopt", &["--yes"]);
     seen.run(home, "remove", &["private", "--yes"]);
 }

@@ -9,11 +9,12 @@ use std::{
     sync::LazyLock,
 };
 
+use connection_store::PostgresAddress;
 use portable_pty::CommandBuilder;
 use regex::Regex;
 use xero_mock::{ClientApp, MAPLE_FLORIST, Mock};
 
-use crate::terminal::Terminal;
+use crate::{database::Database, terminal::Terminal};
 
 pub(crate) const PASSWORD: &str = "test-password";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_xeroctl");
@@ -22,6 +23,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_xeroctl");
 pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
     mock: Option<Mock>,
+    /// The database of its store, where that is not in a file.
+    database: Option<Database>,
 }
 
 /// What a run printed and how it ended.
@@ -52,7 +55,7 @@ pub(crate) fn custom_options(app: &ClientApp) -> [&str; 6] {
 impl Sandbox {
     /// A home without anything.
     pub(crate) fn new() -> Self {
-        let sandbox = Self { folder: tempfile::tempdir().unwrap(), mock: None };
+        let sandbox = Self { folder: tempfile::tempdir().unwrap(), mock: None, database: None };
         sandbox.write("password", &format!("{PASSWORD}\n"));
         sandbox.write_opener();
         sandbox
@@ -73,6 +76,29 @@ impl Sandbox {
     /// A home and a mock Xero that runs.
     pub(crate) fn with_mock() -> Self {
         Self { mock: Some(Mock::start_blocking().unwrap()), ..Self::new() }
+    }
+
+    /// A home, a mock, and a database in which a store can be made.
+    pub(crate) fn with_database() -> Self {
+        Self { database: Some(Database::new()), ..Self::with_mock() }
+    }
+
+    /// The same with a store that the key file `store.key` opens.
+    pub(crate) fn at_server() -> Self {
+        let sandbox = Self::with_database();
+        sandbox.ok(&["store", "init", "--key-file", "store.key"]);
+        sandbox
+    }
+
+    /// The database of the store.
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("the test began with a database")
+    }
+
+    /// The address of the store, where it is in no file.
+    pub(crate) fn place(&self) -> Option<PostgresAddress> {
+        let database = self.database.as_ref()?;
+        Some(PostgresAddress::parse(&database.address("tester")).unwrap())
     }
 
     /// A home, a mock, and a store with the key file `store.key`.
@@ -213,6 +239,9 @@ impl Sandbox {
         if let Some(mock) = &self.mock {
             variables.push(("XEROCTL_XERO_URL", mock.url().to_owned()));
         }
+        if let Some(database) = &self.database {
+            variables.push(("XEROCTL_STORE", database.address("tester")));
+        }
         variables
     }
 
@@ -235,6 +264,11 @@ impl Sandbox {
         let run = self.run_at(machine, arguments);
         assert_eq!(run.status, 0, "{}", run.text());
         run
+    }
+
+    /// Runs `xeroctl` with these variables too.
+    pub(crate) fn run_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        self.run_command(self.command(BINARY).envs(variables.iter().copied()), arguments, "")
     }
 
     /// Runs `xeroctl` with a text on standard input.
@@ -286,6 +320,9 @@ impl Sandbox {
         }
         if let Some(mock) = &self.mock {
             text = text.replace(mock.url().trim_start_matches("http://"), "MOCK");
+        }
+        if let Some(database) = &self.database {
+            text = database.tidy(&text);
         }
         mask(&text)
     }

@@ -27,7 +27,11 @@ pub(crate) struct Seeded {
 
 impl Seeded {
     pub(crate) fn new() -> Self {
-        let home = Sandbox::initialised();
+        Self::at(Sandbox::initialised())
+    }
+
+    /// The same in a home that has a store already.
+    pub(crate) fn at(home: Sandbox) -> Self {
         let app = home.web_app();
         Self { home, app, now: SystemTime::now() }
     }
@@ -65,8 +69,12 @@ impl Seeded {
     /// The store, at a time of its own.
     pub(crate) fn store(&self, at: SystemTime) -> Store {
         let key = KeyBytes::from_key_file(&fs::read(self.home.path("store.key")).unwrap()).unwrap();
-        let path = self.home.path("data/xeroctl/connections.db");
-        Store::open(&path, &StoreKey::File(key)).unwrap().with_clock(Arc::new(ManualClock::at(at)))
+        let (folder, key) = (self.home.path("data/xeroctl"), StoreKey::File(key));
+        let store = match self.home.place() {
+            Some(address) => Store::open_at(&address, &folder, &key),
+            None => Store::open(&folder.join("connections.db"), &key),
+        };
+        store.unwrap().with_clock(Arc::new(ManualClock::at(at)))
     }
 
     pub(crate) fn authorisation(&self, tokens: &MintedTokens) -> NewAuthorisation {

@@ -15,6 +15,8 @@ use crate::verdict::Allowed;
 
 const OLD_STORE: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.db");
 const OLD_KEY: &[u8] = include_bytes!("../../../../fixtures/store/test-format-1.key");
+/// Where the store of a home is.
+const STORE: &str = "data/xeroctl/connections.db";
 /// The connections of the old store.
 const OLD_NAMES: [&str; 2] = ["acme", "mock"];
 
@@ -53,6 +55,18 @@ pub(super) fn backup(bench: &mut Bench<'_>) -> Outcome<()> {
         false => verified(home, subject),
     };
     killed(bench, &Change { line, before, after })
+}
+
+/// To another file and back. After each the store is whole in one of the two, and the same command goes on.
+pub(super) fn moving(bench: &mut Bench<'_>) -> Outcome<()> {
+    let line = |subject: &Subject| subject.xeroctl(&["store", "move", STORE, "moved.db"]);
+    let after = |home: &Home, subject: &Subject| {
+        let there = held(home, &subject.xeroctl(&["store", "move", STORE, "moved.db"]))?;
+        let whole = held(home, &subject.xeroctl(&["store", "verify", "--store", "moved.db"]))?;
+        well(home, &subject.xeroctl(&["store", "move", "moved.db", STORE]))?;
+        Ok(there.or(whole).or(verified(home, subject)?))
+    };
+    killed(bench, &Change { line, before: nothing, after })
 }
 
 pub(super) fn migration(bench: &mut Bench<'_>) -> Outcome<()> {

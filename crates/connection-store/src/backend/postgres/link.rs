@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,11 +14,13 @@ use futures_executor::block_on;
 use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    runtime::{Builder, Runtime},
-    time::timeout,
+    runtime::Handle,
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, timeout},
 };
 use tokio_postgres::{
-    Client, Config, NoTls, Row, Statement,
+    Client, Config, NoTls, Row, SimpleQueryMessage, SimpleQueryRow, Statement,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
@@ -30,25 +32,45 @@ use crate::{
     database::{Fault, Value},
     error::DatabaseError,
     postgres::PostgresAddress,
+    store::{Sign, is_name},
 };
 
 /// For how long a lock is waited for; a transaction may stand idle, and so keep others waiting; a statement may take. The link
-/// itself may be idle, and what was committed survives a crash, whatever the server does for others.
+/// itself may be idle, and what was committed survives a crash, whatever the server does for others. A machine that has gone
+/// without a word is noticed in ten seconds, so that it holds no lock for longer.
 const LIMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; \
-     SET statement_timeout = '30s'; SET idle_session_timeout = 0; SET synchronous_commit = on";
+     SET statement_timeout = '30s'; SET idle_session_timeout = 0; SET synchronous_commit = on; \
+     SET default_transaction_read_only = off; SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; \
+     SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000";
+/// Milliseconds since 1970, by the server's clock.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(35);
+/// For how long an owner whose lock is not there may be one whose link was cut, and who makes it anew.
+const RETURNING: Duration = Duration::from_secs(5);
 
-/// A connection, and the thread that speaks for it.
+/// A connection, by which a thread speaks.
 pub(crate) struct Link {
     client: Client,
     statements: RefCell<HashMap<String, Statement>>,
-    runtime: Option<Runtime>,
+    runtime: Handle,
+    speaking: AbortHandle,
     place: PathBuf,
     /// Set where the server has not answered in time: whatever was asked of it may still be done.
     silent: Cell<bool>,
+    /// Since when the locks of owners were not seen with this link.
+    missed: RefCell<HashMap<String, Instant>>,
+}
+
+/// What a transaction begins with.
+pub(super) struct Begun {
+    /// Milliseconds since 1970.
+    pub(super) now: i64,
+    pub(super) format: i64,
+    /// The oldest format whose programs can use the tables.
+    pub(super) oldest: i64,
 }
 
 impl fmt::Debug for Link {
@@ -58,28 +80,69 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    pub(super) fn open(address: &PostgresAddress) -> Result<Self, Fault> {
+    /// A link on which the owners that are held have their locks before anything else is done, and what the server's clock
+    /// says. `ended` is told when the link has ended.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], also for a standby.
+    pub(super) fn open(
+        address: &PostgresAddress,
+        runtime: &Handle,
+        held: &[String],
+        ended: watch::Sender<u64>,
+    ) -> Result<(Self, i64), Fault> {
         let (mut config, tls) = (address.config().clone(), address.tls());
         let patience = config.get_connect_timeout().copied().unwrap_or(GIVEN_UP);
         config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
         config.application_name("xeroctl");
-        let runtime =
-            Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build();
-        let runtime =
-            runtime.map_err(|source| Error::Io { path: "a thread for the database".into(), source })?;
-        let connecting = runtime.spawn(async move { timeout(patience, connect(config, tls)).await });
+        let in_all = patience * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
-        let client = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
-        let statements = RefCell::default();
-        let link = Self { client, statements, runtime: Some(runtime), place, silent: Cell::new(false) };
-        link.batch(LIMITS)?;
-        link.batch(&format!("SET search_path = {SCHEMA}"))?;
-        Ok(link)
+        let (client, speaking) = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        let link = Self {
+            client,
+            statements: RefCell::default(),
+            runtime: runtime.clone(),
+            speaking,
+            place,
+            silent: Cell::new(false),
+            missed: RefCell::default(),
+        };
+        let now = link.prepare(held)?;
+        Ok((link, now))
+    }
+
+    /// Locks and settings in one go. Gives the server's time.
+    fn prepare(&self, held: &[String]) -> Result<i64, Fault> {
+        let locks: String = held.iter().map(|owner| format!("{};", locking(owner))).collect();
+        let sql = format!("{locks} {LIMITS}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}");
+        let row = self.last_row(&sql)?;
+        if row.as_ref().and_then(|row| row.get(0)) == Some("t") {
+            let source = DatabaseError::standby();
+            return Err(Error::Unreachable { place: self.place.clone(), source }.into());
+        }
+        Ok(number(row.as_ref(), 1))
+    }
+
+    /// Begins a transaction with these statements.
+    pub(super) fn begin(&self, sql: &str) -> Result<Begun, Fault> {
+        let row = self.last_row(&format!("{sql}; SELECT {NOW}, format, oldest FROM store_format"))?;
+        let number = |at| number(row.as_ref(), at);
+        Ok(Begun { now: number(0), format: number(1), oldest: number(2) })
     }
 
     pub(super) fn is_cut(&self) -> bool {
         self.client.is_closed() || self.silent.get()
+    }
+
+    /// The last row that several statements without values give.
+    fn last_row(&self, sql: &str) -> Result<Option<SimpleQueryRow>, Fault> {
+        let answers = self.answer(self.client.simple_query(sql))?;
+        Ok(answers.into_iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        }))
     }
 
     /// Waits for an answer, but not for ever.
@@ -88,7 +151,7 @@ impl Link {
             return Err(silent(&self.place));
         }
         // The link's own runtime has the clock.
-        let _clock = self.runtime.as_ref().map(Runtime::enter);
+        let _clock = self.runtime.enter();
         if let Ok(answer) = block_on(async { timeout(SILENCE, asked).await }) {
             return Ok(answer?);
         }
@@ -120,8 +183,23 @@ impl Link {
         Ok(format!("cluster {}", mark.unwrap_or_default()))
     }
 
+    /// What the owner's lock says. One that is not there may have been lost with a link that is made anew in this moment, so
+    /// only when it was missed for a while is he dead.
+    pub(crate) fn sign_of(&self, owner: &str) -> Result<Sign, Fault> {
+        if !is_name(owner) {
+            return Ok(Sign::Unknown);
+        }
+        let mut missed = self.missed.borrow_mut();
+        if self.is_locked(owner)? {
+            missed.remove(owner);
+            return Ok(Sign::Alive);
+        }
+        let since = *missed.entry(owner.to_owned()).or_insert_with(Instant::now);
+        Ok(if since.elapsed() >= RETURNING { Sign::Dead } else { Sign::Unknown })
+    }
+
     /// True while a link has the owner's lock.
-    pub(crate) fn is_alive(&self, owner: &str) -> Result<bool, Fault> {
+    fn is_locked(&self, owner: &str) -> Result<bool, Fault> {
         let sql = "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
              WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 1 \
              AND l.classid::bigint = ((?1 >> 32) & 4294967295) AND l.objid::bigint = (?1 & 4294967295)";
@@ -129,20 +207,12 @@ impl Link {
     }
 
     /// Takes the owner's lock, which ends with this link at the latest.
-    pub(crate) fn hold(&self, owner: &str) -> Result<(), Fault> {
-        self.query("SELECT pg_advisory_lock(?1)", &[Value::Integer(Some(lock_of(owner)))]).map(drop)
+    pub(super) fn hold(&self, owner: &str) -> Result<(), Fault> {
+        self.batch(&locking(owner))
     }
 
-    pub(crate) fn let_go(&self, owner: &str) -> Result<(), Fault> {
-        self.query("SELECT pg_advisory_unlock(?1)", &[Value::Integer(Some(lock_of(owner)))]).map(drop)
-    }
-
-    /// How far the server's clock is ahead of this machine's, in milliseconds.
-    pub(super) fn ahead(&self) -> Result<i64, Fault> {
-        let rows = self.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint", &[])?;
-        let theirs: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
-        let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(theirs.unwrap_or_default() - i64::try_from(ours.as_millis()).unwrap_or(i64::MAX))
+    pub(super) fn let_go(&self, owner: &str) -> Result<(), Fault> {
+        self.batch(&format!("SELECT pg_advisory_unlock_shared({})", lock_of(owner)))
     }
 
     /// Prepared once for as long as the link is there.
@@ -159,22 +229,30 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Nothing is waited for: a runtime may be dropped where nothing may block.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.speaking.abort();
     }
 }
 
-async fn connect(config: Config, tls: Option<ClientConfig>) -> Result<Client, tokio_postgres::Error> {
+/// Tells that a link has ended, however it did.
+struct Ending(watch::Sender<u64>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+}
+
+async fn connect(
+    config: Config,
+    tls: Option<ClientConfig>,
+    ended: watch::Sender<u64>,
+) -> Result<(Client, AbortHandle), tokio_postgres::Error> {
     if let Some(tls) = tls {
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-        tokio::spawn(serve(connection));
-        return Ok(client);
+        return Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()));
     }
     let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(serve(connection));
-    Ok(client)
+    Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()))
 }
 
 fn silent(place: &Path) -> Fault {
@@ -182,7 +260,7 @@ fn silent(place: &Path) -> Fault {
 }
 
 /// Speaks with the server until one of the two ends it.
-async fn serve<S, T>(connection: tokio_postgres::Connection<S, T>)
+async fn serve<S, T>(connection: tokio_postgres::Connection<S, T>, _ending: Ending)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -196,6 +274,16 @@ where
 fn lock_of(owner: &str) -> i64 {
     let hash = digest(&SHA256, format!("xeroctl|lease|{owner}").as_bytes());
     hash.as_ref().iter().take(8).fold(0, |key: u64, byte| key << 8 | u64::from(*byte)).cast_signed()
+}
+
+/// Shared: a link that the server has not given up yet has it too.
+fn locking(owner: &str) -> String {
+    format!("SELECT pg_advisory_lock_shared({})", lock_of(owner))
+}
+
+/// A number of the answer; 0 where there is none.
+fn number(row: Option<&SimpleQueryRow>, at: usize) -> i64 {
+    row.and_then(|row| row.get(at)?.parse().ok()).unwrap_or_default()
 }
 
 fn parameters<'a>(values: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {

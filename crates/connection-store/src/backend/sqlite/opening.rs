@@ -74,6 +74,18 @@ impl Backend {
         Ok(store)
     }
 
+    /// Opens what a store can be moved to: tables without one, which are made if need be, or a store of this format.
+    pub(crate) fn make_room(path: &Path) -> Result<Self, Error> {
+        match Self::look_into(path) {
+            Ok(there) => there.admit_format().map_err(|_| Error::Exists(path.to_owned()))?,
+            Err(Error::NotFound(_)) => create_private(path)?,
+            Err(error) => return Err(error),
+        }
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.prepare(Empty::Fill)?;
+        Ok(store)
+    }
+
     /// Opens a store of any format to read it, and changes nothing.
     pub(crate) fn look_into(path: &Path) -> Result<Self, Error> {
         look_at(path)?;
@@ -140,10 +152,22 @@ impl Backend {
             (0, 0, Empty::Leave) => return Err(Error::NotFound(self.path.clone())),
             _ => return Err(Error::Foreign(self.path.clone())),
         }
-        if format > FORMAT {
+        if format > FORMAT && self.oldest()?.is_none_or(|oldest| oldest > FORMAT) {
             return Err(Error::NewerFormat { path: self.path.clone(), found: format, known: FORMAT });
         }
         Ok(format)
+    }
+
+    /// The oldest format whose programs can use a file that a newer one has changed. Formats that only add something say so in a
+    /// table `store_format`, as a store in a server has it; up to format 5 there is none.
+    fn oldest(&self) -> Result<Option<i64>, Error> {
+        self.read(|db| {
+            let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'store_format'";
+            if !db.exists(there, &[])? {
+                return Ok(None);
+            }
+            db.first("SELECT oldest FROM store_format", &[], |row| row.get(0))
+        })
     }
 
     /// Reads all of it at one time: another process may be making the store.

@@ -9,6 +9,7 @@ use crate::{
     commands::{keepalive::login::Login, store_status},
     failure::{Kind, Outcome},
     keys::private_file::quoted,
+    ownership::{reason, remedy},
     show,
     ui::one_line,
 };
@@ -52,6 +53,12 @@ fn owned(ownership: &Ownership) -> Finding {
             Finding::problem("ownership", Kind::StoreUnusable, what)
                 .because("a copy renews no logins: two that do would spend each other's tokens")
                 .mend("when the other one is out of use for good: xeroctl store adopt")
+        }
+        Ownership::Moved { .. } | Ownership::Arriving { .. } => {
+            let what = reason(ownership).unwrap_or_default();
+            Finding::problem("ownership", Kind::StoreUnusable, what)
+                .because("of two places one renews the logins")
+                .mend(remedy(ownership).unwrap_or_default())
         }
     }
 }

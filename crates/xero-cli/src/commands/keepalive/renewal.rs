@@ -50,7 +50,13 @@ impl Trouble {
             StoreError::Auth(error) => Some(error.retry()),
             _ => None,
         };
-        let of_store = matches!(error, StoreError::Copied { .. } | StoreError::Tampered { .. });
+        let of_store = matches!(
+            error,
+            StoreError::Copied { .. }
+                | StoreError::Moved { .. }
+                | StoreError::Arriving { .. }
+                | StoreError::Tampered { .. }
+        );
         let failure = xero_api::no_token(error, login.connection());
         let refused = failure.kind == Kind::Refused && retry == Some(Retry::Never);
         let lasting = of_store || refused || failure.kind == Kind::NeedsPerson;
