@@ -14,6 +14,7 @@ mod token;
 mod turns;
 
 use crate::command_line::run;
+use crate::e2e;
 use crate::needs;
 use crate::stop::Stop;
 
@@ -21,7 +22,7 @@ use crate::stop::Stop;
 const CORES: [&str; 2] = ["0", "1"];
 const XEROCTL: &str = "target/release/xeroctl";
 /// What can be measured.
-pub(crate) const WHAT: [&str; 6] = ["gateway", "token", "signing", "pair", "reads", "size"];
+pub(crate) const WHAT: [&str; 7] = ["gateway", "token", "signing", "pair", "reads", "size", "many"];
 
 /// Prints tables, and writes them to `docs/PERFORMANCE.md`.
 pub(crate) fn bench(what: &str) -> Result<(), Stop> {
@@ -33,6 +34,13 @@ pub(crate) fn bench(what: &str) -> Result<(), Stop> {
         "signing" => signing::measure(),
         "pair" => pair::measure(),
         "reads" => reads::measure(),
-        _ => size::measure(),
+        "size" => size::measure(),
+        _ => many(),
     }
+}
+
+/// `token` and `keepalive` with 10,000 connections in PostgreSQL. Prints tables.
+fn many() -> Result<(), Stop> {
+    run("cargo build --release --package connection-store --features postgres --example fill --locked")?;
+    e2e::trials(&["--many".to_owned()])
 }

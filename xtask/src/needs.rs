@@ -8,7 +8,7 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -17,6 +17,7 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("chromedriver", "chromium-driver"),
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
+    ("ip", "iproute2"),
     ("faketime", "faketime"),
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
