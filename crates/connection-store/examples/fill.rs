@@ -8,8 +8,8 @@
 use std::{env, error::Error, fs, io, path::Path};
 
 use connection_store::{
-    AppIdentity, AppKind, ClientId, ClientSecret, KeyBytes, Lock, NewApp, NewAuthorisation, NewConnection, NewKey,
-    Organisation, PostgresAddress, RefreshToken, Scopes, Server, Store, StoreKey, User,
+    AppIdentity, AppKind, ClientId, ClientSecret, KeyBytes, Lock, NewApp, NewAuthorisation, NewConnection,
+    NewKey, Organisation, PostgresAddress, RefreshToken, Scopes, Server, Store, StoreKey, User,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -149,6 +149,11 @@ impl Store {
         Self::unlocked_by(Backend::open_in(address, folder)?, key)
     }
 
+    /// The store's own id; its copies have the same.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
     /// The same store with another clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {

@@ -172,6 +172,8 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
     match command {
         StoreCommand::Init(args) => commands::store_init::run(context, args),
         StoreCommand::Status => commands::store_status::run(context),
+        StoreCommand::Unlock(args) => commands::store_unlock::unlock(context, args),
+        StoreCommand::Lock => commands::store_unlock::lock(context),
         StoreCommand::Key(command) => commands::store_key::run(context, command),
         StoreCommand::Rekey => commands::store_rekey::run(context),
         StoreCommand::Backup(args) => commands::store_backup::run(context, args),

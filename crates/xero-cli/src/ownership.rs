@@ -29,7 +29,9 @@ pub(crate) fn reason(ownership: &Ownership) -> Option<String> {
 pub(crate) fn remedy(ownership: &Ownership) -> Option<String> {
     Some(match ownership {
         Ownership::Here | Ownership::Nobody => return None,
-        Ownership::Copied { .. } => "when the other one is out of use for good: xeroctl store adopt".to_owned(),
+        Ownership::Copied { .. } => {
+            "when the other one is out of use for good: xeroctl store adopt".to_owned()
+        }
         Ownership::Moved { to, since } => used_there(to, *since),
         Ownership::Arriving { from, to, .. } => gone_on(from, to),
     })

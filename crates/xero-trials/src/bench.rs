@@ -223,7 +223,8 @@ impl Disturbed {
     /// By a fault that a command outlives: what it said it has, it has.
     pub(crate) fn by(ended: &Ended) -> Self {
         let panicked = ended.status == Some(PANICKED);
-        let broken = (ended.hung || panicked).then(|| format!("the command hung or panicked: {}", ended.in_words()));
+        let broken =
+            (ended.hung || panicked).then(|| format!("the command hung or panicked: {}", ended.in_words()));
         Self { said: ended.in_words(), kept: ended.well(), broken, ..Self::default() }
     }
 }

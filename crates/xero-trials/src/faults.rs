@@ -108,13 +108,21 @@ pub(crate) const FAULTS: [Fault; 47] = [
         "three hosts, one PostgreSQL: SIGKILL before the system calls of a renewal on one of them",
         hosts::killed,
     )),
-    own(fault("hosts-cut", "the link to the database is reset at each exchange, the next one is whole", hosts::cut)),
+    own(fault(
+        "hosts-cut",
+        "the link to the database is reset at each exchange, the next one is whole",
+        hosts::cut,
+    )),
     own(fault(
         "hosts-cut-off",
         "the host reaches the database no more from each exchange on; another host goes on",
         hosts::cut_off,
     )),
-    own(fault("hosts-silent", "the cable is out at chosen exchanges, for a moment and for good", hosts::silent)),
+    own(fault(
+        "hosts-silent",
+        "the cable is out at chosen exchanges, for a moment and for good",
+        hosts::silent,
+    )),
     own(fault("hosts-full", "others have all sessions of the server", hosts::full)),
     own(fault("hosts-clocks", "the clocks of the hosts are ten minutes apart", hosts::apart)),
     own(fault(

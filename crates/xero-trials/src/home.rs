@@ -105,7 +105,8 @@ impl Home {
 
     /// The other hosts open the store with the same key.
     fn give_key_to(&self, hosts: &Hosts) -> Outcome<()> {
-        let copies = (1..NAMES.len()).map(|host| fs::copy(self.seen("store.key"), hosts.home(host).join("store.key")));
+        let copies =
+            (1..NAMES.len()).map(|host| fs::copy(self.seen("store.key"), hosts.home(host).join("store.key")));
         copies.map(|copied| copied.map(drop).map_err(Error::io("copy the key file"))).collect()
     }
 

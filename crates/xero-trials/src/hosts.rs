@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::{fs, io};
 
-use self::cluster::{DATABASE, Site, USER};
 use self::cluster::Template;
 pub(crate) use self::cluster::{Cluster, Stop};
+use self::cluster::{DATABASE, Site, USER};
 use self::network::{Network, address as ip};
 use self::way::Speech;
 pub(crate) use self::way::{Cut, How, Way};
@@ -89,7 +89,8 @@ impl Hosts {
         let target = site.address;
         let ways = (0..NAMES.len()).map(|host| way(network.as_ref(), host, target));
         let ways = ways.collect::<Outcome<Vec<_>>>()?;
-        let to_mock = network.iter().flat_map(|network| (0..NAMES.len()).map(|host| to_mock(network, host, mock)));
+        let to_mock =
+            network.iter().flat_map(|network| (0..NAMES.len()).map(|host| to_mock(network, host, mock)));
         let to_mock = to_mock.collect::<Outcome<Vec<_>>>()?;
         let (server, settings, seat) = (Mutex::new(server), settings.to_vec(), AtomicUsize::new(0));
         Ok(Self { folder: folder.to_owned(), ways, to_mock, server, settings, network, seat })
@@ -217,4 +218,3 @@ fn to_mock(network: &Network, host: usize, mock: SocketAddr) -> Outcome<Way> {
     let opened = listener.and_then(|listener| Way::open(listener, mock, Speech::Any));
     opened.map_err(Error::io("open a way to the mock"))
 }
-

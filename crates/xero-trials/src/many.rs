@@ -1,10 +1,10 @@
 //! Measures a store in PostgreSQL with many connections: `token` beside a small store, `keepalive` beside the ideal.
 
+use std::env;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::env;
 
 use tempfile::TempDir;
 use xero_mock::{ClientApp, Consent, Fault, Mock};
@@ -59,7 +59,11 @@ pub(crate) fn measured(subject: &Subject, fill: Option<&Path>) -> Outcome<()> {
     let [small_time, large_time] = times.map(median);
     println!("| | 10 connections | 10,000 connections | ratio |\n|---|---:|---:|---:|");
     let ratio = large_time.as_secs_f64() / small_time.as_secs_f64();
-    println!("| `token`, ms (median of {TURNS} runs in turns) | {} | {} | {ratio:.2} |", ms(small_time), ms(large_time));
+    println!(
+        "| `token`, ms (median of {TURNS} runs in turns) | {} | {} | {ratio:.2} |",
+        ms(small_time),
+        ms(large_time)
+    );
     let ideal = PROVIDER * u32::try_from(LOGINS / AT_ONCE).unwrap_or(u32::MAX);
     let (took, ratio) = (kept_alive.as_secs_f64(), kept_alive.as_secs_f64() / ideal.as_secs_f64());
     println!("\n| | ideal | measured | ratio |\n|---|---:|---:|---:|");
@@ -103,7 +107,11 @@ impl Store {
         let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(lines.as_bytes()));
         let ended = written.and_then(|()| child.wait()).map_err(Error::io("fill a store"))?;
         eprintln!("{}: filled in {:.1} s", self.name, begun.elapsed().as_secs_f64());
-        if ended.success() { Ok(()) } else { Err(Error::NotWorking("the store could not be filled".to_owned())) }
+        if ended.success() {
+            Ok(())
+        } else {
+            Err(Error::NotWorking("the store could not be filled".to_owned()))
+        }
     }
 
     fn address(&self) -> String {

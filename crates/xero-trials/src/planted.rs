@@ -25,7 +25,8 @@ impl Needle {
     /// encoded, and with percent signs.
     fn forms(&self) -> Vec<Vec<u8>> {
         let hex = |digit: fn(&u8) -> String| self.bytes.iter().map(digit).collect::<String>().into_bytes();
-        let mut forms = vec![self.bytes.clone(), hex(|byte| format!("{byte:02x}")), hex(|byte| format!("{byte:02X}"))];
+        let mut forms =
+            vec![self.bytes.clone(), hex(|byte| format!("{byte:02x}")), hex(|byte| format!("{byte:02X}"))];
         for alphabet in [&STANDARD, &URL_SAFE] {
             forms.extend((0..3).map(|before| in_base64(alphabet, &self.bytes, before)));
         }

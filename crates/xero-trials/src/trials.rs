@@ -123,7 +123,9 @@ fn report(tallies: &[Tally], arguments: &Arguments, plan: &Plan) {
         println!("\n{jobs}");
     }
     if let Some(why) = plan.grounds.no_network() {
-        println!("\nHosts were homes on one network, and cut off by what stands between them and the server alone: no");
+        println!(
+            "\nHosts were homes on one network, and cut off by what stands between them and the server alone: no"
+        );
         println!("network namespace can be made here ({why}).");
     }
     for tally in tallies {

@@ -21,6 +21,18 @@ pub(super) struct Home {
 }
 
 impl Home {
+    /// Makes the connection.
+    pub(super) const CONNECT: [&str; 8] = [
+        "connect",
+        "bench",
+        "--kind",
+        "custom",
+        "--client-id",
+        "0123456789ABCDEF0123456789ABCDEF",
+        "--client-secret-file",
+        "secret",
+    ];
+
     pub(super) fn new() -> Result<Self, Stop> {
         let folder = tempfile::tempdir().map_err(|error| Stop::because("cannot make a folder", &error))?;
         let token = "bench-access-token".chars().cycle().take(TOKEN_LENGTH).collect::<String>();
@@ -30,17 +42,7 @@ impl Home {
         let home = Self { folder, xeroctl, upstream, token };
         home.write("secret", "secret")?;
         home.run(&["store", "init", "--key-file", "store.key"])?;
-        let id = "0123456789ABCDEF0123456789ABCDEF";
-        home.run(&[
-            "connect",
-            "bench",
-            "--kind",
-            "custom",
-            "--client-id",
-            id,
-            "--client-secret-file",
-            "secret",
-        ])?;
+        home.run(&Self::CONNECT)?;
         Ok(home)
     }
 

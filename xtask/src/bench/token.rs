@@ -9,13 +9,20 @@ use super::turns::{Program, instructions, measure as in_turns, peak_memory};
 use crate::stop::Stop;
 
 const ROUNDS: usize = 100;
+/// The file of the store with a passphrase.
+const WARM: &str = "warm.db";
 
 pub(super) fn measure() -> Result<(), Stop> {
     let home = Home::new()?;
     log_in_to_github(&home)?;
+    with_passphrase(&home)?;
     let programs = [
         Program { name: "`sqlite3 FILE 'select …'`", command: Box::new(|| sqlite(&home)) },
         Program { name: "`xeroctl token`", command: Box::new(|| ours(&home, &["token", "bench"])) },
+        Program {
+            name: "`xeroctl token`, passphrase, unlocked",
+            command: Box::new(|| ours(&home, &["token", "bench", "--store", WARM])),
+        },
         Program { name: "`xeroctl --version`", command: Box::new(|| ours(&home, &["--version"])) },
         Program { name: "`gh auth token`", command: Box::new(|| github(&home)) },
     ];
@@ -32,6 +39,7 @@ pub(super) fn measure() -> Result<(), Stop> {
             format!("{count:.2}"),
         ]);
     }
+    home.run(&["store", "lock", "--store", WARM])?;
     table.publish("token")
 }
 
@@ -51,6 +59,15 @@ fn github(home: &Home) -> Command {
     let mut command = home.at_home(Command::new("gh"));
     command.args(["auth", "token"]).env("GH_CONFIG_DIR", home.folder().join("gh"));
     command
+}
+
+/// Another store, which is opened by a passphrase that is given once.
+fn with_passphrase(home: &Home) -> Result<(), Stop> {
+    home.write("passphrase", "correct horse battery staple")?;
+    let key = ["--store", WARM, "--passphrase-file", "passphrase"];
+    home.run(&[&["store", "init"], &key[..]].concat())?;
+    home.run(&[&["store", "unlock", "--for", "60"], &key[..]].concat())?;
+    home.run(&[&Home::CONNECT[..], &["--store", WARM]].concat())
 }
 
 /// As `gh auth login --insecure-storage` leaves it.

@@ -40,6 +40,14 @@ impl LockedStore {
         Ok(self.backend.slots()?.into_iter().map(|slot| slot.slot).collect())
     }
 
+    /// The store's own id; its copies have the same.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn id(&self) -> Result<String, Error> {
+        self.backend.store_id()
+    }
+
     /// Tries a key.
     ///
     /// # Errors

@@ -39,7 +39,11 @@ pub(crate) fn run(context: &Context, args: &StoreAdopt) -> Outcome {
             Some(other)
         }
         Ownership::Arriving { from: other, to, since } => {
-            ui.say(format!("The move from {}, of {}, was not finished.", one_line(&other), show::date(since)));
+            ui.say(format!(
+                "The move from {}, of {}, was not finished.",
+                one_line(&other),
+                show::date(since)
+            ));
             ui.say(format!("To {}.", gone_on(&other, &to)));
             ui.say(BOTH);
             confirm(context, args)?;

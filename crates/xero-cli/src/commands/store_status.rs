@@ -77,7 +77,11 @@ fn owner(ownership: &Ownership) -> String {
             format!("nobody any more: it was moved to {} on {}", one_line(to), show::date(*since))
         }
         Ownership::Arriving { from, since, .. } => {
-            format!("nobody yet: the move from {}, of {}, was not finished", one_line(from), show::date(*since))
+            format!(
+                "nobody yet: the move from {}, of {}, was not finished",
+                one_line(from),
+                show::date(*since)
+            )
         }
     }
 }
@@ -102,7 +106,9 @@ fn advise(context: &Context, status: &Status) {
     match &status.ownership {
         Ownership::Here | Ownership::Nobody => {}
         Ownership::Copied { .. } => {
-            context.ui.say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
+            context
+                .ui
+                .say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
         }
         Ownership::Moved { to, since } => context.ui.say(used_there(to, *since)),
         Ownership::Arriving { from, to, .. } => context.ui.say(gone_on(from, to)),

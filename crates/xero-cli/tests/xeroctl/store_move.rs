@@ -131,11 +131,7 @@ fn one_that_was_moved_by_mistake_is_taken_back_by_whoever_says_so() {
     home.ok(&["store", "move", STORE, "new.db"]);
     let text = run_all(
         &home,
-        &[
-            (&["store", "adopt"], 2),
-            (&["store", "adopt", "--yes"], 0),
-            (&["refresh", "maple"], 0),
-        ],
+        &[(&["store", "adopt"], 2), (&["store", "adopt", "--yes"], 0), (&["refresh", "maple"], 0)],
     );
     insta::assert_snapshot!(text);
 }

@@ -121,7 +121,8 @@ impl Cluster {
     pub(crate) fn standby(&self, site: &Site) -> Outcome<Self> {
         let standby = Self::files(self.programs.clone(), site)?;
         let mut copy = as_owner(&self.programs.join("pg_basebackup"), &standby.folder);
-        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata"]).arg(standby.data());
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata"])
+            .arg(standby.data());
         copy.args(["--username", ADMINISTRATOR, "--host", &self.site.address.ip().to_string()]);
         copy.args(["--port", &self.site.address.port().to_string()]);
         well(site.run(&mut copy)?, "pg_basebackup")?;
@@ -179,7 +180,8 @@ impl Cluster {
             thread::yield_now();
         }
         // Where nobody buries the dead it would be taken for alive.
-        fs::remove_file(self.data().join("postmaster.pid")).map_err(Error::io("remove the file of a dead server"))
+        fs::remove_file(self.data().join("postmaster.pid"))
+            .map_err(Error::io("remove the file of a dead server"))
     }
 
     /// What followed another one leads from now on.
@@ -291,7 +293,9 @@ fn owned(folder: &Path) -> Outcome<()> {
 
 fn write_more(file: &Path, lines: &str) -> Outcome<()> {
     let opened = fs::OpenOptions::new().append(true).open(file);
-    opened.and_then(|mut file| file.write_all(lines.as_bytes())).map_err(Error::io("write PostgreSQL's settings"))
+    opened
+        .and_then(|mut file| file.write_all(lines.as_bytes()))
+        .map_err(Error::io("write PostgreSQL's settings"))
 }
 
 fn well(ended: Ended, what: &str) -> Outcome<()> {

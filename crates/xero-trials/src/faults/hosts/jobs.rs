@@ -50,7 +50,10 @@ pub(super) fn at_one_expiry(home: &Home, subject: &Subject, lines: Vec<(usize, L
     let ended = thread::scope(|scope| {
         let running = lines.iter().map(|(host, line)| scope.spawn(move || home.run_on(*host, line)));
         let running: Vec<_> = running.collect();
-        running.into_iter().map(|one| one.join().expect("a command does not panic here")).collect::<Outcome<Vec<_>>>()
+        running
+            .into_iter()
+            .map(|one| one.join().expect("a command does not panic here"))
+            .collect::<Outcome<Vec<_>>>()
     })?;
     let took = Some(begun.elapsed());
     let answers: Vec<Answer> = ended.iter().map(|ended| answer_of(home, subject, ended)).collect();
@@ -81,7 +84,8 @@ pub(super) fn under_load(
         Outcome::Ok(())
     };
     thread::scope(|scope| {
-        let jobs: Vec<_> = (0..JOBS * NAMES.len()).map(|number| scope.spawn(move || job(number % NAMES.len()))).collect();
+        let jobs: Vec<_> =
+            (0..JOBS * NAMES.len()).map(|number| scope.spawn(move || job(number % NAMES.len()))).collect();
         let done = meanwhile();
         over.store(true, Ordering::SeqCst);
         let ended = jobs.into_iter().map(|job| job.join().expect("a job does not panic here"));
@@ -98,11 +102,13 @@ pub(super) fn under_load(
 fn judged(home: &Home, subject: &Subject, ended: &[Ended]) -> Disturbed {
     let good = |one: &&Ended| answer_of(home, subject, one) == Answer::Good;
     let served = ended.iter().filter(good).count();
-    let odd = ended.iter().filter(|one| !good(one) && !one.status.is_some_and(|status| LATER.contains(&status)));
+    let odd =
+        ended.iter().filter(|one| !good(one) && !one.status.is_some_and(|status| LATER.contains(&status)));
     let odd: Vec<&Ended> = odd.collect();
     let hung = odd.iter().find(|one| one.hung || one.well());
     let broken = hung.map(|one| format!("a job hung, or printed what nobody accepts: {}", one.in_words()));
-    let unserved = odd.first().map(|one| format!("{} of {} jobs: {}", odd.len(), ended.len(), one.in_words()));
+    let unserved =
+        odd.first().map(|one| format!("{} of {} jobs: {}", odd.len(), ended.len(), one.in_words()));
     Disturbed { kept: served > 0, broken, unserved, jobs: (ended.len(), served), ..Disturbed::default() }
 }
 

@@ -46,7 +46,8 @@ fn points(bench: &mut Bench<'_>) -> Outcome<Vec<usize>> {
         return Err(Error::NotWorking(steps.ended.in_words()));
     }
     let (taken_at, calls) = (steps.taken_at.unwrap_or(steps.calls), steps.calls);
-    let spread = |from: usize, to: usize, count: usize| (0..count).map(move |i| from + (to - from) * i / count);
+    let spread =
+        |from: usize, to: usize, count: usize| (0..count).map(move |i| from + (to - from) * i / count);
     let points = match long {
         true => (0..taken_at).step_by(STEP).chain(taken_at..calls).collect(),
         false => spread(0, taken_at, SHORT[0]).chain(spread(taken_at, calls, SHORT[1])).collect(),

@@ -112,7 +112,8 @@ fn for_good(bench: &mut Bench<'_>, trial: usize, cut: Cut) -> Outcome<()> {
         // Who was never struck has its token, and the other one never began.
         let unserved = (hosts.way(0).struck() && answer != Answer::Good && !strict)
             .then(|| format!("the other host got no token: {answer:?}"));
-        let twice = (known && requests > 1).then(|| format!("{requests} requests, though the first was kept"));
+        let twice =
+            (known && requests > 1).then(|| format!("{requests} requests, though the first was kept"));
         let served = usize::from(ended.well()) + usize::from(answer == Answer::Good);
         let kept = ended.well() || answer == Answer::Good;
         expired_again(home, subject)?;
@@ -124,11 +125,7 @@ fn for_good(bench: &mut Bench<'_>, trial: usize, cut: Cut) -> Outcome<()> {
 }
 
 /// Runs the line on the first host; when its way is cut, something else is done at the same time.
-fn while_running(
-    home: &Home,
-    line: &Line,
-    struck: impl FnOnce() -> Outcome<()> + Send,
-) -> Outcome<Ended> {
+fn while_running(home: &Home, line: &Line, struck: impl FnOnce() -> Outcome<()> + Send) -> Outcome<Ended> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let meanwhile = scope.spawn(|| {
@@ -205,7 +202,15 @@ mod tests {
 
     #[test]
     fn the_points_are_those_of_the_intent_and_of_the_commit() {
-        let queries = ["", "BEGIN; SELECT 1 FROM store FOR UPDATE", "", "COMMIT", "BEGIN", "COMMIT", "BEGIN FOR UPDATE"];
+        let queries = [
+            "",
+            "BEGIN; SELECT 1 FROM store FOR UPDATE",
+            "",
+            "COMMIT",
+            "BEGIN",
+            "COMMIT",
+            "BEGIN FOR UPDATE",
+        ];
         let queries = queries.into_iter().chain(["", "COMMIT", ""]).map(str::to_owned).collect();
         assert_eq!(Trace { queries, taken_at: 6 }.points(), [0, 3, 5, 6, 8, 9]);
     }

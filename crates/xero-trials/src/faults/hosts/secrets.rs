@@ -36,7 +36,18 @@ const TALKATIVE: [(&str, &str); 9] = [
 /// What is done besides the logins and renewals of every trial. `{key}` is that of the private app.
 const LIFE: [&[&str]; 21] = [
     &["cert", "new", "planted", "--password-file", "password"],
-    &["connect", "books", "--kind", "private", "--consumer-key", "{key}", "--certificate", "planted.pfx", "--password-file", "password"],
+    &[
+        "connect",
+        "books",
+        "--kind",
+        "private",
+        "--consumer-key",
+        "{key}",
+        "--certificate",
+        "planted.pfx",
+        "--password-file",
+        "password",
+    ],
     &["list"],
     &["status"],
     &["test", "--all"],
@@ -97,7 +108,8 @@ fn one(home: &Home, subject: &Subject) -> Outcome<Disturbed> {
 
 /// The private app of the mock with the certificate that was just made.
 fn private_app(home: &Home) -> Outcome<String> {
-    let certificate = fs::read_to_string(home.path().join("planted.cer")).map_err(Error::io("read a certificate"))?;
+    let certificate =
+        fs::read_to_string(home.path().join("planted.cer")).map_err(Error::io("read a certificate"))?;
     let app = home.mock.create_private_app("Planted", MAPLE_FLORIST.id, &certificate);
     app.map(|app| app.consumer_key).map_err(|error| Error::NotWorking(error.to_string()))
 }
@@ -113,9 +125,12 @@ fn secrets_of(line: &[&str], ended: &Ended) -> Vec<Needle> {
 }
 
 fn planted(home: &Home) -> Outcome<Vec<Needle>> {
-    let key_file = fs::read_to_string(home.path().join("store.key")).map_err(Error::io("read the key file"))?;
+    let key_file =
+        fs::read_to_string(home.path().join("store.key")).map_err(Error::io("read the key file"))?;
     let key_text = key_file.trim().rsplit(' ').next().unwrap_or_default();
-    let key = BASE64_STANDARD.decode(key_text).map_err(|_| Error::NotWorking("the key file has no key".to_owned()))?;
+    let key = BASE64_STANDARD
+        .decode(key_text)
+        .map_err(|_| Error::NotWorking("the key file has no key".to_owned()))?;
     let mut needles = vec![
         Needle::new("the client secret", home.client_secret()),
         Needle::new("the passphrase", PASSPHRASE),
@@ -168,6 +183,7 @@ fn control(home: &Home, hay: &[PathBuf]) -> Outcome<Option<String>> {
     let open = [Needle::new("a name", MAPLE_FLORIST.id)];
     let found = found(&open, &hay[hay.len() - 2..])?;
     let statements = fs::read_to_string(home.hosts().server().log_file()).unwrap_or_default();
-    let complete = found.len() == 2 && statements.contains("commit_refresh") | statements.contains("UPDATE authorisations");
+    let complete = found.len() == 2
+        && statements.contains("commit_refresh") | statements.contains("UPDATE authorisations");
     Ok((!complete).then(|| format!("the log or the dump is not what it should be: {found:?}")))
 }
