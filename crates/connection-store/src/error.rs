@@ -305,9 +305,20 @@ pub enum Error {
     /// The text is no address of a store in a database server.
     #[error("the store's address {0}")]
     BadAddress(&'static str),
-    /// The store is in a database server: it is no file that could be copied, moved or put back.
+    /// The store is in a database server: it is no file that could be copied, moved or put back. One that was put back from a
+    /// dump has to be adopted.
     #[error("the store {0} is in a database server, which copies it by its own means")]
     InServer(PathBuf),
+    /// The database server's version is too old.
+    #[error("the database server of {place} has version {found}; the oldest that will do is {oldest}")]
+    OldServer {
+        /// Its address.
+        place: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The oldest version that will do.
+        oldest: u32,
+    },
     /// The database server cannot be reached, or went away; what was being changed may have been changed or not.
     #[error("the database {place} cannot be reached")]
     Unreachable {

@@ -53,6 +53,8 @@ pub enum Ownership {
 /// that versions which do not know these words take both for copies.
 const MOVED: &str = "moved";
 const ARRIVING: &str = "arriving";
+/// What stands for the machine in a file that a store at a server was copied to.
+const SERVER: &str = "server";
 
 impl Ownership {
     /// The error of whoever wants to renew something with such a store, if there is one.
@@ -88,6 +90,11 @@ impl OwnerRow {
     /// For a copy of it in this place: it comes from another one.
     pub(crate) fn arriving_from(self, here: &str, from: &str) -> Self {
         self.on_the_way(ARRIVING, here, from)
+    }
+
+    /// For a copy, in this place, of a store that is at a server.
+    pub(crate) fn copy_of(self, server: &str) -> Self {
+        Self { path: None, ..self.on_the_way(SERVER, "", server) }
     }
 
     fn on_the_way(self, word: &str, here: &str, other: &str) -> Self {

@@ -20,7 +20,7 @@ use tokio_postgres::{
 };
 use url::Url;
 
-use crate::{Clock, Error};
+use crate::{Clock, Error, backend::Spare};
 
 /// The address of a store in PostgreSQL: `postgres://USER@HOST:PORT/DATABASE`, as libpq writes it (its section "Connection
 /// URIs").
@@ -33,6 +33,9 @@ pub struct PostgresAddress {
     config: Config,
     tls: Option<Arc<ClientConfig>>,
     shown: String,
+    /// Nobody waits long for an answer.
+    hasty: bool,
+    spare: Arc<Spare>,
 }
 
 impl fmt::Debug for PostgresAddress {
@@ -64,14 +67,33 @@ impl PostgresAddress {
             // Of several the one that takes changes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls, shown: written.text(false) })
+        Ok(Self { config, tls, shown: written.text(false), hasty: false, spare: Arc::default() })
     }
 
     /// The same, with the user's password.
     #[must_use]
     pub fn with_password(mut self, password: &SecretString) -> Self {
         self.config.password(password.expose_secret());
-        self
+        Self { spare: Arc::default(), ..self }
+    }
+
+    /// A way to the server that nobody uses at the moment.
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.spare
+    }
+
+    /// The same for whoever may be kept as a spare himself.
+    pub(crate) fn without_spare(&self) -> Self {
+        Self { spare: Arc::default(), ..self.clone() }
+    }
+
+    /// The same for what is not worth a wait: a server that does not answer at once is done without.
+    pub(crate) fn hasty(&self) -> Self {
+        Self { hasty: true, ..self.without_spare() }
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.hasty
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -209,7 +231,8 @@ impl Clock for ServerClock {
 #[cfg(target_os = "linux")]
 fn since_start() -> i64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    let since = Duration::try_from(time).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Milliseconds since this program first asked; whether those that the machine slept are among them is the system's affair. The

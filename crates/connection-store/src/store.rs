@@ -84,6 +84,9 @@ struct Shared {
     id: String,
     /// The file beside which this machine keeps what is its own.
     local: PathBuf,
+    /// Where calls are counted, if not beside that.
+    #[cfg(feature = "postgres")]
+    server: Option<crate::PostgresAddress>,
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
@@ -140,10 +143,21 @@ impl Store {
         crate::backend::grants(role)
     }
 
-    /// Opens a store in a PostgreSQL database with any of its keys. Its clock is the server's, the same for all machines.
+    /// Opens a store in a PostgreSQL database with any of its keys. Its clock is the server's, the same for all machines. An older
+    /// format is brought up to date, for which the role must own the tables; otherwise those of
+    /// [`grants_at`](Self::grants_at) will do.
+    ///
+    /// A store takes one connection, and keeps it: a pooler in transaction mode does not do. One that is cut is made anew, and a
+    /// server that is away is waited for where a token is at stake: for a minute. Of several hosts the one is used that takes
+    /// changes. A standby that may lag behind loses, when it takes over, the last tokens that Xero gave; within 30 minutes the
+    /// tokens before them are good, and later a person must log in again. `synchronous_standby_names` keeps them.
+    ///
+    /// A database that was restored from a dump, or carried over by `pg_upgrade`, is a copy: one [`adopt`](Self::adopt) makes it
+    /// the store of all machines. A copy of the server's own files cannot be told from it: of a base backup, a snapshot of a
+    /// volume, a server put back to a point in time, only one may be used.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`Error::Unreachable`].
+    /// As [`open`](Self::open), [`Error::Unreachable`], [`Error::OlderFormat`].
     #[cfg(feature = "postgres")]
     pub fn open_at(address: &crate::PostgresAddress, folder: &Path, key: &StoreKey) -> Result<Self, Error> {
         Self::unlocked_by(Backend::open_in(address, folder)?, key)
@@ -202,8 +216,19 @@ impl Store {
 
     fn unlocked(backend: Backend, data_key: Arc<SealingKey>) -> Result<Self, Error> {
         let (clock, id, local) = (clock_of(&backend), backend.store_id()?, backend.local().to_owned());
+        #[cfg(feature = "postgres")]
+        let server = backend.server().cloned();
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
-        let shared = Shared { backend, id, local, data_key, leaders, counting: Mutex::default() };
+        let shared = Shared {
+            backend,
+            id,
+            local,
+            #[cfg(feature = "postgres")]
+            server,
+            data_key,
+            leaders,
+            counting: Mutex::default(),
+        };
         Ok(Self {
             shared: Arc::new(shared),
             clock,

@@ -19,7 +19,6 @@ use crate::AppKind;
 pub use self::patience::Patience;
 pub(crate) use self::{
     counters::{Counters, Whose},
-    file::is_busy,
 };
 
 /// Calls at the same time, of an app for an organisation.

@@ -37,7 +37,7 @@ pub(crate) fn listed() -> String {
                 if key.section.is_empty() { String::new() } else { format!("\n  [{}]\n", key.section) };
             text.push_str(&title);
         }
-        text.push_str(&format!("  {:16}  {}\n", key.name, key.help()));
+        text.push_str(&format!("  {:19}  {}\n", key.name, key.help()));
     }
     text.trim_end().to_owned()
 }

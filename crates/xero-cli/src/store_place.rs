@@ -31,6 +31,17 @@ pub(crate) enum StorePlace {
     Server(Box<ServerPlace>),
 }
 
+/// How a store at a server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By TLS.
+    Verified,
+    /// Without, by a socket or a loopback address.
+    OnThisMachine,
+    /// Without, over a network.
+    InTheOpen,
+}
+
 /// What an option, a variable or the configuration file names.
 #[derive(Debug, PartialEq, Eq)]
 enum Named<'a> {
@@ -46,6 +57,11 @@ pub(crate) fn is_at_server(named: &str) -> bool {
 /// The path in what may be the address of a file.
 pub(crate) fn file_in(named: &str) -> &str {
     named.strip_prefix(FILE).unwrap_or(named)
+}
+
+/// True where these options name a server.
+pub(crate) fn is_named_at_server(global: &Global) -> bool {
+    global.store.as_deref().and_then(Path::to_str).is_some_and(is_at_server)
 }
 
 /// Where the store of these options is, for people.
@@ -113,6 +129,15 @@ impl StorePlace {
         }
     }
 
+    /// How it is reached; nothing for a file.
+    pub(crate) fn way(&self) -> Option<Way> {
+        match self {
+            Self::File(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => Some(server.way()),
+        }
+    }
+
     /// The keys that open the store.
     pub(crate) fn key_slots(&self) -> Result<Vec<KeySlot>, Error> {
         match self {
@@ -146,6 +171,18 @@ impl StorePlace {
             Self::File(path) => Store::create(path, key),
             #[cfg(feature = "postgres")]
             Self::Server(server) => server.create(key),
+        }
+    }
+
+    /// What another role of the server must be given to use the store; nothing for a file.
+    pub(crate) fn grants(&self, role: &str) -> String {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Server(_) => Store::grants_at(role),
+            Self::File(_) => {
+                let _ = role;
+                String::new()
+            }
         }
     }
 
@@ -185,9 +222,8 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
     }
     let file = file_in(text);
     if file.is_empty() {
-        return Err(
-            Failure::usage("--store names no file").hint("write it as sqlite:PATH, or as a path alone")
-        );
+        return Err(Failure::usage("the store's address names no file")
+            .hint("write it as sqlite:PATH, or as a path alone"));
     }
     match file.split_once("://") {
         Some((scheme, _)) => {

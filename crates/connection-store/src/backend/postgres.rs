@@ -1,5 +1,7 @@
 //! What only a store in PostgreSQL has: how it is reached, made and opened.
 
+mod copies;
+mod counting;
 mod failure;
 mod link;
 mod opening;
@@ -13,7 +15,7 @@ use tokio::{
 
 pub(super) use self::failure::explain;
 use self::failure::{has_ended, is_read_only};
-pub(crate) use self::link::Link;
+pub(crate) use self::{counting::Counted, link::Link};
 use super::sqlite::FORMAT;
 use crate::{
     Error,
@@ -41,6 +43,24 @@ pub(crate) struct Server {
     ended: watch::Sender<u64>,
 }
 
+/// A way to a server that somebody has let go who wanted it only for a look: the next one goes on with it.
+#[derive(Default)]
+pub(crate) struct Spare(std::sync::Mutex<Option<Box<Server>>>);
+
+impl Spare {
+    pub(super) fn keep(&self, server: Box<Server>) {
+        *self.place() = Some(server);
+    }
+
+    pub(super) fn take(&self) -> Option<Box<Server>> {
+        self.place().take()
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Option<Box<Server>>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
@@ -53,7 +73,9 @@ pub(crate) fn grants(role: &str) -> String {
     format!(
         "GRANT USAGE ON SCHEMA {SCHEMA} TO \"{role}\";\n\
          GRANT {rights} ON ALL TABLES IN SCHEMA {SCHEMA} TO \"{role}\";\n\
-         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {rights} ON TABLES TO \"{role}\";\n"
+         GRANT SELECT ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO \"{role}\";\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {rights} ON TABLES TO \"{role}\";\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON SEQUENCES TO \"{role}\";\n"
     )
 }
 

@@ -124,10 +124,34 @@ impl Store {
     /// Writes a copy of the store, whole and at one moment, while others go on using it. It is opened by the same keys, and is
     /// as safe as they are; as a copy it does not refresh.
     ///
+    /// A store at a server is written into such a file too: [`move_to`](Self::move_to) brings it to a server again, after
+    /// [`adopt`](Self::adopt).
+    ///
     /// # Errors
     /// [`Error::FileExists`]; [`Error::DiskFull`] and the like: then nothing is left there.
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
-        self.db().copy_to(to)
+        if self.db().cluster()?.is_none() {
+            return self.db().copy_to(to);
+        }
+        self.backup_from_server(to)
+    }
+
+    /// The copy is that of a server: on no machine does it refresh before it is adopted.
+    #[cfg(feature = "postgres")]
+    fn backup_from_server(&self, to: &Path) -> Result<(), Error> {
+        if to.symlink_metadata().is_ok() {
+            return Err(Error::FileExists(to.to_owned()));
+        }
+        let room = super::restore::private_folder(folder_of(to)).map_err(|source| unwritable(to, source))?;
+        let (db, now) = (self.db(), self.now());
+        let server = db.path().to_string_lossy().into_owned();
+        let owner = |copy: &Backend| self.host.owner_of(copy.path(), now).copy_of(&server);
+        db.copy_rows_to(to, room.path(), owner)
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn backup_from_server(&self, _: &Path) -> Result<(), Error> {
+        Err(Error::InServer(self.db().path().to_owned()))
     }
 
     /// Looks through the whole store: the database, each sealed value, the ledger, the rescue files. Empty: all is well.

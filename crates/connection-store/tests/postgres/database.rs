@@ -1,6 +1,11 @@
-//! Where the stores of these tests are: each in a database of its own on one server.
+//! Where the stores of these tests are: each in a database of its own on one server. The owner makes them; they are used by a role
+//! that may do no more than must be.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use connection_store::{Destination, Error, KeySlot, NewKey, PostgresAddress, Store, StoreKey};
 use futures_executor::block_on;
@@ -10,19 +15,38 @@ use crate::cluster::{connect, dump, port};
 
 pub(crate) fn create(path: &Path, key: &NewKey) -> Result<Store, Error> {
     make(path);
-    Store::create_at(&address(path), path, key)
+    drop(Store::create_at(&owners(path), path, key)?);
+    open(path, &key.key)
 }
+
+/// Who uses the stores.
+const USER: &str = "xeroctl_user";
+/// What is done to all databases is done by one at a time; and the databases in which the user has rights.
+static ONE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// An empty database, where there is none.
 pub(crate) fn make(path: &Path) {
     let there = "SELECT count(*) FROM pg_database WHERE datname = $1";
-    // One at a time: they are copies of one template.
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    // They are copies of one template.
     let _one = ONE.lock().unwrap();
     let client = connect(port(), "postgres").unwrap();
     if block_on(client.query_one(there, &[&name(path)])).unwrap().get::<_, i64>(0) == 0 {
         block_on(client.batch_execute(&format!("CREATE DATABASE \"{}\"", name(path)))).unwrap();
     }
+}
+
+/// Gives the user rights, where there are tables.
+fn admit_user(path: &Path) {
+    let mut admitted = ONE.lock().unwrap();
+    let there = "SELECT count(*) FROM pg_namespace WHERE nspname = 'xeroctl'";
+    if admitted.contains(&name(path)) || one(path, there) == 0 {
+        return;
+    }
+    let role = format!(
+        "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{USER}') THEN CREATE ROLE {USER} LOGIN; END IF"
+    );
+    sql(path, &format!("DO $$ BEGIN {role}; END $$; {}", Store::grants_at(USER)));
+    admitted.insert(name(path));
 }
 
 /// Whatever is written into a table fails.
@@ -61,7 +85,7 @@ pub(crate) fn slots(path: &Path) -> Result<Vec<KeySlot>, Error> {
 
 /// The file beside which this machine keeps what is its own.
 pub(crate) fn local(path: &Path) -> PathBuf {
-    path.join(format!("tester_127.0.0.1_{}_{}", port(), name(path)))
+    path.join(format!("{USER}_127.0.0.1_{}_{}", port(), name(path)))
 }
 
 /// What marks a store as that of another database.
@@ -152,7 +176,7 @@ impl Room {
 
     /// One that is there.
     pub(crate) fn of(path: &Path) -> Self {
-        Self { address: address(path), folder: path.to_owned() }
+        Self { address: owners(path), folder: path.to_owned() }
     }
 
     pub(crate) fn destination(&self) -> Destination<'_> {
@@ -165,6 +189,7 @@ impl Room {
 }
 
 pub(crate) fn open(path: &Path, key: &StoreKey) -> Result<Store, Error> {
+    admit_user(path);
     Store::open_at(&address(path), path, key)
 }
 
@@ -188,7 +213,16 @@ pub(crate) fn address(path: &Path) -> PostgresAddress {
 
 /// The same by another port.
 pub(crate) fn address_at(port: u16, path: &Path) -> PostgresAddress {
-    let address = format!("postgres://tester@127.0.0.1:{port}/{}?sslmode=disable", name(path));
+    of(USER, port, path)
+}
+
+/// That of who made the tables.
+pub(crate) fn owners(path: &Path) -> PostgresAddress {
+    of("tester", port(), path)
+}
+
+fn of(role: &str, port: u16, path: &Path) -> PostgresAddress {
+    let address = format!("postgres://{role}@127.0.0.1:{port}/{}?sslmode=disable", name(path));
     PostgresAddress::parse(&address).unwrap()
 }
 

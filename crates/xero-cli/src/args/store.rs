@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 use super::{StoreMove, variable};
 
@@ -122,6 +122,10 @@ pub(crate) struct StoreInit {
     /// With --identity: another public key that opens the store too, age1… or ssh-ed25519 …; may be repeated
     #[arg(long = "recipient", value_name = "PUBLIC-KEY", requires = "identity")]
     pub(crate) recipients: Vec<String>,
+    /// At a PostgreSQL server: print the statements by which another role may use the store, and only that; may be repeated.
+    /// Where there is a store already nothing else is done
+    #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) grants: Vec<String>,
 }
 
 /// `xeroctl store key`.

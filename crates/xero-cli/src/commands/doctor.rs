@@ -12,6 +12,7 @@ mod organisation;
 mod ports;
 mod proxy;
 mod scopes;
+mod server;
 mod settings;
 mod store;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(context: &Context, args: &Doctor) -> Outcome {
     // Whoever opens a store closes its file to others: it is looked at before that.
     let mut findings = vec![config_file::check(context)?];
     findings.extend(files::check(context)?);
+    findings.extend(server::check(context)?);
     findings.extend(keychain::check(context)?);
     let store = open(context, args, &mut findings)?;
     let patients = match &store {
@@ -48,7 +50,7 @@ pub(crate) fn run(context: &Context, args: &Doctor) -> Outcome {
     let names = store.as_ref().map(names).transpose()?;
     findings.extend(settings::check(context, &patients.connections, names.as_deref()));
     if let Some(store) = &store {
-        findings.extend(stored(store, &patients)?);
+        findings.extend(stored(context, store, &patients)?);
     }
     findings.extend(proxy::check());
     findings.extend(outside(context, args, store.as_ref(), &patients)?);
@@ -92,9 +94,9 @@ fn patients(store: &Store, args: &Doctor) -> Outcome<Patients> {
 }
 
 /// What the store says of itself and of what is in it.
-fn stored(store: &Store, patients: &Patients) -> Outcome<Vec<Finding>> {
+fn stored(context: &Context, store: &Store, patients: &Patients) -> Outcome<Vec<Finding>> {
     let (now, logins) = (store.clock().now(), login::of(&patients.connections));
-    let mut findings = store::check(store, &logins)?;
+    let mut findings = store::check(context, store, &logins)?;
     findings.extend(ports::check(&patients.apps));
     findings.extend(patients.connections.iter().filter_map(|one| certificate::check(one, now)));
     findings.extend(logins.iter().map(|login| login::check(login, now)));

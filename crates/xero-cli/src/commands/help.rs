@@ -38,11 +38,13 @@ pub(crate) const ENVIRONMENT: &str = "\
 Environment
 
   An option given on the command line counts before its variable, a variable before the configuration file (`xeroctl help
-  config`), and the file before what is built in. An empty variable is one that is not set. Variables hold paths, names
-  and commands, never secrets.
+  config`), and the file before what is built in. An empty variable is one that is not set. Its own variables hold paths,
+  names and commands, never secrets.
 
   XEROCTL_CONFIG           the configuration file (--config); /dev/null for none
-  XEROCTL_STORE            the store's file (--store)
+  XEROCTL_STORE            the store (--store): a file, or postgres://USER@HOST/DATABASE
+  XEROCTL_STORE_PASSWORD_FILE
+                           a file whose first line is the password at the PostgreSQL server (--store-password-file)
   XEROCTL_KEY_FILE         the key file that opens it (--key-file)
   XEROCTL_PASSPHRASE_FILE  a file whose first line is the passphrase that opens it (--passphrase-file)
   XEROCTL_KEY_COMMAND      a command that prints a key file's line or the passphrase (--key-command)
@@ -54,6 +56,11 @@ Environment
   XEROCTL_CONNECTION       the connection of request, sign, test, token, refresh, show, log, limits, orgs and scopes show,
                            where they name none. edit, cert renew and reauth change one or need a person: without a
                            name they take the default one
+  PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLMODE, PGSSLROOTCERT
+                           what a postgres:// address leaves out, as libpq reads them. TLS is always verified, but for
+                           sslmode=disable; without sslrootcert by ~/.postgresql/root.crt if it is there, else by the system
+  PGPASSWORD, PGPASSFILE   the password at the server, where no --store-password-file names it; a file in the form of ~/.pgpass,
+                           which is looked at last
   BROWSER                  the browser that `connect` and `reauth` open, where the system's opener obeys it
   HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR
                            where files are, if nothing else says so; macOS and Windows have places of their own
@@ -118,16 +125,22 @@ fn config_file(context: &Context) -> Outcome<String> {
 
 fn files(context: &Context) -> Outcome<String> {
     Ok(format!(
-        "Files\n\n  The store: one SQLite file (mode 0600), and two beside it while it is in use (-wal, -shm)\n    {}\n  \
+        "Files\n\n  The store: {}\n    {}\n  \
          The key file that `xeroctl store init` suggests (mode 0600)\n    {}\n  \
          The configuration file, if you write one (writable for you alone; `xeroctl help config`)\n    {}\n\n  \
          --store, --key-file and --config name others. Keep a copy of the key file apart from copies of the store.\n\n  \
-         Beside the store there may be, all sealed or empty:\n    \
+         Beside the store's file, or in the data directory of a machine that shares one at a server, there may be, all sealed or\n  \
+         empty:\n    \
          …-lease-…               while a login is being renewed\n    \
          xeroctl-rescue-…        a token that could not be saved; the next renewal takes it up. Where the store's\n    \
          {:24}directory cannot be written: in the state, runtime or temporary directory\n    \
          ….before-restore-…      what `xeroctl store restore` replaced\n\n  \
          The file of --log-file (mode 0600 where it is made): what was done, with times; no secret",
+        if store_place::is_named_at_server(&context.global) {
+            "in a PostgreSQL database, in the schema xeroctl"
+        } else {
+            "one SQLite file (mode 0600), and two beside it while it is in use (-wal, -shm)"
+        },
         store_place::shown(&context.global)?,
         keys::default_path()?.display(),
         config::path(&context.global)?.display(),

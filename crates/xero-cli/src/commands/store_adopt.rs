@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context, args: &StoreAdopt) -> Outcome {
     let store = context.open_store_quietly()?;
     let before = match store.ownership()? {
         Ownership::Here => {
-            ui.say("This machine owns the store already.");
+            ui.say(format!("{} owns the store already.", owner(context)?));
             return ui.document(json!({ "adopted": false, "owner_before": null }));
         }
         Ownership::Copied { owner, since } => {
@@ -52,8 +52,15 @@ pub(crate) fn run(context: &Context, args: &StoreAdopt) -> Outcome {
         Ownership::Nobody => None,
     };
     store.adopt()?;
-    ui.say("This machine owns the store now, and renews its logins.");
+    ui.say(match context.store_place()?.file() {
+        Some(_) => "This machine owns the store now, and renews its logins.",
+        None => "This database owns the store now: all machines that reach it renew its logins.",
+    });
     ui.document(json!({ "adopted": true, "owner_before": before }))
+}
+
+fn owner(context: &Context) -> Outcome<&'static str> {
+    Ok(if context.store_place()?.file().is_some() { "This machine" } else { "This database" })
 }
 
 fn confirm(context: &Context, args: &StoreAdopt) -> Outcome {

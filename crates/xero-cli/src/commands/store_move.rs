@@ -49,12 +49,11 @@ fn report(context: &Context, moved: &Moved, from: &Path) {
     ui.say(format!("Name it in XEROCTL_STORE, in the configuration file or with --store {}.", quoted(&to)));
 }
 
-/// `2 apps, 1 login, 3 connections, 57 rows in all`.
+/// `2 apps, 1 login, 3 connections`.
 fn counted(rows: &[(&str, usize)]) -> String {
-    let all: usize = rows.iter().map(|(_, count)| count).sum();
     let told = TOLD.iter().map(|(table, what)| {
         let count = rows.iter().find(|(name, _)| name == table).map_or(0, |(_, count)| *count);
         format!("{count} {what}{}", if count == 1 { "" } else { "s" })
     });
-    told.chain([format!("{all} rows in all")]).collect::<Vec<_>>().join(", ")
+    told.collect::<Vec<_>>().join(", ")
 }

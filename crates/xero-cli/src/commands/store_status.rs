@@ -19,26 +19,21 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let store = context.open_store_quietly()?;
     let status = store.status()?;
     let ui = &context.ui;
-    ui.document(document(&status))?;
-    ui.data(show::fields(&rows(&status)))?;
+    let is_file = context.store_place()?.file().is_some();
+    ui.document(document(&status, is_file))?;
+    ui.data(show::fields(&rows(&status, is_file)))?;
     advise(context, &status);
     Ok(())
 }
 
-fn rows(status: &Status) -> Vec<(&'static str, String)> {
-    let mut rows = vec![
-        ("Store", status.path.display().to_string()),
-        ("Format", status.format.to_string()),
-        ("Size", format!("{}, and {} of log", kib(status.size), kib(status.log_size))),
-        ("Holds", holds(status)),
-        (
-            "Secrets",
-            format!(
-                "sealed with AES-256-GCM, under the same data key since {}",
-                show::date(status.data_key_since)
-            ),
-        ),
-    ];
+fn rows(status: &Status, is_file: bool) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("Store", status.path.display().to_string()), ("Format", status.format.to_string())];
+    if is_file {
+        rows.push(("Size", format!("{}, and {} of log", kib(status.size), kib(status.log_size))));
+    }
+    let since = show::date(status.data_key_since);
+    rows.push(("Holds", holds(status)));
+    rows.push(("Secrets", format!("sealed with AES-256-GCM, under the same data key since {since}")));
     let mut name = "Opened by";
     for slot in &status.slots {
         let what = one_line(&keys::described(&slot.lock));
@@ -47,7 +42,7 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
             format!("key {}: {what}, since {}", slot.id, show::date(slot.created_at)),
         ));
     }
-    rows.push(("Owner", owner(&status.ownership)));
+    rows.push(("Owner", owner(&status.ownership, is_file)));
     rows.extend(mode(&status.path).map(|mode| ("Permissions", mode)));
     rows.extend(status.rescued.iter().map(|path| ("Rescue file", path.display().to_string())));
     rows
@@ -66,8 +61,12 @@ fn kib(bytes: u64) -> String {
     format!("{} KiB", bytes.div_ceil(1024))
 }
 
-fn owner(ownership: &Ownership) -> String {
+fn owner(ownership: &Ownership, is_file: bool) -> String {
     match ownership {
+        Ownership::Here if !is_file => "this database: all machines that reach it may renew".to_owned(),
+        Ownership::Nobody if !is_file => {
+            "nobody yet; the first renewal of a login makes it this database's".to_owned()
+        }
         Ownership::Here => "this machine".to_owned(),
         Ownership::Nobody => "nobody yet; the first renewal of a login makes it this machine's".to_owned(),
         Ownership::Copied { owner, since } => {
@@ -118,7 +117,7 @@ fn advise(context: &Context, status: &Status) {
     }
 }
 
-fn document(status: &Status) -> Value {
+fn document(status: &Status, is_file: bool) -> Value {
     let (owner, since) = match &status.ownership {
         Ownership::Copied { owner, since } => (Some(owner), Some(show::timestamp(*since))),
         Ownership::Moved { to, since } => (Some(to), Some(show::timestamp(*since))),
@@ -136,8 +135,8 @@ fn document(status: &Status) -> Value {
         "store": status.path.display().to_string(),
         "id": status.id,
         "format": status.format,
-        "size": status.size,
-        "log_size": status.log_size,
+        "size": is_file.then_some(status.size),
+        "log_size": is_file.then_some(status.log_size),
         "apps": status.apps,
         "logins": status.authorisations,
         "connections": status.connections,

@@ -46,6 +46,10 @@ fn path() -> PathBuf {
     PathBuf::from("data/connections.db")
 }
 
+fn server() -> PathBuf {
+    PathBuf::from("postgres://ann@db.example/books")
+}
+
 fn refused() -> io::Error {
     io::Error::from(io::ErrorKind::PermissionDenied)
 }
@@ -70,6 +74,10 @@ fn of_store_file() -> Vec<StoreError> {
         StoreError::Exists(path()),
         StoreError::BadAddress("must begin with postgres://"),
         StoreError::InServer(path()),
+        StoreError::NotFound(server()),
+        StoreError::Exists(server()),
+        StoreError::NotWritable(server()),
+        StoreError::OldServer { place: server(), found: 12, oldest: 13 },
         StoreError::NotADatabase(path()),
         StoreError::Foreign(path()),
         StoreError::Corrupt(path()),

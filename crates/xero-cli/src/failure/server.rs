@@ -13,6 +13,10 @@ fn reason(error: &StoreError) -> Option<Reason> {
     }
 }
 
+fn is_server(place: &std::path::Path) -> bool {
+    is_at_server(&place.to_string_lossy())
+}
+
 /// The kind of a failure that is the server's.
 pub(super) fn kind(error: &StoreError) -> Option<Kind> {
     match reason(error)? {
@@ -24,14 +28,27 @@ pub(super) fn kind(error: &StoreError) -> Option<Kind> {
 }
 
 /// What failed, where more can be said than that the database did.
-pub(super) fn message(error: &StoreError) -> Option<&'static str> {
-    let StoreError::Database(source) = error else { return None };
-    Some(match source.reason() {
+pub(super) fn message(error: &StoreError) -> Option<String> {
+    if let StoreError::NotWritable(place) = error {
+        return is_server(place)
+            .then(|| format!("the role of this address may not use the store at {}", place.display()));
+    }
+    let message = match reason(error)? {
+        Reason::NoTls => "the database server has no TLS",
+        Reason::Untrusted => "the database server's certificate is not trusted",
+        Reason::NoPassword => "the database server wants a password, and none was found",
         Reason::WrongPassword => "the database server does not take this user with this password",
         Reason::NotAdmitted => "the database server does not let this user in from here",
         Reason::NoSuchDatabase => "the database server has no database of that name",
+        Reason::Crowded => "the database server has no place for one more",
         _ => return None,
-    })
+    };
+    Some(message.to_owned())
+}
+
+/// True where the message says it all.
+pub(super) fn is_plain(error: &StoreError) -> bool {
+    matches!(reason(error), Some(Reason::NoTls | Reason::NoPassword))
 }
 
 /// What to do next.
@@ -84,17 +101,22 @@ fn by_reason(reason: Reason) -> Option<&'static str> {
 
 /// What is another thing to do than for a store in a file.
 fn on_store(error: &StoreError) -> Option<&'static str> {
-    match error {
-        StoreError::NotFound(place) if is_at_server(&place.to_string_lossy()) => Some(
-            "make one with `xeroctl store init`; where there should be one, check the database's name with --store or \
-             XEROCTL_STORE",
-        ),
-        StoreError::Exists(place) if is_at_server(&place.to_string_lossy()) => {
-            Some("use it as it is, or name another database with --store")
+    Some(match error {
+        StoreError::NotFound(place) if is_server(place) => {
+            "make one with `xeroctl store init`; where there should be one, check the database's name in --store or \
+             XEROCTL_STORE"
         }
-        StoreError::NotWritable(place) if is_at_server(&place.to_string_lossy()) => Some(
-            "the role lacks rights: whoever made the store has what to run from `xeroctl store init --grants ROLE`",
-        ),
-        _ => None,
-    }
+        StoreError::Exists(place) if is_server(place) => {
+            "use it as it is, or name another database with --store"
+        }
+        StoreError::NotWritable(place) if is_server(place) => {
+            "whoever made the store runs what `xeroctl store init --grants ROLE` prints; to make one, a role needs CREATE on \
+             the database"
+        }
+        StoreError::NewerFormat { path, .. } if is_server(path) => {
+            "install the newest xeroctl on this machine; the store was left as it is"
+        }
+        StoreError::OldServer { .. } => "use a newer server: these programs are tested with PostgreSQL 15",
+        _ => return None,
+    })
 }

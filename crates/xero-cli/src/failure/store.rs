@@ -17,7 +17,7 @@ impl From<StoreError> for Failure {
             return error.into();
         }
         let kind = server::kind(&error).unwrap_or_else(|| kind_of(&error));
-        let message = server::message(&error).map_or_else(|| error.to_string(), str::to_owned);
+        let message = server::message(&error).unwrap_or_else(|| error.to_string());
         let failure = Self::new(kind, message);
         if let StoreError::LimitReached(wait) = error {
             let whole =
@@ -25,8 +25,8 @@ impl From<StoreError> for Failure {
             return failure.hint("wait before the next call, and send fewer; nothing was sent").wait(whole);
         }
         let failure = match error.source() {
-            Some(source) => failure.because(source),
-            None => failure,
+            Some(source) if !server::is_plain(&error) => failure.because(source),
+            _ => failure,
         };
         let hint = server::hint(&error).map(str::to_owned).or_else(|| hint_on_file(&error));
         let hint = hint.or_else(|| hint_on_key(&error)).or_else(|| hint_on_use(&error));
@@ -97,7 +97,11 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::BadAddress(_) => {
             "write it as postgres://USER@HOST:PORT/DATABASE; the password comes from elsewhere".to_owned()
         }
-        StoreError::InServer(_) => "use the server's own means, such as pg_dump".to_owned(),
+        StoreError::InServer(_) => {
+            "to put a backup there: xeroctl store adopt --store FILE, then xeroctl store move FILE postgres://…, into a \
+             database without a store"
+                .to_owned()
+        }
         StoreError::Unreachable { .. } => {
             "check the address, and whether the server runs; what was being saved is tried again".to_owned()
         }

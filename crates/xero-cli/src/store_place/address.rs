@@ -4,11 +4,14 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use connection_store::Error;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::Way;
 
 /// All but what RFC 3986 calls unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -113,6 +116,18 @@ impl Address {
         hosts.map(|(at, host)| (host, known(at))).collect()
     }
 
+    /// How the server is reached.
+    pub(super) fn way(&self) -> Way {
+        let hosts = self.hosts();
+        let is_here = |(host, _): &(&str, &str)| is_of_this_machine(host);
+        match self.value("sslmode") {
+            _ if hosts.iter().all(|(host, _)| host.starts_with('/')) => Way::OnThisMachine,
+            Some("disable") if hosts.iter().all(is_here) => Way::OnThisMachine,
+            Some("disable") => Way::InTheOpen,
+            _ => Way::Verified,
+        }
+    }
+
     /// A name for files that belong to the store.
     pub(super) fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
@@ -159,6 +174,11 @@ const PASSWORD: &str = "must not hold a password";
 /// True for a directory in which libpq looks for a socket where no host is named.
 pub(super) fn is_usual_socket(host: &str) -> bool {
     SOCKETS.contains(&host)
+}
+
+fn is_of_this_machine(host: &str) -> bool {
+    let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    host.starts_with('/') || host == "localhost" || is_loopback
 }
 
 fn host_and_port(text: &str) -> Result<(&str, &str), Error> {
@@ -282,6 +302,23 @@ mod tests {
         assert_eq!(roots("postgres://db").as_deref(), file.to_str());
         assert_eq!(roots("postgres://db?sslrootcert=/ca").as_deref(), Some("/ca"));
         assert!(Path::new(&roots("postgres://db?sslrootcert=ca.pem").unwrap()).is_absolute());
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_is_not_in_the_open() {
+        let disabled = |host: &str| format!("postgres://ann@{host}/x?sslmode=disable");
+        for (text, way) in [
+            ("postgres://ann@db/x".to_owned(), Way::Verified),
+            ("postgres://ann@db/x?sslmode=prefer".to_owned(), Way::Verified),
+            ("postgres://ann@%2Frun%2Fpg/x".to_owned(), Way::OnThisMachine),
+            (disabled("localhost"), Way::OnThisMachine),
+            (disabled("127.0.0.1,[::1]"), Way::OnThisMachine),
+            (disabled("db"), Way::InTheOpen),
+            (disabled("localhost,10.0.0.7"), Way::InTheOpen),
+        ] {
+            let address = Address::parse(&text).unwrap().completed(&around(NOTHING));
+            assert_eq!(address.way(), way, "{text}");
+        }
     }
 
     #[test]

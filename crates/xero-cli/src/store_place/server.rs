@@ -1,18 +1,21 @@
 //! A store at a server: how it is reached from here, and where this machine keeps what is its own.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, PostgresAddress, Store};
 
 use super::{
-    absolute,
+    Way, absolute,
     address::{Address, Surroundings},
     folder, password,
 };
-use crate::{args::Global, failure::Outcome};
+use crate::{
+    args::Global,
+    failure::{Failure, Kind, Outcome},
+};
 
 /// A store at a server.
 pub(crate) struct ServerPlace {
@@ -23,6 +26,7 @@ pub(crate) struct ServerPlace {
     folder: PathBuf,
     local: PathBuf,
     password_file: Option<PathBuf>,
+    way: Way,
 }
 
 impl ServerPlace {
@@ -32,6 +36,7 @@ impl ServerPlace {
         let complete = Address::parse(address)?.completed(&around);
         let whole = complete.to_string();
         let file = global.store_password_file.clone();
+        check_certificates(&complete)?;
         let reached = PostgresAddress::parse(&whole)?;
         let address = match password::find(&complete, file.as_deref(), &around)? {
             Some(password) => reached.with_password(&password),
@@ -39,7 +44,7 @@ impl ServerPlace {
         };
         let (path, folder) = (PathBuf::from(whole.split('?').next().unwrap_or_default()), folder()?);
         let local = folder.join(complete.file_name());
-        Ok(Self { address, whole, path, folder, local, password_file: file })
+        Ok(Self { address, whole, path, folder, local, password_file: file, way: complete.way() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -48,6 +53,10 @@ impl ServerPlace {
 
     pub(super) fn local(&self) -> &Path {
         &self.local
+    }
+
+    pub(super) fn way(&self) -> Way {
+        self.way
     }
 
     pub(super) fn key_slots(&self) -> Result<Vec<KeySlot>, Error> {
@@ -72,6 +81,17 @@ impl ServerPlace {
             arguments.push(format!("--store-password-file={}", absolute(file)?));
         }
         Ok(arguments)
+    }
+}
+
+/// The certificates that are to be trusted must be there.
+fn check_certificates(address: &Address) -> Outcome {
+    let Some(file) = address.value("sslrootcert").filter(|file| *file != "system") else { return Ok(()) };
+    let file = Path::new(file);
+    match fs::File::open(file) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(file, &error) }
+            .hint("sslrootcert, or PGSSLROOTCERT, names a file of certificates (PEM); `system` for those of this system")),
     }
 }
 

@@ -6,6 +6,7 @@ use xero_mock::{ClientApp, Consent, DEMO_COMPANY, HEXAGON_TOOLS, MAPLE_FLORIST};
 
 use crate::{
     browser::ELSEWHERE,
+    database::authority,
     sandbox::{BINARY, Sandbox, mask},
 };
 
@@ -16,6 +17,8 @@ const CUSTOM_ID: &str = "C25E8A17D94B4063B1F7E0A93D6C5B48";
 const LOGIN: &str = "g7kq2mw9xz4p";
 const REDIRECT: &str = "http://localhost:8742/callback";
 const MOCK: &str = "127.0.0.1:8790";
+/// Where the pages have a store that is in no file.
+const SERVER: &str = "db.example.com/books";
 
 /// A login, as the page on OAuth 2.0 makes it.
 pub(crate) const LOGGED_IN: [&str; 3] = [
@@ -92,12 +95,18 @@ fn check_after(before: &[&str], name: &str) {
 }
 
 pub(crate) fn check_as(reader: &mut Reader, home: &Sandbox, name: &str) {
+    check_between(reader, home, name, |_| {});
+}
+
+/// The same, and after each command something that is not on the page.
+fn check_between(reader: &mut Reader, home: &Sandbox, name: &str, after: impl Fn(&str)) {
     let page = page(name);
     let examples = examples(&page);
     assert!(examples.len() >= 2, "{name} has examples");
     let mut differences = String::new();
     for Example { machine, command, output } in examples {
         let found = reader.follow(home, machine.as_deref(), &command);
+        after(&command);
         if tidy(home, &found) != tidy(home, &output) {
             differences.push_str(&format!("$ {command}\n{found}"));
         }
@@ -123,7 +132,7 @@ impl Reader {
     /// Runs a command as a reader does; gives what it prints.
     pub(crate) fn follow(&mut self, home: &Sandbox, machine: Option<&str>, command: &str) -> String {
         self.prepare(home, command);
-        let found = run(home, machine, &self.real(command));
+        let found = run(home, machine, &self.real(home, command));
         // Where the login was written to a file a reader takes it from there.
         let kept = fs::read_to_string(home.path("login.json")).unwrap_or_default();
         let found_or_kept = format!("{found}{kept}");
@@ -186,7 +195,8 @@ impl Reader {
     }
 
     /// The command with what this run was given in place of what the page shows.
-    fn real(&self, command: &str) -> String {
+    fn real(&self, home: &Sandbox, command: &str) -> String {
+        let command = &home.with_real_server(command, SERVER);
         let login = self.login.iter().map(|real| (LOGIN, real));
         let pairs = self.given.iter().map(|(shown, real)| (*shown, real)).chain(login);
         pairs.fold(command.to_owned(), |command, (shown, real)| command.replace(shown, real))
@@ -236,6 +246,7 @@ fn run(home: &Sandbox, machine: Option<&str>, command: &str) -> String {
         .env_remove("XDG_DATA_HOME")
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XEROCTL_MACHINE")
+        .env_remove("XEROCTL_STORE")
         .args(["-c", &format!("{{ {command}\n}} 2>&1")]);
     if let Some(machine) = machine {
         // What lies in the working directory was copied.
@@ -256,6 +267,7 @@ fn tidy(home: &Sandbox, text: &str) -> String {
     let text = text.replace("https://login.xero.com/", &format!("{}/", home.mock().url()));
     let text = text.replace(BINARY, "~/.cargo/bin/xeroctl");
     let text = mask(&home.tidy(&text).replace("HOME", "~").replace(MOCK, "MOCK"));
+    let text = text.replace("SERVER/books", SERVER);
     let text = replaced(&text, r"process \d+, user \S+ at \S+", "process N, user U at HOST");
     let text = replaced(&text, r"\*-\*-\* \d\d:\d\d", "*-*-* TIME");
     let spaces = regex::Regex::new(" {2,}").unwrap();
@@ -319,6 +331,22 @@ fn coming_from_another_tool() {
 #[test]
 fn looking_after_the_store() {
     check("docs/looking-after-the-store.md");
+}
+
+#[cfg(unix)]
+#[test]
+fn many_machines() {
+    let home = Sandbox::with_database();
+    home.database().sql(&format!("ALTER DATABASE {} OWNER TO xero", home.database().name()));
+    home.write("ca.pem", authority());
+    let mut reader = Reader::new(&[MAPLE_FLORIST.id]);
+    // What is brought to the second machine by hand.
+    let made = "xeroctl store init --key-file ~/.config/xeroctl/store.key";
+    check_between(&mut reader, &home, "docs/many-machines.md", |command| {
+        if command == made {
+            fs::copy(home.path("nightly/.config/xeroctl/store.key"), home.path("store.key")).unwrap();
+        }
+    });
 }
 
 #[cfg(unix)]

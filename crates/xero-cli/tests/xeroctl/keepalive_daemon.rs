@@ -119,6 +119,23 @@ fn each_login_is_renewed_when_it_is_due() {
 }
 
 #[test]
+fn a_store_at_a_server_is_watched_over_links_that_are_cut() {
+    let seeded = Seeded::at(Sandbox::at_server());
+    seeded.login("maple", DAY);
+    let daemon = Daemon::start(&seeded.home, &[]);
+    daemon.expect("started");
+    assert_eq!(daemon.expect("renewed")["connections"][0], "maple");
+    seeded.home.database().sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'xeroctl' \
+         AND datname = current_database()",
+    );
+    seeded.login("books", DAY);
+    assert_eq!(daemon.expect("renewed")["connections"][0], "books");
+    assert_eq!(seeded.home.mock().refreshes(), 2);
+    assert_eq!(daemon.end("TERM").0, Some(0));
+}
+
+#[test]
 fn a_failure_is_told_and_the_others_are_renewed() {
     let seeded = Seeded::new();
     for name in ["a", "b"] {

@@ -1,6 +1,8 @@
 //! One store at a database server for several machines: the daily commands, one renewal for all, and what stays on each.
 
-use std::thread;
+#![cfg(unix)]
+
+use std::{fs, os::unix::fs::PermissionsExt, thread};
 
 use xero_mock::{Consent, MAPLE_FLORIST};
 
@@ -42,8 +44,9 @@ fn a_store_at_a_server_is_made_looked_at_and_looked_after() {
     ));
     home.connect("acme");
     home.ok(&["test", "acme"]);
+    let files: Vec<_> = home.files().iter().map(|file| home.tidy(file)).collect();
     assert_eq!(
-        home.files(),
+        files,
         [
             "data/xeroctl/tester_SERVER_books-calls",
             "data/xeroctl/tester_SERVER_books-calls-lock",
@@ -55,17 +58,43 @@ fn a_store_at_a_server_is_made_looked_at_and_looked_after() {
 }
 
 #[test]
-fn what_is_of_files_alone_says_what_to_do() {
-    let home = Sandbox::at_server();
-    home.write("some.db", "");
+fn a_backup_is_a_file_that_renews_nothing_and_goes_back_to_a_server() {
+    let home = logged_in();
     insta::assert_snapshot!(transcript(
         &home,
         &[
             &["store", "backup", "copy.db"],
-            &["store", "restore", "some.db"],
-            &["store", "restore", "some.db", "--force", "--json"],
+            &["store", "backup", "copy.db"],
+            &["store", "verify", "copy.db"],
+            &["list", "--store", "copy.db"],
+            &["refresh", "maple", "--store", "copy.db"],
+            &["store", "restore", "copy.db"],
+            &["store", "restore", "copy.db", "--force", "--json"],
         ]
     ));
+    let again = Sandbox::with_database();
+    home.ok(&["store", "adopt", "--yes", "--store", "copy.db"]);
+    home.ok(&["store", "move", "copy.db", &again.database().address("tester")]);
+    let address = again.database().address("tester");
+    let run = home.run_in(&[("XEROCTL_STORE", &address)], &["refresh", "maple"]);
+    assert_eq!(run.status, 0, "{}", run.text());
+}
+
+#[test]
+fn a_role_is_given_what_a_job_needs() {
+    let home = logged_in();
+    let as_job = home.database().address("job");
+    let listed = |home: &Sandbox| home.run_in(&[("XEROCTL_STORE", &as_job)], &["list"]);
+    let before = listed(&home);
+    let grants = home.ok(&["store", "init", "--grants", "job"]);
+    home.database().sql(&grants.raw.0);
+    let run = |arguments: &[&str]| home.run_in(&[("XEROCTL_STORE", &as_job)], arguments).text();
+    let after = [run(&["refresh", "maple"]), run(&["test", "maple"]), run(&["keepalive", "--quiet"])];
+    let misuse = home.run_in(&[("XEROCTL_STORE", "some.db")], &["store", "init", "--grants", "job"]);
+    let json = home.run(&["store", "init", "--grants", "job", "--grants", "a\"b", "--json"]);
+    insta::assert_snapshot!(
+        [&[before.text(), grants.text()][..], &after, &[misuse.text(), json.text()]].concat().join("\n")
+    );
 }
 
 #[test]
@@ -125,7 +154,7 @@ fn connections_come_from_a_file_and_go_into_one() {
     run(&["adopt", "maple", "--yes"]);
     run(&["refresh", "maple"]);
     run(&[&["export", "back.age", "maple", "--yes"][..], &passphrase].concat());
-    home.ok(&[&["import", "back.age", "--replace"][..], &passphrase].concat());
+    home.ok(&[&["import", "back.age", "--existing", "replace"][..], &passphrase].concat());
     home.ok(&["adopt", "maple", "--yes"]);
     home.ok(&["refresh", "maple"]);
     assert_eq!(home.run_in(&there, &["refresh", "maple"]).status, 4, "it is renewed by one store");
@@ -134,7 +163,8 @@ fn connections_come_from_a_file_and_go_into_one() {
 #[test]
 fn a_job_is_installed_with_all_that_says_where_the_store_is() {
     let home = logged_in();
-    home.write("bin/systemctl", "#!/bin/sh\n");
+    let double = home.write("bin/systemctl", "#!/bin/sh\n");
+    fs::set_permissions(double, fs::Permissions::from_mode(0o700)).unwrap();
     let port = crate::database::port().to_string();
     let name = home.database().name().to_owned();
     home.write("db-password", "not wanted\n");
@@ -147,9 +177,9 @@ fn a_job_is_installed_with_all_that_says_where_the_store_is() {
         ("PGSSLMODE", "disable"),
         ("XEROCTL_STORE_PASSWORD_FILE", "db-password"),
     ];
-    let run = home.run_in(&variables, &["keepalive", "--install", "--manager", "systemd"]);
-    insta::assert_snapshot!(run.text());
-    let unit = std::fs::read_to_string(home.path("config/systemd/user/xeroctl-keepalive.service")).unwrap();
+    let run = home.run_in(&variables, &["keepalive", "--install", "systemd"]);
+    assert_eq!(run.status, 0, "{}", run.text());
+    let unit = fs::read_to_string(home.path("config/systemd/user/xeroctl-keepalive.service")).unwrap();
     let line = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
     assert!(line.contains("?sslmode=disable") && line.contains("--store-password-file"), "{line}");
 }

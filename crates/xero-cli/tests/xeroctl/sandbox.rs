@@ -90,6 +90,14 @@ impl Sandbox {
         sandbox
     }
 
+    /// A command with the address of the store's database in place of the one that a page shows.
+    pub(crate) fn with_real_server(&self, command: &str, shown: &str) -> String {
+        match &self.database {
+            Some(database) => command.replace(shown, &database.host_and_name()),
+            None => command.to_owned(),
+        }
+    }
+
     /// The database of the store.
     pub(crate) fn database(&self) -> &Database {
         self.database.as_ref().expect("the test began with a database")

@@ -63,6 +63,8 @@ fn the_way_to_the_server() {
     .map(|address| list(&home, address))
     .collect();
     text.push_str(&masked(list(&home, &none), &none));
+    let old = at(answering(hello("12.22 (Debian 12.22-1)")));
+    text.push_str(&masked(list(&home, &format!("{old}?sslmode=disable")), &old));
     text.push_str(&masked(list(&home, &format!("{deaf}?sslmode=disable&connect_timeout=1")), &deaf));
     assert!(list(&home, &good).contains("status 0"));
     insta::assert_snapshot!(text.replace(&port().to_string(), "PORT"));

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::{
     many_machines::logged_in,
     sandbox::{BINARY, Sandbox},
@@ -51,8 +53,17 @@ fn a_moved_store_is_used_where_it_is() {
 #[test]
 fn a_document_tells_what_was_moved() {
     let (home, _) = Sandbox::logged_in();
-    let moved = home.run(&["store", "move", STORE, "new.db", "--json"]);
-    insta::assert_snapshot!(moved.text());
+    let moved = home.ok(&["store", "move", STORE, "new.db", "--json"]);
+    let document: Value = serde_json::from_str(&moved.raw.0).unwrap();
+    let to = home.path("new.db").canonicalize().unwrap();
+    assert_eq!((&document["from"], &document["to"]), (&json!(STORE), &json!(to.to_str())));
+    let rows = document["rows"].as_array().unwrap();
+    for table in ["key_slots", "apps", "authorisations", "connections"] {
+        assert!(rows.contains(&json!({ "table": table, "count": 1 })), "{rows:?}");
+    }
+    let again = home.ok(&["store", "move", STORE, "new.db", "--json"]);
+    let again: Value = serde_json::from_str(&again.raw.0).unwrap();
+    assert_eq!((&again["to"], &again["rows"]), (&document["to"], &json!([])));
 }
 
 #[test]

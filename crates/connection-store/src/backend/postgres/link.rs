@@ -39,15 +39,21 @@ use crate::{
 /// itself may be idle, and what was committed survives a crash, whatever the server does for others. A machine that has gone
 /// without a word is noticed in ten seconds, so that it holds no lock for longer.
 const LIMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; \
-     SET statement_timeout = '30s'; SET idle_session_timeout = 0; SET synchronous_commit = on; \
+     SET statement_timeout = '30s'; SET synchronous_commit = on; \
      SET default_transaction_read_only = off; SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; \
      SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000";
+/// The oldest version of PostgreSQL that will do.
+const OLDEST: u32 = 13;
 /// Milliseconds since 1970, by the server's clock.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(35);
+/// The same where nobody waits long for an answer; nor is what was done worth a wait for a disk.
+const LIMITS_IN_HASTE: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'; SET synchronous_commit = off";
+const GIVEN_UP_IN_HASTE: Duration = Duration::from_secs(5);
+const SILENCE_IN_HASTE: Duration = Duration::from_secs(5);
 /// For how long an owner whose lock is not there may be one whose link was cut, and who makes it anew.
 const RETURNING: Duration = Duration::from_secs(5);
 
@@ -58,6 +64,7 @@ pub(crate) struct Link {
     runtime: Handle,
     speaking: AbortHandle,
     place: PathBuf,
+    hasty: bool,
     /// Set where the server has not answered in time: whatever was asked of it may still be done.
     silent: Cell<bool>,
     /// Since when the locks of owners were not seen with this link.
@@ -92,31 +99,42 @@ impl Link {
         ended: watch::Sender<u64>,
     ) -> Result<(Self, i64), Fault> {
         let (mut config, tls) = (address.config().clone(), address.tls());
-        let patience = config.get_connect_timeout().copied().unwrap_or(GIVEN_UP);
+        let hasty = address.is_hasty();
+        let given_up = if hasty { GIVEN_UP_IN_HASTE } else { GIVEN_UP };
+        let patience = config.get_connect_timeout().copied().unwrap_or(given_up);
+        let patience = if hasty { patience.min(given_up) } else { patience };
         config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
         config.application_name("xeroctl");
         let in_all = patience * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
         let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
-        let (client, speaking) = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        let (client, speaking, version) = connected.map_err(|_| silent(&place))?.map_err(Fault::Postgres)?;
+        if version < OLDEST {
+            return Err(Error::OldServer { place, found: version, oldest: OLDEST }.into());
+        }
         let link = Self {
             client,
             statements: RefCell::default(),
             runtime: runtime.clone(),
             speaking,
             place,
+            hasty,
             silent: Cell::new(false),
             missed: RefCell::default(),
         };
-        let now = link.prepare(held)?;
+        let now = link.prepare(held, version)?;
         Ok((link, now))
     }
 
     /// Locks and settings in one go. Gives the server's time.
-    fn prepare(&self, held: &[String]) -> Result<i64, Fault> {
+    fn prepare(&self, held: &[String], version: u32) -> Result<i64, Fault> {
         let locks: String = held.iter().map(|owner| format!("{};", locking(owner))).collect();
-        let sql = format!("{locks} {LIMITS}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}");
+        let idle = if version >= 14 { "SET idle_session_timeout = 0;" } else { "" };
+        let haste = if self.hasty { LIMITS_IN_HASTE } else { "" };
+        let sql = format!(
+            "{locks} {idle} {LIMITS}; {haste}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}"
+        );
         let row = self.last_row(&sql)?;
         if row.as_ref().and_then(|row| row.get(0)) == Some("t") {
             let source = DatabaseError::standby();
@@ -152,7 +170,8 @@ impl Link {
         }
         // The link's own runtime has the clock.
         let _clock = self.runtime.enter();
-        if let Ok(answer) = block_on(async { timeout(SILENCE, asked).await }) {
+        let silence = if self.hasty { SILENCE_IN_HASTE } else { SILENCE };
+        if let Ok(answer) = block_on(async { timeout(silence, asked).await }) {
             return Ok(answer?);
         }
         self.silent.set(true);
@@ -246,13 +265,21 @@ async fn connect(
     config: Config,
     tls: Option<ClientConfig>,
     ended: watch::Sender<u64>,
-) -> Result<(Client, AbortHandle), tokio_postgres::Error> {
+) -> Result<(Client, AbortHandle, u32), tokio_postgres::Error> {
     if let Some(tls) = tls {
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-        return Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()));
+        let version = version(connection.parameter("server_version"));
+        return Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle(), version));
     }
     let (client, connection) = config.connect(NoTls).await?;
-    Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle()))
+    let version = version(connection.parameter("server_version"));
+    Ok((client, tokio::spawn(serve(connection, Ending(ended))).abort_handle(), version))
+}
+
+/// The first number of what a server says of itself; one that says nothing is taken for a new one.
+fn version(said: Option<&str>) -> u32 {
+    let number: String = said.unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+    number.parse().unwrap_or(u32::MAX)
 }
 
 fn silent(place: &Path) -> Fault {
@@ -272,7 +299,12 @@ where
 
 /// The number of the lock that the owner of a lease has.
 fn lock_of(owner: &str) -> i64 {
-    let hash = digest(&SHA256, format!("xeroctl|lease|{owner}").as_bytes());
+    lock_number(&format!("xeroctl|lease|{owner}"))
+}
+
+/// The number of a lock of this name.
+pub(super) fn lock_number(name: &str) -> i64 {
+    let hash = digest(&SHA256, name.as_bytes());
     hash.as_ref().iter().take(8).fold(0, |key: u64, byte| key << 8 | u64::from(*byte)).cast_signed()
 }
 

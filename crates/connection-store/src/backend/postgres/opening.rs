@@ -61,7 +61,35 @@ impl Backend {
     /// The keys that open the store. Nothing is changed.
     pub(crate) fn slots_in(address: &PostgresAddress, folder: &Path) -> Result<Vec<KeySlot>, Error> {
         let store = Self::reach(address, folder)?;
-        Ok(store.slots()?.into_iter().map(|slot| slot.slot).collect())
+        let slots = store.slots().map_err(|error| store.hidden(error))?;
+        if let Session::Postgres(server) = store.session {
+            address.spare().keep(server);
+        }
+        Ok(slots.into_iter().map(|slot| slot.slot).collect())
+    }
+
+    /// Tells a store that this role may not see from one that is not there.
+    fn hidden(&self, error: Error) -> Error {
+        let sql =
+            "SELECT 1 FROM pg_namespace WHERE nspname = ?1 AND NOT has_schema_privilege(nspname, 'USAGE')";
+        let is_hidden = || {
+            self.on_link(|link| match Db::Postgres(link).exists(sql, values![SCHEMA])? {
+                true => Ok(()),
+                false => Err(Error::NotFound(self.path.clone()).into()),
+            })
+        };
+        match error {
+            Error::NotFound(path) if is_hidden().is_ok() => Error::NotWritable(path),
+            other => other,
+        }
+    }
+
+    /// The server's address, where the store is at one.
+    pub(crate) fn server(&self) -> Option<&PostgresAddress> {
+        match &self.session {
+            Session::Sqlite(_) => None,
+            Session::Postgres(server) => Some(&server.address),
+        }
     }
 
     /// The server's clock, where the store is at one.
@@ -78,7 +106,10 @@ impl Backend {
         Ok(Self {
             path: address.place(),
             local: folder.join(address.file_name()),
-            session: Session::Postgres(Box::new(Server::new(address.clone())?)),
+            session: Session::Postgres(match address.spare().take() {
+                Some(server) => server,
+                None => Box::new(Server::new(address.without_spare())?),
+            }),
             unlocked: None,
         })
     }

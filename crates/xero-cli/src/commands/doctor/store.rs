@@ -6,6 +6,7 @@ use connection_store::{Finding as Damage, Ownership, Store};
 
 use super::finding::Finding;
 use crate::{
+    Context,
     commands::{keepalive::login::Login, store_status},
     failure::{Kind, Outcome},
     keys::private_file::quoted,
@@ -14,7 +15,7 @@ use crate::{
     ui::one_line,
 };
 
-pub(super) fn check(store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
+pub(super) fn check(context: &Context, store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
     let status = store.status()?;
     let is_rescued =
         |damage: &Damage| status.rescued.iter().any(|path| path.display().to_string() == damage.row);
@@ -25,7 +26,8 @@ pub(super) fn check(store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
         findings
             .push(Finding::ok("store", format!("whole, and everything belongs where it stands: {holds}")));
     }
-    findings.push(owned(&status.ownership));
+    let owner = context.store_place()?.file().map_or("this database", |_| "this machine");
+    findings.push(owned(&status.ownership, owner));
     let all = store.authorisations()?;
     let is_known = |path: &Path| all.iter().any(|login| is_of(path, &login.id));
     findings.extend(status.rescued.iter().map(|path| {
@@ -42,11 +44,12 @@ fn damaged(damage: &Damage) -> Finding {
         .mend("xeroctl store restore FILE, with a backup from before the change")
 }
 
-fn owned(ownership: &Ownership) -> Finding {
+/// `owner`: this machine or this database, in words.
+fn owned(ownership: &Ownership, owner: &str) -> Finding {
     match ownership {
-        Ownership::Here => Finding::ok("ownership", "this machine's"),
+        Ownership::Here => Finding::ok("ownership", format!("{owner}'s")),
         Ownership::Nobody => {
-            Finding::ok("ownership", "nobody's yet; the first renewal makes it this machine's")
+            Finding::ok("ownership", format!("nobody's yet; the first renewal makes it {owner}'s"))
         }
         Ownership::Copied { owner, since } => {
             let what = format!("a copy: {} owns the store since {}", one_line(owner), show::date(*since));
@@ -110,9 +113,12 @@ mod tests {
 
     #[test]
     fn whose_it_is() {
-        assert_eq!(owned(&Ownership::Here).mark, Mark::Ok);
-        assert_eq!(owned(&Ownership::Nobody).mark, Mark::Ok);
-        let copied = owned(&Ownership::Copied { owner: "x\ny".to_owned(), since: SystemTime::UNIX_EPOCH });
+        assert_eq!(owned(&Ownership::Here, "this machine").mark, Mark::Ok);
+        assert_eq!(owned(&Ownership::Nobody, "this machine").mark, Mark::Ok);
+        let copied = owned(
+            &Ownership::Copied { owner: "x\ny".to_owned(), since: SystemTime::UNIX_EPOCH },
+            "this machine",
+        );
         assert!(
             copied.text().contains("next: when the other one is out of use for good: xeroctl store adopt")
         );
