@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let key = NewKey { key: StoreKey::File(key), lock: Lock::KeyFile(key_file.clone()) };
     let store = Store::create_at(&PostgresAddress::parse(address)?, Path::new(folder), &key)?;
     let mut lines = io::stdin().lines();
-    let secret = ClientSecret::new(lines.next().ok_or("there is no secret")??)?;
+    let secret = ClientSecret::new(&lines.next().ok_or("there is no secret")??)?;
     let app = NewApp {
         kind: AppKind::Web,
         identity: AppIdentity { client_id: ClientId::parse(client_id)?, secret: Some(secret) },

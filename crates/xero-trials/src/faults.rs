@@ -131,13 +131,13 @@ pub(crate) const FAULTS: [Fault; 47] = [
         hosts::searched,
     )),
     alone(own(fault("hosts-24", "24 processes on three hosts at one expired token", hosts::crowd))),
-    alone(own(fault("hosts-restart", "PostgreSQL is restarted under jobs of all hosts", hosts::restarted))),
-    alone(own(fault("hosts-crash", "PostgreSQL is killed under jobs of all hosts", hosts::crashed))),
-    alone(own(fault(
+    own(fault("hosts-restart", "PostgreSQL is restarted under jobs of all hosts", hosts::restarted)),
+    own(fault("hosts-crash", "PostgreSQL is killed under jobs of all hosts", hosts::crashed)),
+    own(fault(
         "hosts-failover",
         "PostgreSQL is killed under jobs, and its synchronous standby takes its place",
         hosts::failed_over,
-    ))),
+    )),
 ];
 
 /// The faults with these names, in the order of the table; all of them where none is named.

@@ -1,8 +1,10 @@
 //! Looks for secrets in files, in whatever way they may be written there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
@@ -40,17 +42,23 @@ impl Needle {
 
 /// What of it is found: "NAME in FILE" for each.
 pub(crate) fn found(needles: &[Needle], files: &[PathBuf]) -> Outcome<Vec<String>> {
-    let mut found = Vec::new();
+    let (mut forms, mut names) = (Vec::new(), Vec::new());
+    for needle in needles {
+        let of_it = needle.forms();
+        names.resize(names.len() + of_it.len(), needle.name);
+        forms.extend(of_it);
+    }
+    let search = AhoCorasick::new(&forms).map_err(|error| Error::NotWorking(error.to_string()))?;
+    let mut found = BTreeSet::new();
     for file in files {
         let bytes = fs::read(file).map_err(Error::io(format!("read {}", file.display())))?;
         // Long texts are broken into lines, in files and in statements.
-        let joined = without_breaks(&bytes);
-        for needle in needles {
-            let there = needle.forms().iter().any(|form| contains(&bytes, form) || contains(&joined, form));
-            found.extend(there.then(|| format!("{} in {}", needle.name, file.display())));
+        for text in [&without_breaks(&bytes), &bytes] {
+            let there = search.find_overlapping_iter(text).map(|one| names[one.pattern().as_usize()]);
+            found.extend(there.map(|name| format!("{name} in {}", file.display())));
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 /// All files below a folder.
@@ -93,19 +101,6 @@ fn without_breaks(bytes: &[u8]) -> Vec<u8> {
         rest = if escaped { &after[1..] } else { after };
     }
     joined
-}
-
-fn contains(bytes: &[u8], form: &[u8]) -> bool {
-    let Some((first, rest)) = form.split_first() else { return false };
-    let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|byte| byte == first) {
-        let after = &bytes[from + at + 1..];
-        if after.starts_with(rest) {
-            return true;
-        }
-        from += at + 1;
-    }
-    false
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const JOBS: usize = 6;
 /// Jobs of all hosts find one expired token; or one that renews is stopped, and another host takes over.
 pub(in crate::faults) fn apart(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    for trial in bench.trials(4, 24) {
+    for trial in bench.trials(2, 12) {
         if !bench.goes_on()? {
             break;
         }

@@ -27,7 +27,7 @@ const LATER: [i32; 3] = [5, 9, 10];
 
 pub(in crate::faults) fn crowd(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    for trial in bench.trials(1, 15) {
+    for trial in bench.trials(1, 10) {
         if !bench.goes_on()? {
             break;
         }

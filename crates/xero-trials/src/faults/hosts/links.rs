@@ -22,14 +22,21 @@ use crate::verdict::{Allowed, Answer};
 const MOMENT: Duration = Duration::from_secs(2);
 /// The reply is under way for so long while the exchanges before it are counted.
 const UNDER_WAY: Duration = Duration::from_millis(300);
-/// How many trials of each kind the short form has.
+/// How many resets the short form has, and how often the long form cuts a host off.
 const SHORT: usize = 9;
+const LONG: usize = 20;
 
 /// Each exchange is the last one of its link, and the next link is whole.
 pub(in crate::faults) fn cut(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
     let all = 2 * trace(bench)?.queries.len();
-    for trial in some(bench, all, 1) {
+    let trials = match (bench.plan.from, bench.long()) {
+        (Some(one), _) => vec![one],
+        (None, true) => (0..all).collect(),
+        // Odd, so that both kinds have their turn.
+        (None, false) => (0..all).step_by((all / SHORT).max(1) | 1).collect::<Vec<_>>(),
+    };
+    for trial in trials {
         if !bench.goes_on()? {
             break;
         }
@@ -46,8 +53,15 @@ pub(in crate::faults) fn cut(bench: &mut Bench<'_>) -> Outcome<()> {
 /// From each exchange on, the host reaches the database no more; another host goes on meanwhile.
 pub(in crate::faults) fn cut_off(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    let all = 2 * trace(bench)?.queries.len();
-    for trial in some(bench, all, 3) {
+    let trace = trace(bench)?;
+    let all = 2 * trace.queries.len();
+    // Who has a pair in hand tries for a minute to save it: the long form has some, the short form one.
+    let trials = match (bench.plan.from, bench.long()) {
+        (Some(one), _) => vec![one],
+        (None, true) => (0..all).step_by((all / LONG).max(1) | 1).collect(),
+        (None, false) => vec![1, 2 * trace.taken_at],
+    };
+    for trial in trials {
         if !bench.goes_on()? {
             break;
         }
@@ -60,8 +74,16 @@ pub(in crate::faults) fn cut_off(bench: &mut Bench<'_>) -> Outcome<()> {
 /// From chosen exchanges on nothing passes: for a moment, and for longer than the lease.
 pub(in crate::faults) fn silent(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    let points = trace(bench)?.points();
-    for trial in some(bench, 4 * points.len(), 1) {
+    let trace = trace(bench)?;
+    let (points, hard) = (trace.points(), trace.hard());
+    let moments = (0..points.len()).flat_map(|at| [4 * at, 4 * at + 1]);
+    let good = points.iter().enumerate().filter(|(_, point)| hard.contains(point)).map(|(at, _)| 4 * at + 2);
+    let trials = match (bench.plan.from, bench.long()) {
+        (Some(one), _) => vec![one],
+        (None, true) => moments.chain(good).collect(),
+        (None, false) => moments.step_by(5).collect::<Vec<_>>(),
+    };
+    for trial in trials {
         if !bench.goes_on()? {
             break;
         }
@@ -89,8 +111,9 @@ fn for_a_moment(bench: &mut Bench<'_>, trial: usize, cut: Cut) -> Outcome<()> {
 /// Until the command has ended, and another host has gone on.
 fn for_good(bench: &mut Bench<'_>, trial: usize, cut: Cut) -> Outcome<()> {
     let strict = bench.mode == Mode::Strict;
-    // The second is the documented one: the first was sent by a host whose answer nobody else can know.
-    let allowed = Allowed::one(true).during(1..=2);
+    // The second is the documented one: the first was sent by a host whose answer nobody else can know. Strict rotation takes
+    // it for theft, and then the token before is tried.
+    let allowed = Allowed::one(true).during(1..=if strict { 3 } else { 2 });
     tried(bench, trial, &allowed, turn(trial / 2), |home, subject| {
         let hosts = home.hosts();
         home.tokens_last(true);
@@ -169,12 +192,22 @@ fn trace(bench: &mut Bench<'_>) -> Outcome<Trace> {
 }
 
 impl Trace {
+    /// Those after which nobody else knows what came of it: the end of the intent, the first after the call, the commit.
+    fn hard(&self) -> Vec<usize> {
+        let commit = (self.taken_at..self.queries.len()).find(|at| self.queries[*at].contains("FOR UPDATE"));
+        let commit = commit.and_then(|begun| self.end_of(begun));
+        [Some(self.taken_at - 1), Some(self.taken_at), commit].into_iter().flatten().collect()
+    }
+
+    fn end_of(&self, begun: usize) -> Option<usize> {
+        (begun..self.queries.len()).find(|at| self.queries[*at].starts_with("COMMIT"))
+    }
+
     /// The first exchange; the end of the intent; the first after the call; the commit of what came; the last.
     fn points(&self) -> Vec<usize> {
-        let ends = |from: usize, to: usize| (from..to).find(|at| self.queries[*at].starts_with("COMMIT"));
         let writes = |from: usize, to: usize| {
             let begins = (from..to).filter(|at| self.queries[*at].contains("FOR UPDATE"));
-            begins.filter_map(|begun| ends(begun, self.queries.len())).collect::<Vec<_>>()
+            begins.filter_map(|begun| self.end_of(begun)).collect::<Vec<_>>()
         };
         let (before, after) = (writes(0, self.taken_at), writes(self.taken_at, self.queries.len()));
         let mut points = vec![0, self.taken_at - 1, self.taken_at, self.queries.len() - 1];
@@ -183,16 +216,6 @@ impl Trace {
         points.sort_unstable();
         points.dedup();
         points
-    }
-}
-
-/// The trials of the long form, so far apart, or some of them.
-fn some(bench: &Bench<'_>, all: usize, step: usize) -> Vec<usize> {
-    match (bench.plan.from, bench.long()) {
-        (Some(one), _) => vec![one],
-        (None, true) => (0..all).step_by(step).collect(),
-        // Odd, so that all kinds have their turn.
-        (None, false) => (0..all).step_by((all / SHORT).max(1) | 1).collect(),
     }
 }
 
@@ -212,6 +235,8 @@ mod tests {
             "BEGIN FOR UPDATE",
         ];
         let queries = queries.into_iter().chain(["", "COMMIT", ""]).map(str::to_owned).collect();
-        assert_eq!(Trace { queries, taken_at: 6 }.points(), [0, 3, 5, 6, 8, 9]);
+        let trace = Trace { queries, taken_at: 6 };
+        assert_eq!(trace.points(), [0, 3, 5, 6, 8, 9]);
+        assert_eq!(trace.hard(), [5, 6, 8]);
     }
 }

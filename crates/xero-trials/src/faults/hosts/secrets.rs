@@ -10,6 +10,7 @@ use xero_mock::MAPLE_FLORIST;
 use super::{on_hosts, tried, turn};
 use crate::bench::{Bench, Disturbed};
 use crate::error::{Error, Outcome};
+use crate::faults::private;
 use crate::home::Home;
 use crate::hosts::Setting;
 use crate::planted::{Needle, files, found};
@@ -34,11 +35,12 @@ const TALKATIVE: [(&str, &str); 9] = [
 ];
 
 /// What is done besides the logins and renewals of every trial. `{key}` is that of the private app.
-const LIFE: [&[&str]; 21] = [
+const LIFE: [&[&str]; 22] = [
     &["cert", "new", "planted", "--password-file", "password"],
     &[
         "connect",
         "books",
+        "--no-test",
         "--kind",
         "private",
         "--consumer-key",
@@ -53,13 +55,14 @@ const LIFE: [&[&str]; 21] = [
     &["test", "--all"],
     &["refresh", "maple-florist-ltd"],
     &["token", "maple-florist-ltd"],
-    &["request", "maple-florist-ltd", "GET", "Organisation"],
-    &["sign", "books", "GET", "https://api.xero.com/api.xro/2.0/Organisation"],
-    &["keepalive", "--min-ttl", "1800"],
+    &["request", "-c", "maple-florist-ltd", "GET", "Organisation"],
+    &["sign", "-c", "books", "GET", "Organisation"],
+    &["keepalive", "--min-ttl", "1500"],
     &["rename", "books", "ledger"],
     &["store", "key", "add", "--new-passphrase-file", "passphrase"],
+    &["list", "--passphrase-file", "passphrase"],
     &["store", "rekey"],
-    &["export", "all.age", "--all", "--passphrase-out-file", "passphrase"],
+    &["export", "all.age", "--all", "--bundle-passphrase-file", "passphrase", "--yes"],
     &["adopt", "--all", "--yes"],
     &["store", "verify"],
     &["log", "maple-florist-ltd"],
@@ -80,8 +83,8 @@ pub(in crate::faults) fn searched(bench: &mut Bench<'_>) -> Outcome<()> {
 }
 
 fn one(home: &Home, subject: &Subject) -> Outcome<Disturbed> {
-    home.write("password", PASSWORD)?;
-    home.write("passphrase", PASSPHRASE)?;
+    private(&home.path().join("password"), PASSWORD.as_bytes())?;
+    private(&home.path().join("passphrase"), PASSPHRASE.as_bytes())?;
     let (mut needles, mut count) = (Vec::new(), 0);
     let mut consumer_key = String::new();
     for words in LIFE {

@@ -24,11 +24,6 @@ const SESSIONS: &str = "10";
 /// For how long others have them all.
 const FULL: Duration = Duration::from_secs(2);
 
-/// The answer of Xero was under way when its owner lost the server: then another host sends the token again.
-fn allowed() -> Allowed {
-    Allowed::one(true).during(1..=2)
-}
-
 pub(in crate::faults) fn restarted(bench: &mut Bench<'_>) -> Outcome<()> {
     struck(bench, |home| {
         let server = home.hosts().server();
@@ -48,11 +43,11 @@ pub(in crate::faults) fn crashed(bench: &mut Bench<'_>) -> Outcome<()> {
 /// The server is killed, and its standby takes its place: the hosts keep their address.
 pub(in crate::faults) fn failed_over(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    for trial in bench.trials(2, STEPS) {
+    for trial in bench.trials(1, 6) {
         if !bench.goes_on()? {
             break;
         }
-        tried(bench, trial, &allowed(), turn(trial), |home, subject| {
+        tried(bench, trial, &Allowed::one(true).during(1..=1), turn(trial), |home, subject| {
             let standby = home.hosts().standby()?;
             under_load(home, subject, || {
                 wait(home, trial);
@@ -68,11 +63,11 @@ pub(in crate::faults) fn failed_over(bench: &mut Bench<'_>) -> Outcome<()> {
 
 fn struck(bench: &mut Bench<'_>, strike: impl Fn(&Home) -> Outcome<()>) -> Outcome<()> {
     on_hosts(bench, &[]);
-    for trial in bench.trials(3, 2 * STEPS) {
+    for trial in bench.trials(2, 10) {
         if !bench.goes_on()? {
             break;
         }
-        tried(bench, trial, &allowed(), turn(trial), |home, subject| {
+        tried(bench, trial, &Allowed::one(true).during(1..=1), turn(trial), |home, subject| {
             under_load(home, subject, || {
                 wait(home, trial);
                 strike(home)
@@ -96,7 +91,7 @@ fn wait(home: &Home, trial: usize) {
 /// for a moment and until the command has ended.
 pub(in crate::faults) fn full(bench: &mut Bench<'_>) -> Outcome<()> {
     on_hosts(bench, &[("max_connections", SESSIONS.to_owned())]);
-    for trial in bench.trials(4, 24) {
+    for trial in bench.trials(3, 12) {
         if !bench.goes_on()? {
             break;
         }
