@@ -134,23 +134,30 @@ async fn zz_measure() {
     let n = 2000;
     for i in 0..n {
         store.try_admit(&acme).unwrap().end(&Told::default());
-        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
+        if i % 50 == 0 {
+            home.clock.advance(Duration::from_secs(61));
+        }
     }
     eprintln!("MEASURE server {:?} a call", t.elapsed() / n);
     let t = std::time::Instant::now();
     for i in 0..n {
         store.try_admit(&acme).unwrap().withdraw();
-        if i % 50 == 0 { home.clock.advance(Duration::from_secs(61)); }
+        if i % 50 == 0 {
+            home.clock.advance(Duration::from_secs(61));
+        }
     }
     eprintln!("MEASURE server withdraw {:?} a call", t.elapsed() / n);
     let file = Home::new();
     let server = TokenServer::start().await;
-    let store = Store::create(&file.path, &crate::home::key_file(&file.key)).unwrap().with_clock(file.clock.clone());
+    let store =
+        Store::create(&file.path, &crate::home::key_file(&file.key)).unwrap().with_clock(file.clock.clone());
     let acme = expired(&file, &store, &server.server());
     let t = std::time::Instant::now();
     for i in 0..n {
         store.try_admit(&acme).unwrap().end(&Told::default());
-        if i % 50 == 0 { file.clock.advance(Duration::from_secs(61)); }
+        if i % 50 == 0 {
+            file.clock.advance(Duration::from_secs(61));
+        }
     }
     eprintln!("MEASURE file {:?} a call", t.elapsed() / n);
 }

@@ -23,7 +23,7 @@ pub(crate) fn unlock(context: &Context, args: &StoreUnlock) -> Outcome {
         .hint("use it as it is; with --passphrase-file FILE it is opened with the passphrase"));
     };
     let lasts = Duration::from_secs(args.minutes * 60);
-    kernel::keep(store.id(), slot, &key, lasts).map_err(not_kept)?;
+    kernel::keep(store.id(), slot, &key, lasts).map_err(|trouble| not_kept(&trouble))?;
     let until = SystemTime::now() + lasts;
     let ui = &context.ui;
     let (day, time) = (show::date(until), show::clock_time(until));
@@ -38,7 +38,7 @@ pub(crate) fn lock(context: &Context) -> Outcome {
     let id = locked.id()?;
     let mut forgotten = Vec::new();
     for slot in locked.key_slots()? {
-        if kernel::forget(&id, slot.id).map_err(not_kept)? {
+        if kernel::forget(&id, slot.id).map_err(|trouble| not_kept(&trouble))? {
             forgotten.push(slot.id);
         }
     }
@@ -51,8 +51,8 @@ pub(crate) fn lock(context: &Context) -> Outcome {
     context.ui.document(json!({ "forgotten": forgotten }))
 }
 
-fn not_kept(trouble: Trouble) -> Failure {
+fn not_kept(trouble: &Trouble) -> Failure {
     Failure::new(Kind::Other, "no key can be kept in the system's memory")
-        .because(&trouble)
+        .because(trouble)
         .hint("use a key file (`xeroctl store key add --new-key-file FILE`), or name a --passphrase-file")
 }
