@@ -54,6 +54,7 @@ pub enum Ownership {
 const MOVED: &str = "moved";
 const ARRIVING: &str = "arriving";
 /// What stands for the machine in a file that a store at a server was copied to.
+#[cfg(feature = "postgres")]
 const SERVER: &str = "server";
 
 impl Ownership {
@@ -93,6 +94,7 @@ impl OwnerRow {
     }
 
     /// For a copy, in this place, of a store that is at a server.
+    #[cfg(feature = "postgres")]
     pub(crate) fn copy_of(self, server: &str) -> Self {
         Self { path: None, ..self.on_the_way(SERVER, "", server) }
     }

@@ -33,6 +33,7 @@ pub(crate) enum StorePlace {
 
 /// How a store at a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has none"))]
 pub(crate) enum Way {
     /// By TLS.
     Verified,
@@ -97,8 +98,11 @@ impl StorePlace {
             #[cfg(feature = "postgres")]
             Named::Server(address) => Ok(Self::Server(Box::new(ServerPlace::of(address, global)?))),
             #[cfg(not(feature = "postgres"))]
-            Named::Server(_) => Err(Failure::usage("this xeroctl was built without PostgreSQL")
-                .hint("build it with the feature `postgres`, or name a file with --store")),
+            Named::Server(_) => {
+                let _ = global;
+                Err(Failure::usage("this xeroctl was built without PostgreSQL")
+                    .hint("build it with the feature `postgres`, or name a file with --store"))
+            }
         }
     }
 

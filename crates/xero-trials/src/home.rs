@@ -105,9 +105,10 @@ impl Home {
 
     /// The other hosts open the store with the same key.
     fn give_key_to(&self, hosts: &Hosts) -> Outcome<()> {
-        let copies =
-            (1..NAMES.len()).map(|host| fs::copy(self.seen("store.key"), hosts.home(host).join("store.key")));
-        copies.map(|copied| copied.map(drop).map_err(Error::io("copy the key file"))).collect()
+        (1..NAMES.len()).try_for_each(|host| {
+            let copied = fs::copy(self.seen("store.key"), hosts.home(host).join("store.key"));
+            copied.map(drop).map_err(Error::io("copy the key file"))
+        })
     }
 
     fn step(&self, arguments: &[&str]) -> Outcome<Ended> {

@@ -1,6 +1,7 @@
 //! Three hosts that share one store in PostgreSQL: each with a home, a network and a way to the server of its own.
 
 mod cluster;
+mod link;
 mod namespace;
 mod network;
 mod way;

@@ -1,6 +1,8 @@
 //! Why a database server is of no use, where it can be told.
 
-use super::{DatabaseError, Said};
+use super::DatabaseError;
+#[cfg(feature = "postgres")]
+use super::Said;
 
 /// Why a database server is of no use: what somebody must do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +37,13 @@ pub enum Reason {
 impl DatabaseError {
     /// Why the database is of no use.
     pub fn reason(&self) -> Reason {
+        #[cfg(feature = "postgres")]
         match &self.0 {
-            #[cfg(feature = "postgres")]
-            Said::Nothing => Reason::Silent,
-            #[cfg(feature = "postgres")]
-            Said::Postgres(error) => at_server::reason(error),
-            _ => Reason::Other,
+            Said::Nothing => return Reason::Silent,
+            Said::Postgres(error) => return at_server::reason(error),
+            _ => {}
         }
+        Reason::Other
     }
 }
 

@@ -32,9 +32,12 @@ const PASSFILE: &str = "passfile";
 /// What stands before the `?` of an address.
 const BEFORE: [&str; 4] = ["host", "port", "user", "dbname"];
 
+/// Gives the value of a variable that is set.
+type Variables = dyn Fn(&str) -> Option<String>;
+
 /// What libpq would look at besides the address.
 pub(super) struct Surroundings {
-    pub(super) variable: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) variable: Box<Variables>,
     pub(super) home: Option<PathBuf>,
     /// The user of this process.
     pub(super) user: Option<String>,

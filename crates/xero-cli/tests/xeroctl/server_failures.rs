@@ -56,7 +56,7 @@ fn the_way_to_the_server() {
         "postgres://tester@127.0.0.1:1/books".to_owned(),
         "postgres://tester@a..b/books".to_owned(),
         "postgres://tester@%2Fnowhere/books".to_owned(),
-        with_tls.clone(),
+        with_tls,
         format!("{other_name}?sslrootcert=ca.pem&hostaddr=127.0.0.1"),
     ]
     .iter()

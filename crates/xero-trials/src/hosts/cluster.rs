@@ -92,7 +92,7 @@ impl Template {
         let made = ["--username", ADMINISTRATOR, "--auth", "trust", "--no-sync", "--encoding", "UTF8"];
         let small = ["--locale", "C", "--wal-segsize", "1", "--pgdata"];
         let mut initdb = as_owner(&template.programs.join("initdb"), template.folder.path());
-        well(run(initdb.args(made).args(small).arg(&data))?, "initdb")?;
+        well(&run(initdb.args(made).args(small).arg(&data))?, "initdb")?;
         write_more(&data.join("pg_hba.conf"), ACCESS)?;
         write_more(&data.join("postgresql.conf"), SETTINGS)?;
         let mut single = as_owner(&template.programs.join("postgres"), template.folder.path());
@@ -111,7 +111,7 @@ impl Cluster {
         let cluster = Self::files(template.programs.clone(), site)?;
         let mut copy = Command::new("cp");
         copy.arg("-a").arg(template.folder.path().join("data")).arg(cluster.data());
-        well(run(&mut copy)?, "cp")?;
+        well(&run(&mut copy)?, "cp")?;
         cluster.settle(&site.settings)?;
         cluster.go()?;
         Ok(cluster)
@@ -125,7 +125,7 @@ impl Cluster {
             .arg(standby.data());
         copy.args(["--username", ADMINISTRATOR, "--host", &self.site.address.ip().to_string()]);
         copy.args(["--port", &self.site.address.port().to_string()]);
-        well(site.run(&mut copy)?, "pg_basebackup")?;
+        well(&site.run(&mut copy)?, "pg_basebackup")?;
         standby.settle(&site.settings)?;
         standby.go()?;
         self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")?;
@@ -159,7 +159,7 @@ impl Cluster {
         start.arg("-l").arg(self.log_file());
         let ended = self.site.run(&mut start)?;
         let log = fs::read_to_string(self.log_file()).unwrap_or_default();
-        well(ended, "pg_ctl start").map_err(|error| match error {
+        well(&ended, "pg_ctl start").map_err(|error| match error {
             Error::Setup { what, said } => Error::Setup { what, said: format!("{said}\n{log}") },
             other => other,
         })
@@ -167,7 +167,7 @@ impl Cluster {
 
     pub(crate) fn stop(&self, how: Stop) -> Outcome<()> {
         if how == Stop::Fast {
-            return well(self.site.run(self.control("stop").args(["-m", "fast"]))?, "pg_ctl stop");
+            return well(&self.site.run(self.control("stop").args(["-m", "fast"]))?, "pg_ctl stop");
         }
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let first = file.lines().next().and_then(|line| line.trim().parse().ok());
@@ -186,7 +186,7 @@ impl Cluster {
 
     /// What followed another one leads from now on.
     pub(crate) fn promote(&self) -> Outcome<()> {
-        well(self.site.run(&mut self.control("promote"))?, "pg_ctl promote")
+        well(&self.site.run(&mut self.control("promote"))?, "pg_ctl promote")
     }
 
     /// What a statement gives, without spaces around it. In the store's database, as the administrator.
@@ -195,7 +195,7 @@ impl Cluster {
         psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", statement]);
         let ended = self.site.run(&mut psql)?;
         let said = ended.stdout.trim().to_owned();
-        well(ended, statement).map(|()| said)
+        well(&ended, statement).map(|()| said)
     }
 
     /// All sessions that are left to others than the administrator, for as long as they are held.
@@ -288,7 +288,7 @@ fn owned(folder: &Path) -> Outcome<()> {
     if !Uid::effective().is_root() {
         return Ok(());
     }
-    well(run(Command::new("chown").arg("nobody:nogroup").arg(folder))?, "chown")
+    well(&run(Command::new("chown").arg("nobody:nogroup").arg(folder))?, "chown")
 }
 
 fn write_more(file: &Path, lines: &str) -> Outcome<()> {
@@ -298,7 +298,7 @@ fn write_more(file: &Path, lines: &str) -> Outcome<()> {
         .map_err(Error::io("write PostgreSQL's settings"))
 }
 
-fn well(ended: Ended, what: &str) -> Outcome<()> {
+fn well(ended: &Ended, what: &str) -> Outcome<()> {
     if ended.well() {
         return Ok(());
     }

@@ -1,14 +1,13 @@
 //! A way from a host to a server, which is watched, and cut at a chosen exchange.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt::Linger};
-
+use super::link::{Flow, Link, linger_not};
 use super::wire::{Client, Exchange, answer};
 use crate::process::DEADLINE;
 
@@ -53,7 +52,7 @@ pub(crate) enum Speech {
 struct Shared {
     speech: Speech,
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Arc<Condvar>,
 }
 
 #[derive(Debug)]
@@ -67,27 +66,6 @@ struct State {
     silent: bool,
     last: Option<SocketAddr>,
     links: Vec<Weak<Link>>,
-}
-
-/// A connection of a client, and the one to the server that belongs to it.
-#[derive(Debug)]
-struct Link {
-    client: TcpStream,
-    server: TcpStream,
-    flow: Mutex<Flow>,
-    turned: Condvar,
-    shared: Weak<Shared>,
-}
-
-/// What becomes of the server's answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
-    Passes,
-    /// They are held back, and the next turn of the client is waited for.
-    Held,
-    /// It has come.
-    Answered,
-    Reset,
 }
 
 impl Way {
@@ -104,7 +82,7 @@ impl Way {
             last: None,
             links: Vec::new(),
         };
-        let shared = Arc::new(Shared { speech, state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Shared { speech, state: Mutex::new(state), changed: Arc::default() });
         let listener = Arc::new(listener);
         let (hears, passes) = (Arc::clone(&listener), Arc::clone(&shared));
         thread::spawn(move || {
@@ -214,8 +192,7 @@ impl Shared {
         };
         let delayed = [&client, &server].map(|stream| stream.set_nodelay(true));
         drop(delayed);
-        let (flow, turned) = (Mutex::new(Flow::Passes), Condvar::new());
-        let link = Arc::new(Link { client, server, flow, turned, shared: Arc::downgrade(shared) });
+        let link = Arc::new(Link::new(client, server, Arc::clone(&shared.changed)));
         shared.has_come(from, Some(&link));
         let (back, passing) = (Arc::clone(&link), Arc::clone(shared));
         thread::spawn(move || {
@@ -351,79 +328,12 @@ impl Shared {
     }
 }
 
-impl Link {
-    fn flow(&self) -> MutexGuard<'_, Flow> {
-        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, flow: Flow) {
-        let mut now = self.flow();
-        if *now != Flow::Reset {
-            *now = flow;
-        }
-        drop(now);
-        self.turned.notify_all();
-    }
-
-    fn is_reset(&self) -> bool {
-        *self.flow() == Flow::Reset
-    }
-
-    /// Both ends hear that it was reset, when those who read from it have let go of it.
-    fn reset(&self) {
-        self.set(Flow::Reset);
-        for stream in [&self.client, &self.server] {
-            linger_not(stream);
-            let _gone_already = stream.shutdown(Shutdown::Read);
-        }
-    }
-
-    /// Nothing more comes for this end.
-    fn end(&self, stream: &TcpStream) {
-        if !self.is_reset() {
-            let _gone_already = stream.shutdown(Shutdown::Write);
-        }
-    }
-
-    fn wait_for_answer(&self) {
-        drop(self.turned.wait_while(self.flow(), |flow| *flow == Flow::Held));
-    }
-
-    /// Holds back what the server says while it must not be heard. False: there is more of it to come.
-    fn lets_pass(&self, turn: bool) -> bool {
-        let mut flow = self.flow();
-        if *flow == Flow::Held && !turn {
-            return false;
-        }
-        if *flow == Flow::Held {
-            *flow = Flow::Answered;
-            self.turned.notify_all();
-        }
-        drop(self.turned.wait_while(flow, |flow| *flow == Flow::Answered));
-        true
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.changed.notify_all();
-        }
-    }
-}
-
 /// What there is to read; none: the other end has hung up.
 fn some(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; 16 << 10];
     let read = stream.read(&mut bytes)?;
     bytes.truncate(read);
     Ok((read > 0).then_some(bytes))
-}
-
-/// Closed, it is reset.
-fn linger_not(stream: &TcpStream) {
-    let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-    let _gone_already = setsockopt(stream, Linger, &linger);
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(in crate::faults) fn apart(bench: &mut Bench<'_>) -> Outcome<()> {
             let allowed = Allowed::one(false).during(1..=1);
             tried(bench, trial, &allowed, 1, |home, subject| {
                 let job = |job: usize| (job % NAMES.len(), at(clock(job % NAMES.len()), subject.token()));
-                at_one_expiry(home, subject, (0..JOBS).map(job).collect())
+                at_one_expiry(home, subject, &(0..JOBS).map(job).collect::<Vec<_>>())
             })?;
         } else {
             let allowed = Allowed::one(true).during(1..=3);

@@ -34,15 +34,14 @@ pub(in crate::faults) fn crowd(bench: &mut Bench<'_>) -> Outcome<()> {
         let allowed = Allowed::one(false).during(1..=1);
         tried(bench, trial, &allowed, turn(trial), |home, subject| {
             let lines = (0..CROWD).map(|job| (job % NAMES.len(), subject.token()));
-            let disturbed = at_one_expiry(home, subject, lines.collect())?;
-            Ok(disturbed)
+            at_one_expiry(home, subject, &lines.collect::<Vec<_>>())
         })?;
     }
     Ok(())
 }
 
 /// All lines at once on their hosts; the new token lasts, so that none needs another one. In the end it has expired again.
-pub(super) fn at_one_expiry(home: &Home, subject: &Subject, lines: Vec<(usize, Line)>) -> Outcome<Disturbed> {
+pub(super) fn at_one_expiry(home: &Home, subject: &Subject, lines: &[(usize, Line)]) -> Outcome<Disturbed> {
     let count = lines.len();
     slow(home);
     home.tokens_last(true);
