@@ -63,11 +63,10 @@ enum Chore {
     Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
-    /// Measure: the gateway beside nginx, with the same upstream on the same cores; or a store in PostgreSQL with 10,000
-    /// connections
+    /// Measure what is ours beside what others have, and write the tables of docs/PERFORMANCE.md
     Bench {
         /// What is measured
-        #[arg(value_parser = ["gateway", "many"])]
+        #[arg(value_parser = bench::WHAT)]
         what: String,
     },
     /// Run the tests of xero-certs under AddressSanitizer
@@ -100,8 +99,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Pictures => e2e::pictures(),
         Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
-        Chore::Bench { what } if what == "many" => bench::many(),
-        Chore::Bench { .. } => bench::gateway(),
+        Chore::Bench { what } => bench::bench(what),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),
         Chore::Tidy => tidy::tidy(),

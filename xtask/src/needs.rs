@@ -29,8 +29,16 @@ const PROGRAMS: [(&str, &str); 18] = [
     ("npm", "npm"),
 ];
 
-/// What the gateway is measured beside, and with.
-const BENCH: [(&str, &str); 3] = [("nginx", "nginx-light"), ("taskset", "util-linux"), ("wrk", "wrk")];
+/// What is measured beside ours, and with what.
+const BENCH: [(&str, &str); 7] = [
+    ("gh", "gh"),
+    ("nginx", "nginx-light"),
+    ("sqlite3", "sqlite3"),
+    ("taskset", "util-linux"),
+    ("time", "time"),
+    ("valgrind", "valgrind"),
+    ("wrk", "wrk"),
+];
 
 /// What Debian does not put on the path: the server that a store may be in.
 const DATABASE: &str = "postgresql";
