@@ -139,6 +139,8 @@ fn for_good(bench: &mut Bench<'_>, trial: usize, cut: Cut) -> Outcome<()> {
             (known && requests > 1).then(|| format!("{requests} requests, though the first was kept"));
         let served = usize::from(ended.well()) + usize::from(answer == Answer::Good);
         let kept = ended.well() || answer == Answer::Good;
+        // The first takes up what was rescued; the second shows that the login goes on with it.
+        expired_again(home, subject)?;
         expired_again(home, subject)?;
         let said = format!("{}; the other: {}", ended.in_words(), other.in_words());
         let broken = Disturbed::by(&ended).broken.or(twice);
