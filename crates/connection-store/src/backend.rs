@@ -27,7 +27,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
-pub(crate) use self::postgres::{Link, Spare, grants};
+pub(crate) use self::postgres::{Counted, Link, Spare, grants};
 use self::recorded::StoreRow;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
@@ -184,7 +184,8 @@ impl Backend {
     }
 }
 
-fn settle(fault: Fault, path: &Path) -> Error {
+/// What a failure means for a caller, of the database at this path.
+pub(crate) fn settle(fault: Fault, path: &Path) -> Error {
     match fault {
         Fault::Sql(error) => explain(error, path),
         #[cfg(feature = "postgres")]

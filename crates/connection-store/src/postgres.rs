@@ -33,6 +33,8 @@ pub struct PostgresAddress {
     config: Config,
     tls: Option<Arc<ClientConfig>>,
     shown: String,
+    /// Nobody waits long for an answer.
+    hasty: bool,
     spare: Arc<Spare>,
 }
 
@@ -65,7 +67,7 @@ impl PostgresAddress {
             // Of several the one that takes changes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls, shown: written.text(false), spare: Arc::default() })
+        Ok(Self { config, tls, shown: written.text(false), hasty: false, spare: Arc::default() })
     }
 
     /// The same, with the user's password.
@@ -83,6 +85,15 @@ impl PostgresAddress {
     /// The same for whoever may be kept as a spare himself.
     pub(crate) fn without_spare(&self) -> Self {
         Self { spare: Arc::default(), ..self.clone() }
+    }
+
+    /// The same for what is not worth a wait: a server that does not answer at once is done without.
+    pub(crate) fn hasty(&self) -> Self {
+        Self { hasty: true, ..self.without_spare() }
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.hasty
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -140,3 +140,25 @@ CREATE TABLE limits (
     app_minute_left BIGINT,
     PRIMARY KEY (app, organisation)
 );
+
+-- The calls that count against Xero's limits, and what it refused. Times are milliseconds since 1970. Nothing in them is worth
+-- anything a minute later: they are empty after a crash of the server, in a standby, and where a store has just been moved.
+CREATE UNLOGGED TABLE calls (
+    id           BIGINT NOT NULL PRIMARY KEY,
+    app          TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    owner        TEXT NOT NULL,
+    began_at     BIGINT NOT NULL,
+    free_at      BIGINT
+);
+
+CREATE INDEX calls_of ON calls (app, organisation, free_at);
+
+CREATE UNLOGGED TABLE pauses (
+    app          TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    began_at     BIGINT NOT NULL,
+    until        BIGINT NOT NULL,
+    PRIMARY KEY (app, organisation)
+);

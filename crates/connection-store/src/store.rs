@@ -82,6 +82,9 @@ struct Shared {
     id: String,
     /// The file beside which this machine keeps what is its own.
     local: PathBuf,
+    /// Where calls are counted, if not beside that.
+    #[cfg(feature = "postgres")]
+    server: Option<crate::PostgresAddress>,
     data_key: Arc<SealingKey>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
@@ -202,8 +205,19 @@ impl Store {
     fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
         let (clock, id, local) = (clock_of(&backend), backend.store_id()?, backend.local().to_owned());
+        #[cfg(feature = "postgres")]
+        let server = backend.server().cloned();
         let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
-        let shared = Shared { backend, id, local, data_key, leaders, counting: Mutex::default() };
+        let shared = Shared {
+            backend,
+            id,
+            local,
+            #[cfg(feature = "postgres")]
+            server,
+            data_key,
+            leaders,
+            counting: Mutex::default(),
+        };
         Ok(Self {
             shared: Arc::new(shared),
             clock,

@@ -1,6 +1,7 @@
 //! What only a store in PostgreSQL has: how it is reached, made and opened.
 
 mod copies;
+mod counting;
 mod failure;
 mod link;
 mod opening;
@@ -14,7 +15,7 @@ use tokio::{
 
 pub(super) use self::failure::explain;
 use self::failure::{has_ended, is_read_only};
-pub(crate) use self::link::Link;
+pub(crate) use self::{counting::Counted, link::Link};
 use super::sqlite::FORMAT;
 use crate::{
     Error,

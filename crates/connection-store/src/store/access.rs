@@ -81,11 +81,12 @@ impl Store {
     /// [`Error::WrongKind`] for a private app, [`Error::NeedsLogin`], [`Error::Auth`], [`Error::NotSaved`],
     /// [`Error::RefreshBusy`], [`Error::Tampered`] where the connection was changed.
     pub async fn access(&self, connection: &Connection, need: Need) -> Result<Access, Error> {
-        let (app, authorisation) = (&connection.app, self.own_authorisation(connection, "access token")?);
-        match self.app_identity(app) {
-            Ok(_) => self.access_for(&authorisation.id, app.kind, need).await,
-            Err(Error::NoSuchApp(_)) => Err(self.no_such(&connection.name)?),
-            Err(error) => Err(error),
+        let mut waiting = self.waiting();
+        loop {
+            match self.renewed_for(connection) {
+                Ok(id) => return self.access_for(id, connection.app.kind, need).await,
+                Err(error) => waiting.pause_after(error).await?,
+            }
         }
     }
 
@@ -148,6 +149,16 @@ impl Store {
             return Ok(None);
         }
         Ok(runs(stored.lease_until, self.now()))
+    }
+
+    /// The id of the authorisation by which a connection that is there and that nobody has changed has its tokens.
+    fn renewed_for<'a>(&self, connection: &'a Connection) -> Result<&'a str, Error> {
+        let authorisation = self.own_authorisation(connection, "access token")?;
+        match self.app_identity(&connection.app) {
+            Ok(_) => Ok(&authorisation.id),
+            Err(Error::NoSuchApp(_)) => Err(self.no_such(&connection.name)?),
+            Err(error) => Err(error),
+        }
     }
 
     /// The authorisation of a connection that nobody has changed.

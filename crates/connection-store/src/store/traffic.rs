@@ -1,8 +1,8 @@
 //! Calls to Xero's API, let through as its limits allow; all processes that use the store count together.
 
 use std::{
+    error::Error as _,
     fmt,
-    path::{Path, PathBuf},
     sync::PoisonError,
     time::{Duration, UNIX_EPOCH},
 };
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Connection, Error, Pace, Patience, Told, Wait,
-    traffic::{Counters, Whose, is_busy},
+    traffic::{Counters, Whose},
 };
 
 /// After how long it is tried again to count, in milliseconds.
@@ -25,15 +25,17 @@ pub(super) enum Counting {
     /// None was made yet.
     #[default]
     NotYet,
-    On(Counter),
+    On(Box<Counter>),
     /// The file could not be used at this time.
     Off(u64),
 }
 
-/// What counts the calls, and what shows that this process lives.
+/// What counts the calls, and what this process is called there.
 pub(super) struct Counter {
     counters: Counters,
-    sign: SignOfLife,
+    owner: String,
+    /// Shows that it lives; a link to a server does that too.
+    _sign: Option<SignOfLife>,
 }
 
 /// A call that counts against Xero's limits: from when it was admitted until it is ended, or dropped.
@@ -113,10 +115,10 @@ impl Store {
     /// The limit that it would break, and how long to wait.
     pub fn try_admit(&self, connection: &Connection) -> Result<Call, Wait> {
         let whose = whose(connection);
-        let (now, path) = (self.millis(), self.file());
+        let (now, path) = (self.millis(), &self.shared.local);
         let begun = self.counting(|one| {
-            let lives = |owner: &str| owner == one.sign.owner() || look_for(&path, owner) != Sign::Dead;
-            one.counters.begin(&whose, one.sign.owner(), now, lives)
+            let lives = |owner: &str| owner == one.owner || look_for(path, owner) != Sign::Dead;
+            one.counters.begin(&whose, &one.owner, now, &lives)
         });
         let id = match begun {
             Some(Ok(id)) => Some(id),
@@ -140,12 +142,12 @@ impl Store {
     }
 
     /// `None` where the counters cannot be used; they are tried again later.
-    fn counting<T>(&self, work: impl FnOnce(&mut Counter) -> rusqlite::Result<T>) -> Option<T> {
+    fn counting<T>(&self, work: impl FnOnce(&mut Counter) -> Result<T, Error>) -> Option<T> {
         let mut counting = self.shared.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.millis();
         if counting.is_due(now) {
-            match Counter::beside(&self.file()) {
-                Ok(counter) => *counting = Counting::On(counter),
+            match self.counter() {
+                Ok(counter) => *counting = Counting::On(Box::new(counter)),
                 Err(why) => counting.give_up(now, &why),
             }
         }
@@ -153,23 +155,21 @@ impl Store {
         work(counter).inspect_err(|error| counting.failed(now, error)).ok()
     }
 
-    fn file(&self) -> PathBuf {
-        // Not by way of the database, which may be busy.
-        self.shared.local.clone()
+    /// Not by way of the store's database, which may be busy. Whatever fails, nothing can be done about it but to go on without.
+    fn counter(&self) -> Result<Counter, String> {
+        #[cfg(feature = "postgres")]
+        if let Some(address) = &self.shared.server {
+            let (counters, owner) = Counters::at(address).map_err(|error| in_full(&error))?;
+            return Ok(Counter { counters, owner, _sign: None });
+        }
+        let counters = Counters::beside(&self.shared.local).map_err(|error| error.to_string())?;
+        let sign = SignOfLife::show(&self.shared.local).map_err(|error| error.to_string())?;
+        Ok(Counter { counters, owner: sign.owner().to_owned(), _sign: Some(sign) })
     }
 
     fn millis(&self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Counter {
-    /// Whatever fails, nothing can be done about it but to go on without.
-    fn beside(store: &Path) -> Result<Self, String> {
-        let counters = Counters::beside(store).map_err(|error| error.to_string())?;
-        let sign = SignOfLife::show(store).map_err(|error| error.to_string())?;
-        Ok(Self { counters, sign })
     }
 }
 
@@ -184,9 +184,9 @@ impl Counting {
     }
 
     /// What is busy for too long is tried again with the next call.
-    fn failed(&mut self, now: u64, error: &rusqlite::Error) {
-        if !is_busy(error) {
-            self.give_up(now, &error.to_string());
+    fn failed(&mut self, now: u64, error: &Error) {
+        if !matches!(error, Error::Busy) {
+            self.give_up(now, &in_full(error));
         }
     }
 
@@ -196,6 +196,11 @@ impl Counting {
         }
         *self = Self::Off(now);
     }
+}
+
+/// The error with its cause.
+fn in_full(error: &Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn whose(connection: &Connection) -> Whose {

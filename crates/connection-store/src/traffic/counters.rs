@@ -1,8 +1,12 @@
-//! The counters in a file beside the store: not in it, since each call writes them, and nobody is harmed where they are lost.
+//! The counters of calls: in a file beside the store, or at its server. Not in the store itself, since each call writes them, and
+//! nobody is harmed where they are lost.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::TransactionBehavior;
 use xero_auth_oauth2::Limit;
 
 use super::{
@@ -10,6 +14,14 @@ use super::{
     file::{Opened, Unusable, beside},
     pause,
 };
+use crate::{
+    Error,
+    backend::settle,
+    database::{Db, Fault, Row, values},
+    seal::random_key,
+};
+#[cfg(feature = "postgres")]
+use crate::{PostgresAddress, backend::Counted, store::Sign};
 
 /// Times are milliseconds since 1970. A call without an owner is another program's. A new form of the file has a new name.
 const TABLES: &str = "
@@ -34,6 +46,16 @@ const TABLES: &str = "
 const ENDING: &str = "-calls";
 /// Calls that run longer are forgotten: whoever made them has been stopped.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+/// How often what counts no more is removed, in milliseconds: it is not seen in between.
+const SWEPT_EVERY: u64 = 1_000;
+/// All that counts at a moment, in one answer: what is paused, how many calls of the app, each call for the organisation. What
+/// began later was counted before the clock was set back.
+const TRAFFIC: &str = "SELECT reason, CAST(NULL AS BIGINT), until FROM (SELECT reason, until FROM pauses \
+         WHERE app = ?1 AND organisation IN ('', ?2) AND began_at <= ?3 ORDER BY until DESC LIMIT 1) AS paused \
+     UNION ALL SELECT NULL, count(*), min(free_at) FROM calls \
+         WHERE app = ?1 AND (free_at > ?3 OR free_at IS NULL) AND began_at <= ?4 \
+     UNION ALL SELECT NULL, NULL, free_at FROM calls WHERE app = ?1 AND organisation = ?2 AND ?2 <> '' \
+         AND (free_at > ?3 OR free_at IS NULL) AND began_at <= ?4 ORDER BY 3";
 
 /// Whose limits a call counts against. Server and client id stand for the app: they are the same after a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +66,70 @@ pub(crate) struct Whose {
     pub(crate) organisation: String,
 }
 
-/// The open file.
+/// The open file, or the way to the server.
 #[derive(Debug)]
-pub(crate) struct Counters(Opened);
+pub(crate) struct Counters {
+    place: Place,
+    path: PathBuf,
+    /// When what counts no more was last removed.
+    swept_at: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(Opened),
+    #[cfg(feature = "postgres")]
+    Server(Box<Counted>),
+}
+
+impl Place {
+    /// One transaction beside which nobody begins a call of the app.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "there are only files"))]
+    fn write<T>(&mut self, app: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::File(file) => {
+                let tx = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let result = work(Db::Sqlite(&tx))?;
+                tx.commit()?;
+                Ok(result)
+            }
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.write(app, work),
+        }
+    }
+
+    /// Single statements.
+    fn plainly<T>(&self, work: impl Fn(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match self {
+            Self::File(file) => work(Db::Sqlite(file)),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.plainly(work),
+        }
+    }
+
+    /// Whether somebody who counts here lives; for a file `lives` says so.
+    fn is_dead(&self, owner: &str, lives: &dyn Fn(&str) -> bool) -> Result<bool, Fault> {
+        match self {
+            Self::File(_) => Ok(!lives(owner)),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => Ok(server.sign_of(owner)? == Sign::Dead),
+        }
+    }
+}
 
 impl Counters {
     /// Opens the file beside a store, and makes it where there is none, or where it is broken and nobody has it open.
     pub(crate) fn beside(store: &Path) -> Result<Self, Unusable> {
-        Opened::at(&beside(store, ENDING), TABLES).map(Self)
+        let path = beside(store, ENDING);
+        Ok(Self { place: Place::File(Opened::at(&path, TABLES)?), path, swept_at: 0 })
+    }
+
+    /// Those of the store at a server, and the name of this process there, which lives for as long as it has a link.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn at(address: &PostgresAddress) -> Result<(Self, String), Error> {
+        let (path, owner) = (address.place(), crate::store::new_id()?);
+        let server = Counted::open(address, &owner)?;
+        Ok((Self { place: Place::Server(Box::new(server)), path, swept_at: 0 }, owner))
     }
 
     /// Begins a call, or says what it must wait for. `lives` says whether an owner does.
@@ -60,74 +138,61 @@ impl Counters {
         whose: &Whose,
         owner: &str,
         now: u64,
-        lives: impl Fn(&str) -> bool,
-    ) -> rusqlite::Result<Result<i64, Wait>> {
+        lives: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<i64, Wait>, Error> {
         // Whoever waits asks often, and writes only where there is room.
-        let found = traffic(&self.0.unchecked_transaction()?, whose, now)?;
+        let found = self.traffic(whose, now)?;
         if let Err(wait) = found.admit(now)
-            && !self.forget_dead(whose, now, &lives)?
+            && !self.forget_dead(whose, now, lives)?
         {
             return Ok(Err(wait));
         }
-        let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        sweep(&tx, now)?;
-        if let Err(wait) = traffic(&tx, whose, now)?.admit(now) {
-            return Ok(Err(wait));
-        }
-        // No number comes again, in a new file either: nobody ends another one's call.
-        let insert = "INSERT INTO calls (id, app, organisation, owner, began_at) \
-                      VALUES (abs(random() / 2), ?1, ?2, ?3, ?4)";
-        tx.execute(insert, params![whose.app, whose.organisation, owner, number(now)])?;
-        let id = tx.last_insert_rowid();
-        tx.commit()?;
-        Ok(Ok(id))
+        let sweeps = now.abs_diff(self.swept_at) >= SWEPT_EVERY;
+        let begun = self.write(&whose.app, |tx| {
+            if sweeps {
+                sweep(tx, now)?;
+            }
+            if let Err(wait) = traffic(tx, whose, now)?.admit(now) {
+                return Ok(Err(wait));
+            }
+            let id = new_number()?;
+            let insert =
+                "INSERT INTO calls (id, app, organisation, owner, began_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            tx.execute(insert, values![id, whose.app, whose.organisation, owner, number(now)])?;
+            Ok(Ok(id))
+        })?;
+        self.swept_at = if sweeps { now } else { self.swept_at };
+        Ok(begun)
     }
 
     /// Ends a call.
-    pub(crate) fn end(&mut self, id: i64, now: u64) -> rusqlite::Result<()> {
+    pub(crate) fn end(&self, id: i64, now: u64) -> Result<(), Error> {
         let free_at = number(now) + millis(MINUTE);
-        self.0.prepare_cached("UPDATE calls SET free_at = ?2 WHERE id = ?1")?.execute([id, free_at])?;
-        Ok(())
+        self.plainly(|db| {
+            db.execute("UPDATE calls SET free_at = ?2 WHERE id = ?1", values![id, free_at]).map(drop)
+        })
     }
 
     /// Forgets a call that was not made.
-    pub(crate) fn withdraw(&mut self, id: i64) -> rusqlite::Result<()> {
-        self.0.execute("DELETE FROM calls WHERE id = ?1", [id])?;
-        Ok(())
+    pub(crate) fn withdraw(&self, id: i64) -> Result<(), Error> {
+        self.plainly(|db| db.execute("DELETE FROM calls WHERE id = ?1", values![id]).map(drop))
     }
 
     /// Notes what the answer to a call says.
-    pub(crate) fn told(&mut self, whose: &Whose, now: u64, told: &Told) -> rusqlite::Result<()> {
+    pub(crate) fn told(&mut self, whose: &Whose, now: u64, told: &Told) -> Result<(), Error> {
         if !self.is_news(whose, now, told)? {
             return Ok(());
         }
-        let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let free_at = number(now) + millis(MINUTE);
-        if let Some(left) = told.minute_left {
-            let insert =
-                "INSERT INTO calls (app, organisation, owner, began_at, free_at) VALUES (?1, ?2, '', ?3, ?4)";
-            for _ in 0..traffic(&tx, whose, now)?.made_elsewhere(left) {
-                tx.execute(insert, params![whose.app, whose.organisation, number(now), free_at])?;
+        self.write(&whose.app, |tx| {
+            if let Some(left) = told.minute_left {
+                made_elsewhere(tx, whose, now, left)?;
             }
-        }
-        if let Some(refused) = told.refused {
-            let organisation = if refused.0 == Limit::AppMinute { "" } else { &whose.organisation };
-            tx.execute(
-                "INSERT OR REPLACE INTO pauses VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    whose.app,
-                    organisation,
-                    refused.0.as_str(),
-                    number(now),
-                    number(now) + millis(pause(refused))
-                ],
-            )?;
-        }
-        tx.commit()
+            told.refused.map_or(Ok(()), |refused| keep_away(tx, whose, now, refused))
+        })
     }
 
     /// Most answers say nothing that is not known: they cost no write.
-    fn is_news(&self, whose: &Whose, now: u64, told: &Told) -> rusqlite::Result<bool> {
+    fn is_news(&self, whose: &Whose, now: u64, told: &Told) -> Result<bool, Error> {
         let Some(left) = told.minute_left.filter(|_| told.refused.is_none()) else {
             return Ok(told.refused.is_some());
         };
@@ -135,82 +200,91 @@ impl Counters {
     }
 
     /// What counts now.
-    pub(crate) fn traffic(&self, whose: &Whose, now: u64) -> rusqlite::Result<Traffic> {
-        traffic(&self.0.unchecked_transaction()?, whose, now)
+    pub(crate) fn traffic(&self, whose: &Whose, now: u64) -> Result<Traffic, Error> {
+        self.plainly(|db| traffic(db, whose, now))
     }
 
     /// Ends the calls of those who are dead: when the server saw them is not known, but not later than now. True where
     /// there was one.
-    fn forget_dead(
-        &mut self,
-        whose: &Whose,
-        now: u64,
-        lives: &impl Fn(&str) -> bool,
-    ) -> rusqlite::Result<bool> {
-        let owners: Vec<String> = {
-            let mut running = self.0.prepare_cached(
-                "SELECT DISTINCT owner FROM calls WHERE app = ?1 AND organisation = ?2 AND free_at IS NULL",
-            )?;
-            let owners = running.query_map([&whose.app, &whose.organisation], |row| row.get(0))?;
-            owners.collect::<rusqlite::Result<_>>()?
-        };
+    fn forget_dead(&self, whose: &Whose, now: u64, lives: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
+        let running =
+            "SELECT DISTINCT owner FROM calls WHERE app = ?1 AND organisation = ?2 AND free_at IS NULL";
+        let of = values![whose.app, whose.organisation];
+        let owners: Vec<String> = self.plainly(|db| db.rows(running, of, |row| row.get(0)))?;
         let mut any = false;
-        for owner in owners.iter().filter(|owner| !lives(owner)) {
-            let end = "UPDATE calls SET free_at = ?2 WHERE owner = ?1 AND free_at IS NULL";
-            any |= self.0.execute(end, params![owner, number(now) + millis(MINUTE)])? > 0;
+        for owner in owners {
+            if self.place.is_dead(&owner, lives).map_err(|fault| settle(fault, &self.path))? {
+                let end = "UPDATE calls SET free_at = ?2 WHERE owner = ?1 AND free_at IS NULL";
+                let free_at = number(now) + millis(MINUTE);
+                any |= self.plainly(|db| db.execute(end, values![owner, free_at]))? > 0;
+            }
         }
         Ok(any)
     }
+
+    fn write<T>(&mut self, app: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.place.write(app, work).map_err(|fault| settle(fault, &self.path))
+    }
+
+    fn plainly<T>(&self, work: impl Fn(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.place.plainly(work).map_err(|fault| settle(fault, &self.path))
+    }
 }
 
-/// Removes what counts no more, and what was counted in the future: the clock was set back.
-fn sweep(tx: &Transaction<'_>, now: u64) -> rusqlite::Result<()> {
-    let now = number(now);
-    tx.prepare_cached(
-        "DELETE FROM calls WHERE free_at <= ?1 OR began_at > ?2 OR (free_at IS NULL AND began_at < ?3)",
-    )?
-    .execute([now, now + millis(MINUTE), now - millis(LONGEST)])?;
-    tx.prepare_cached("DELETE FROM pauses WHERE until <= ?1 OR began_at > ?1")?.execute([now])?;
+/// Counts the calls that somebody else must have made.
+fn made_elsewhere(tx: Db<'_>, whose: &Whose, now: u64, left: u32) -> Result<(), Fault> {
+    let insert =
+        "INSERT INTO calls (id, app, organisation, owner, began_at, free_at) VALUES (?1, ?2, ?3, '', ?4, ?5)";
+    let free_at = number(now) + millis(MINUTE);
+    for _ in 0..traffic(tx, whose, now)?.made_elsewhere(left) {
+        tx.execute(insert, values![new_number()?, whose.app, whose.organisation, number(now), free_at])?;
+    }
     Ok(())
 }
 
-fn traffic(tx: &Transaction<'_>, whose: &Whose, now: u64) -> rusqlite::Result<Traffic> {
-    // What began later was counted before the clock was set back.
-    let latest = number(now) + millis(MINUTE);
-    let app = params![whose.app, number(now), latest];
-    let mut traffic = Traffic { paused: paused(tx, whose, now)?, ..Traffic::default() };
-    (traffic.of_app, traffic.app_free_at) = tx
-        .prepare_cached(
-            "SELECT count(*), min(free_at) FROM calls \
-             WHERE app = ?1 AND (free_at > ?2 OR free_at IS NULL) AND began_at <= ?3",
-        )?
-        .query_row(app, |row| Ok((count(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(time))))?;
-    if whose.organisation.is_empty() {
-        return Ok(traffic);
-    }
-    let of = params![whose.app, whose.organisation, number(now), latest];
-    let mut calls = tx.prepare_cached(
-        "SELECT free_at FROM calls WHERE app = ?1 AND organisation = ?2 \
-         AND (free_at > ?3 OR free_at IS NULL) AND began_at <= ?4 ORDER BY free_at",
+fn keep_away(tx: Db<'_>, whose: &Whose, now: u64, refused: (Limit, Option<Duration>)) -> Result<(), Fault> {
+    let organisation = if refused.0 == Limit::AppMinute { "" } else { &whose.organisation };
+    let (reason, until) = (refused.0.as_str(), number(now) + millis(pause(refused)));
+    tx.execute(
+        "INSERT INTO pauses (app, organisation, reason, began_at, until) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (app, organisation) DO UPDATE \
+         SET reason = excluded.reason, began_at = excluded.began_at, until = excluded.until",
+        values![whose.app, organisation, reason, number(now), until],
+    )
+    .map(drop)
+}
+
+/// Removes what counts no more, and what was counted in the future: the clock was set back.
+fn sweep(tx: Db<'_>, now: u64) -> Result<(), Fault> {
+    let now = number(now);
+    tx.execute(
+        "DELETE FROM calls WHERE free_at <= ?1 OR began_at > ?2 OR (free_at IS NULL AND began_at < ?3)",
+        values![now, now + millis(MINUTE), now - millis(LONGEST)],
     )?;
-    for free_at in calls.query_map(of, |row| row.get::<_, Option<i64>>(0))? {
-        match free_at? {
-            Some(free_at) => traffic.free_at.push(time(free_at)),
-            None => traffic.running += 1,
+    tx.execute("DELETE FROM pauses WHERE until <= ?1 OR began_at > ?1", values![now]).map(drop)
+}
+
+fn traffic(db: Db<'_>, whose: &Whose, now: u64) -> Result<Traffic, Fault> {
+    let latest = number(now) + millis(MINUTE);
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let found: Vec<(Option<String>, Option<i64>, Option<i64>)> =
+        db.rows(TRAFFIC, values![whose.app, whose.organisation, number(now), latest], read)?;
+    let mut traffic = Traffic::default();
+    for row in found {
+        match row {
+            (Some(reason), _, Some(until)) => traffic.paused = Some((limit(&reason), time(until))),
+            (_, Some(all), first) => (traffic.of_app, traffic.app_free_at) = (count(all), first.map(time)),
+            (_, _, Some(free_at)) => traffic.free_at.push(time(free_at)),
+            (_, _, None) => traffic.running += 1,
         }
     }
     Ok(traffic)
 }
 
-fn paused(tx: &Transaction<'_>, whose: &Whose, now: u64) -> rusqlite::Result<Option<(Limit, u64)>> {
-    tx.prepare_cached(
-        "SELECT reason, until FROM pauses WHERE app = ?1 AND organisation IN ('', ?2) AND began_at <= ?3 \
-         ORDER BY until DESC LIMIT 1",
-    )?
-    .query_row(params![whose.app, whose.organisation, number(now)], |row| {
-        Ok((limit(&row.get::<_, String>(0)?), time(row.get(1)?)))
-    })
-    .optional()
+/// No number comes again, in a new file either: nobody ends another one's call.
+fn new_number() -> Result<i64, Error> {
+    let bytes = random_key()?;
+    Ok(bytes.iter().take(8).fold(0, |number: i64, byte| number << 8 | i64::from(*byte)) & i64::MAX)
 }
 
 fn limit(word: &str) -> Limit {
@@ -252,7 +326,7 @@ mod tests {
     }
 
     fn begin(counters: &mut Counters, organisation: &str, now: u64) -> Result<i64, Wait> {
-        counters.begin(&whose(organisation), "me", now, |owner| owner == "me").unwrap()
+        counters.begin(&whose(organisation), "me", now, &|owner| owner == "me").unwrap()
     }
 
     fn call(counters: &mut Counters, now: u64) -> Result<(), Wait> {
@@ -279,12 +353,12 @@ mod tests {
         let (_folder, mut counters) = counters();
         let lives = |owner: &str| owner != "dead";
         for owner in ["a", "b", "dead", "c", "d"] {
-            counters.begin(&whose("one"), owner, NOW, |_| true).unwrap().unwrap();
+            counters.begin(&whose("one"), owner, NOW, &|_| true).unwrap().unwrap();
         }
-        let busy = counters.begin(&whose("one"), "e", NOW, |_| true).unwrap().unwrap_err();
+        let busy = counters.begin(&whose("one"), "e", NOW, &|_| true).unwrap().unwrap_err();
         assert_eq!(busy.limit, Limit::Concurrent);
-        counters.begin(&whose("one"), "e", NOW, lives).unwrap().unwrap();
-        let busy = counters.begin(&whose("one"), "f", NOW, lives).unwrap().unwrap_err();
+        counters.begin(&whose("one"), "e", NOW, &lives).unwrap().unwrap();
+        let busy = counters.begin(&whose("one"), "f", NOW, &lives).unwrap().unwrap_err();
         assert_eq!(busy.limit, Limit::Concurrent);
     }
 

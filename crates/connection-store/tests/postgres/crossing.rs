@@ -24,6 +24,8 @@ type Rows = BTreeMap<String, Vec<String>>;
 
 /// Whose the store is, which is not moved, and what SQLite does not show.
 const NOT_MOVED: [&str; 5] = ["owner_machine", "owner_file", "owner_path", "owner_label", "owned_since"];
+/// What is of the place, and not of the store.
+const OF_THE_PLACE: [&str; 3] = ["store_format", "calls", "pauses"];
 const LOGINS: usize = 200;
 const CONNECTIONS_OF_A_LOGIN: usize = 5;
 
@@ -68,7 +70,10 @@ fn in_server(path: &Path) -> Rows {
     let link = connect(port(), &database::name(path)).unwrap();
     let sql = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'xeroctl'";
     let names = block_on(link.query(sql, &[])).unwrap();
-    let names = names.into_iter().map(|row| row.get::<_, String>(0)).filter(|name| name != "store_format");
+    let names = names
+        .into_iter()
+        .map(|row| row.get::<_, String>(0))
+        .filter(|name| !OF_THE_PLACE.contains(&name.as_str()));
     names.map(|name| (name.clone(), rows_in_server(&link, &name))).collect()
 }
 

@@ -1,10 +1,11 @@
 //! What a store promises, in PostgreSQL: the same tests as in a file, and those of the server alone. They start a server of
-//! their own, and end it. Of a file alone are `copies`, `files` and `migration` (backups, restoring, older formats), and
+//! their own, and end it. Of a file alone are `copies`, `counters`, `files` and `migration` (backups, restoring, older formats), and
 //! `examples`, which show the public interface once.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;
+mod counting;
 mod crossing;
 mod cuts;
 mod database;

@@ -1,17 +1,16 @@
 //! Xero's limits over several handles of a store, as processes have them.
 
-use std::{cell::Cell, fs, path::PathBuf, time::Duration};
+use std::{cell::Cell, time::Duration};
 
 use connection_store::{A_MINUTE, AT_ONCE, Call, Connection, Error, Limit, Store, Told, Wait};
 
 use crate::{
-    database,
     home::{Home, expired},
     token_server::TokenServer,
 };
 
 /// A store with a connection, and the same store opened by another.
-async fn two() -> (Home, [Store; 2], Connection) {
+pub(crate) async fn two() -> (Home, [Store; 2], Connection) {
     let server = TokenServer::start().await;
     let (home, store) = Home::with_store();
     expired(&home, &store, &server.server());
@@ -20,15 +19,8 @@ async fn two() -> (Home, [Store; 2], Connection) {
     (home, [store, other], connection)
 }
 
-fn limit(admitted: Result<Call, Wait>) -> Option<Limit> {
+pub(crate) fn limit(admitted: Result<Call, Wait>) -> Option<Limit> {
     admitted.err().map(|wait| wait.limit)
-}
-
-/// What counts, beside the store.
-fn counters(home: &Home) -> PathBuf {
-    let mut name = database::local(&home.path).into_os_string();
-    name.push("-calls");
-    name.into()
 }
 
 #[tokio::test]
@@ -44,18 +36,6 @@ async fn all_who_use_a_store_count_together() {
     assert_eq!(wait, Wait { limit: Limit::Minute, time: Duration::from_secs(60) });
     home.clock.advance(Duration::from_secs(60));
     drop(one.try_admit(&connection).unwrap());
-}
-
-#[tokio::test]
-async fn calls_of_a_process_that_was_killed_run_no_more() {
-    let (home, [one, two], connection) = two().await;
-    let running: Vec<_> = (0..AT_ONCE).map(|_| one.try_admit(&connection).unwrap()).collect();
-    assert_eq!(limit(two.try_admit(&connection)), Some(Limit::Concurrent));
-    let db = rusqlite::Connection::open(counters(&home)).unwrap();
-    db.execute("UPDATE calls SET owner = ?1 WHERE id = (SELECT min(id) FROM calls)", ["d".repeat(32)])
-        .unwrap();
-    drop(two.try_admit(&connection).unwrap());
-    drop(running);
 }
 
 #[tokio::test]
@@ -79,37 +59,6 @@ async fn other_organisations_of_the_app_have_limits_of_their_own() {
     let running: Vec<_> = (0..AT_ONCE).map(|_| store.try_admit(&other).unwrap()).collect();
     other.organisation.as_mut().unwrap().id = "another".to_owned();
     drop(store.try_admit(&other).unwrap());
-    drop(running);
-}
-
-#[tokio::test]
-async fn whoever_cannot_count_does_not_wait() {
-    let (home, [store, _], connection) = two().await;
-    fs::create_dir(counters(&home)).unwrap();
-    let running: Vec<_> = (0..2 * AT_ONCE).map(|_| store.try_admit(&connection).unwrap()).collect();
-    assert_eq!(running.len(), 2 * AT_ONCE);
-
-    fs::remove_dir(counters(&home)).unwrap();
-    drop(store.try_admit(&connection).unwrap());
-    assert!(!counters(&home).exists(), "it is not tried with each call");
-    home.clock.advance(Duration::from_secs(30));
-    let running: Vec<_> = (0..AT_ONCE).map(|_| store.try_admit(&connection).unwrap()).collect();
-    assert_eq!(limit(store.try_admit(&connection)), Some(Limit::Concurrent));
-    drop(running);
-}
-
-#[tokio::test]
-async fn whoever_met_a_broken_file_counts_with_the_others_again() {
-    let (home, [one, two], connection) = two().await;
-    let before = one.try_admit(&connection).unwrap();
-    let db = rusqlite::Connection::open(counters(&home)).unwrap();
-    db.execute_batch("DROP TABLE calls").unwrap();
-    // It cannot be counted, and so it need not wait.
-    let uncounted: Vec<_> = (0..2 * AT_ONCE).map(|_| one.try_admit(&connection).unwrap()).collect();
-    home.clock.advance(Duration::from_secs(30));
-    let running: Vec<_> = (0..AT_ONCE).map(|_| two.try_admit(&connection).unwrap()).collect();
-    drop((before, uncounted));
-    assert_eq!(limit(one.try_admit(&connection)), Some(Limit::Concurrent), "nobody ended another one's call");
     drop(running);
 }
 

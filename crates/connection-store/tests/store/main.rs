@@ -8,6 +8,7 @@ mod authorisations;
 #[path = "../../examples/authorise.rs"]
 mod authorise;
 mod copies;
+mod counters;
 mod custom;
 mod database;
 mod examples;

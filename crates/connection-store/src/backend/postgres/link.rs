@@ -50,6 +50,11 @@ const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(35);
+/// The same where nobody waits long for an answer; nor is what was done worth a wait for a disk.
+const LIMITS_IN_HASTE: &str =
+    "SET lock_timeout = '2s'; SET statement_timeout = '2s'; SET synchronous_commit = off";
+const GIVEN_UP_IN_HASTE: Duration = Duration::from_secs(5);
+const SILENCE_IN_HASTE: Duration = Duration::from_secs(5);
 /// For how long an owner whose lock is not there may be one whose link was cut, and who makes it anew.
 const RETURNING: Duration = Duration::from_secs(5);
 
@@ -60,6 +65,7 @@ pub(crate) struct Link {
     runtime: Handle,
     speaking: AbortHandle,
     place: PathBuf,
+    hasty: bool,
     /// Set where the server has not answered in time: whatever was asked of it may still be done.
     silent: Cell<bool>,
     /// Since when the locks of owners were not seen with this link.
@@ -94,7 +100,10 @@ impl Link {
         ended: watch::Sender<u64>,
     ) -> Result<(Self, i64), Fault> {
         let (mut config, tls) = (address.config().clone(), address.tls());
-        let patience = config.get_connect_timeout().copied().unwrap_or(GIVEN_UP);
+        let hasty = address.is_hasty();
+        let given_up = if hasty { GIVEN_UP_IN_HASTE } else { GIVEN_UP };
+        let patience = config.get_connect_timeout().copied().unwrap_or(given_up);
+        let patience = if hasty { patience.min(given_up) } else { patience };
         config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
         config.application_name("xeroctl");
         let in_all = patience * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
@@ -111,6 +120,7 @@ impl Link {
             runtime: runtime.clone(),
             speaking,
             place,
+            hasty,
             silent: Cell::new(false),
             missed: RefCell::default(),
         };
@@ -122,8 +132,10 @@ impl Link {
     fn prepare(&self, held: &[String], version: u32) -> Result<i64, Fault> {
         let locks: String = held.iter().map(|owner| format!("{};", locking(owner))).collect();
         let idle = if version >= 14 { "SET idle_session_timeout = 0;" } else { "" };
-        let sql =
-            format!("{locks} {idle} {LIMITS}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}");
+        let haste = if self.hasty { LIMITS_IN_HASTE } else { "" };
+        let sql = format!(
+            "{locks} {idle} {LIMITS}; {haste}; SET search_path = {SCHEMA}; SELECT pg_is_in_recovery(), {NOW}"
+        );
         let row = self.last_row(&sql)?;
         if row.as_ref().and_then(|row| row.get(0)) == Some("t") {
             let source = DatabaseError::standby();
@@ -159,7 +171,8 @@ impl Link {
         }
         // The link's own runtime has the clock.
         let _clock = self.runtime.enter();
-        if let Ok(answer) = block_on(async { timeout(SILENCE, asked).await }) {
+        let silence = if self.hasty { SILENCE_IN_HASTE } else { SILENCE };
+        if let Ok(answer) = block_on(async { timeout(silence, asked).await }) {
             return Ok(answer?);
         }
         self.silent.set(true);
@@ -287,7 +300,12 @@ where
 
 /// The number of the lock that the owner of a lease has.
 fn lock_of(owner: &str) -> i64 {
-    let hash = digest(&SHA256, format!("xeroctl|lease|{owner}").as_bytes());
+    lock_number(&format!("xeroctl|lease|{owner}"))
+}
+
+/// The number of a lock of this name.
+pub(super) fn lock_number(name: &str) -> i64 {
+    let hash = digest(&SHA256, name.as_bytes());
     hash.as_ref().iter().take(8).fold(0, |key: u64, byte| key << 8 | u64::from(*byte)).cast_signed()
 }
 

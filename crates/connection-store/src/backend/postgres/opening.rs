@@ -84,6 +84,14 @@ impl Backend {
         }
     }
 
+    /// The server's address, where the store is at one.
+    pub(crate) fn server(&self) -> Option<&PostgresAddress> {
+        match &self.session {
+            Session::Sqlite(_) => None,
+            Session::Postgres(server) => Some(&server.address),
+        }
+    }
+
     /// The server's clock, where the store is at one.
     pub(crate) fn clock(&self) -> Option<Arc<ServerClock>> {
         match &self.session {
