@@ -69,7 +69,7 @@ enum Session {
 
 impl Session {
     /// One transaction that alone may write. Commits what `work` did, if it did not fail.
-    fn write<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn write<T>(&mut self, mut work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
             Self::Sqlite(db) => {
                 let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -83,7 +83,7 @@ impl Session {
     }
 
     /// Reads at one moment.
-    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn read<T>(&self, mut work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
             Self::Sqlite(db) => {
                 let tx = db.unchecked_transaction()?;
@@ -167,7 +167,7 @@ impl Backend {
     }
 
     /// A change that the ledger does not note: of leases, marks, spares, events and pending logins.
-    fn change<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    fn change<T>(&mut self, mut work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.change_whosever(|db| {
             StoreRow::read(db)?.admit_change()?;
             work(db)
@@ -175,11 +175,11 @@ impl Backend {
     }
 
     /// The same in a store that was moved away too, or that has not arrived.
-    fn change_whosever<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    fn change_whosever<T>(&mut self, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.session.write(work).map_err(|fault| settle(fault, &self.path))
     }
 
-    fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    fn read<T>(&self, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.session.read(work).map_err(|fault| settle(fault, &self.path))
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 pub(super) use self::failure::explain;
-use self::failure::{has_ended, is_read_only};
+use self::failure::{has_ended, is_cut, is_read_only};
 pub(crate) use self::{counting::Counted, link::Link};
 use super::sqlite::FORMAT;
 use crate::{
@@ -95,12 +95,12 @@ impl Server {
     }
 
     /// One transaction that alone may write. Commits what `work` did, if it did not fail.
-    pub(super) fn write<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn write<T>(&self, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.transaction(WRITE, work)
     }
 
     /// Reads at one moment.
-    pub(super) fn read<T>(&self, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn read<T>(&self, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.transaction(READ, work)
     }
 
@@ -162,12 +162,25 @@ impl Server {
         Ok(done)
     }
 
-    fn transaction<T>(&self, begin: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let link = self.begin(begin)?;
-        let done = work(Db::Postgres(&link)).and_then(|result| link.batch("COMMIT").map(|()| result));
-        // A link whose transaction cannot be ended is given up, and the server ends it.
-        if done.is_ok() || link.batch("ROLLBACK").is_ok() {
-            self.link.replace(Some(link));
+    /// Where the link is cut before the end was asked for nothing was done, and all of it is done again, on a new one.
+    fn transaction<T>(
+        &self,
+        begin: &str,
+        mut work: impl FnMut(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut link = self.begin(begin)?;
+        let mut done = work(Db::Postgres(&link));
+        if done.as_ref().is_err_and(is_cut) {
+            link = self.begin(begin)?;
+            done = work(Db::Postgres(&link));
+        }
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        match link.batch(end) {
+            Ok(()) => drop(self.link.replace(Some(link))),
+            // What was read is read.
+            Err(fault) if done.is_ok() && begin != READ => return Err(fault),
+            // A link whose transaction cannot be ended is given up, and the server ends it.
+            Err(_) => {}
         }
         done
     }

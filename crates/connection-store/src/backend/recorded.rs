@@ -299,7 +299,7 @@ impl Backend {
     /// A change of rows that the ledger notes, and of the ledger with it, that brings no sealed values.
     pub(super) fn change_recorded<T>(
         &mut self,
-        work: impl FnOnce(&Change<'_>) -> Result<T, Fault>,
+        work: impl FnMut(&Change<'_>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         self.change_sealed(&[], work)
     }
@@ -312,7 +312,7 @@ impl Backend {
     pub(super) fn change_sealed<T>(
         &mut self,
         values: &[&[u8]],
-        work: impl FnOnce(&Change<'_>) -> Result<T, Fault>,
+        mut work: impl FnMut(&Change<'_>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         self.change_unlocked(|db, row, unlocked| {
             if values.iter().any(|value| key_of(value) != Some(row.data_key)) {
@@ -334,7 +334,7 @@ impl Backend {
     /// fail.
     pub(super) fn change_unlocked<T>(
         &mut self,
-        work: impl FnOnce(Db<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
+        mut work: impl FnMut(Db<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let Self { session, unlocked, path, .. } = self;
         let unlocked = unlocked.as_ref().ok_or(Error::WrongKey)?;
@@ -351,7 +351,7 @@ impl Backend {
     /// when this returns.
     pub(super) fn read_recorded<T>(
         &self,
-        work: impl FnOnce(Db<'_>, &Ledger<'_>) -> Result<T, Fault>,
+        mut work: impl FnMut(Db<'_>, &Ledger<'_>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         self.read_unlocked(|db, row, unlocked| work(db, &Ledger::open(db, row, unlocked)?))
     }
@@ -359,7 +359,7 @@ impl Backend {
     /// Reads at one moment, with the keys as they are then.
     pub(super) fn read_unlocked<T>(
         &self,
-        work: impl FnOnce(Db<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
+        mut work: impl FnMut(Db<'_>, &StoreRow, &Unlocked) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;
         self.read(|db| {

@@ -85,7 +85,7 @@ enum Place {
 impl Place {
     /// One transaction beside which nobody begins a call of the app.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "there are only files"))]
-    fn write<T>(&mut self, app: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn write<T>(&mut self, app: &str, mut work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
             Self::File(file) => {
                 let tx = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -222,7 +222,7 @@ impl Counters {
         Ok(any)
     }
 
-    fn write<T>(&mut self, app: &str, work: impl FnOnce(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    fn write<T>(&mut self, app: &str, work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.place.write(app, work).map_err(|fault| settle(fault, &self.path))
     }
 

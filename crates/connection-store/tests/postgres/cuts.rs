@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 
 use crate::{
     cluster,
-    database::{self, beside, cut_leaders, let_in, living},
-    home::{Home, expired, minutes},
+    database::{self, beside, cut_all, cut_leaders, let_in, living},
+    home::{Home, expired, minutes, names, new},
     machines::{by, elsewhere},
     proxy::Proxy,
     token_server::{Reply, TokenServer},
@@ -68,12 +68,7 @@ async fn a_pair_is_saved_though_the_link_was_cut_while_it_was_asked_for() {
 async fn a_server_that_comes_back_is_waited_for() {
     let (server, (home, store), beside) = (TokenServer::start().await, Home::with_store(), beside());
     let acme = expired(&home, &store, &server.server());
-    let shut = format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS false", database::name(&home.path));
-    let cut = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
-        database::name(&home.path)
-    );
-    futures_executor::block_on(beside.batch_execute(&format!("{shut}; {cut}"))).unwrap();
+    cut_all(&beside, &home.path);
     assert!(matches!(store.connections(), Err(Error::Unreachable { .. })), "what asks for nothing is told");
     let mut waiting = Box::pin(store.access(&acme, Need::default()));
     assert!((&mut waiting).now_or_never().is_none(), "what asks for a token looks again");
@@ -120,6 +115,23 @@ async fn an_intent_whose_commit_was_not_answered_is_the_same_again() {
     let told = &store.events(&acme.authorisation.as_ref().unwrap().id, 1).unwrap()[0];
     assert_eq!(told.detail, "", "it was sent once");
     assert_eq!(home.count("authorisations WHERE intent_at IS NOT NULL"), 0);
+}
+
+#[test]
+fn what_was_cut_before_its_end_is_done_again_and_once() {
+    let (home, store) = Home::with_store();
+    store.add_private(&new("acme")).unwrap();
+    let proxy = Proxy::start(cluster::port());
+    let store = by(&database::address_at(proxy.port, &home.path), &home, "far");
+    proxy.cut_in_a_transaction(false);
+    assert_eq!(names(&store), ["acme"]);
+    proxy.cut_in_a_transaction(true);
+    store.rename("acme", "other").unwrap();
+    assert_eq!((names(&store), proxy.lost()), (vec!["other".to_owned()], 2));
+    proxy.lose_a_commit();
+    let unknown = store.rename("other", "acme");
+    assert!(matches!(unknown, Err(Error::Unreachable { .. })), "done or not: {unknown:?}");
+    assert_eq!((names(&store), proxy.lost()), (vec!["acme".to_owned()], 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -239,12 +239,27 @@ pub(crate) fn living(beside: &Client, path: &Path) -> i64 {
 
 /// Cuts the links of those who have leases, and lets nobody in until [`let_in`].
 pub(crate) fn cut_leaders(beside: &Client, path: &Path) {
-    let shut = format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS false", name(path));
-    let cut = format!("SELECT pg_terminate_backend(l.pid) FROM {}", locks(path));
-    block_on(beside.batch_execute(&format!("{shut}; {cut}"))).unwrap();
+    shut_out(beside, path, &format!("SELECT pg_terminate_backend(l.pid) FROM {}", locks(path)));
     while living(beside, path) > 0 {
         std::thread::yield_now();
     }
+}
+
+/// Cuts all links, and lets nobody in until [`let_in`].
+pub(crate) fn cut_all(beside: &Client, path: &Path) {
+    let all = format!("pg_stat_activity WHERE datname = '{}'", name(path));
+    shut_out(beside, path, &format!("SELECT pg_terminate_backend(pid) FROM {all}"));
+    let there = format!("SELECT count(*) FROM {all}");
+    while block_on(beside.query_one(&there, &[])).unwrap().get::<_, i64>(0) > 0 {
+        std::thread::yield_now();
+    }
+}
+
+fn shut_out(beside: &Client, path: &Path, cut: &str) {
+    let shut = format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS false", name(path));
+    // One after the other: who is cut comes back at once.
+    block_on(beside.batch_execute(&shut)).unwrap();
+    block_on(beside.batch_execute(cut)).unwrap();
 }
 
 pub(crate) fn let_in(beside: &Client, path: &Path) {

@@ -1,4 +1,4 @@
-//! What stands between a store and its server, and loses an answer when it is told.
+//! What stands between a store and its server, and loses an answer or cuts the link when it is told.
 
 use std::{
     io::{self, Read, Write},
@@ -19,6 +19,7 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct Told {
     lose: AtomicBool,
+    cut: [AtomicBool; 2],
     lost: AtomicUsize,
 }
 
@@ -42,7 +43,12 @@ impl Proxy {
         self.told.lose.store(true, Ordering::SeqCst);
     }
 
-    /// How many were lost.
+    /// The link is cut in the middle of the next transaction that writes, or reads, before its end was asked for.
+    pub(crate) fn cut_in_a_transaction(&self, writes: bool) {
+        self.told.cut[usize::from(writes)].store(true, Ordering::SeqCst);
+    }
+
+    /// How many answers were lost, and links cut.
     pub(crate) fn lost(&self) -> usize {
         self.told.lost.load(Ordering::SeqCst)
     }
@@ -66,21 +72,22 @@ fn pass(client: TcpStream, server: TcpStream, told: Arc<Told>) {
 
 /// Message by message: the first has no letter before its length.
 fn asks(mut from: &TcpStream, mut to: &TcpStream, told: &Told, losing: &AtomicBool) -> io::Result<()> {
-    let (mut first, mut writes) = (true, false);
+    let (mut first, mut begun) = (true, None);
     loop {
         let mut head = vec![0; if first { 4 } else { 5 }];
         from.read_exact(&mut head)?;
         let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
         let mut body = vec![0; length as usize - 4];
         from.read_exact(&mut body)?;
-        if !first && head[0] == b'Q' {
-            let sql = String::from_utf8_lossy(&body);
-            if sql.starts_with("BEGIN") {
-                writes = sql.contains("FOR UPDATE");
-            }
-            if writes && sql.starts_with("COMMIT") && told.lose.swap(false, Ordering::SeqCst) {
-                losing.store(true, Ordering::SeqCst);
-            }
+        let sql = if first || head[0] != b'Q' { "".into() } else { String::from_utf8_lossy(&body) };
+        if sql.starts_with("BEGIN") {
+            begun = Some(sql.contains("FOR UPDATE"));
+        } else if sql.starts_with("COMMIT") {
+            let lose = begun.take() == Some(true) && told.lose.swap(false, Ordering::SeqCst);
+            losing.fetch_or(lose, Ordering::SeqCst);
+        } else if begun.is_some_and(|writes| told.cut[usize::from(writes)].swap(false, Ordering::SeqCst)) {
+            told.lost.fetch_add(1, Ordering::SeqCst);
+            return Ok(());
         }
         first = false;
         to.write_all(&[head, body].concat())?;

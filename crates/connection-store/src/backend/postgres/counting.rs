@@ -25,7 +25,7 @@ impl Counted {
     pub(crate) fn write<T>(
         &self,
         app: &str,
-        work: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+        work: impl FnMut(Db<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let lock = lock_number(&format!("xeroctl|calls|{app}"));
         let begin = format!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({lock})");

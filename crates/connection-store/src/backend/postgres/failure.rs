@@ -1,8 +1,11 @@
 //! What a failure of the server means: for the link, and for a caller.
 
-use std::path::Path;
+use std::{error::Error as _, path::Path};
 
-use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::{
+    error::{Severity, SqlState},
+    types::{WasNull, WrongType},
+};
 
 use crate::{Error, database::Fault, error::DatabaseError};
 
@@ -11,6 +14,17 @@ pub(super) fn has_ended(fault: &Fault) -> bool {
     let Fault::Postgres(error) = fault else { return false };
     let severity = error.as_db_error().and_then(|said| said.parsed_severity());
     matches!(severity, Some(Severity::Fatal | Severity::Panic))
+}
+
+/// True where the link has ended in the middle of something, and a new one may be had.
+pub(super) fn is_cut(fault: &Fault) -> bool {
+    matches!(fault, Fault::Postgres(error) if error.code().is_none() && !is_of_a_value(error))
+        || has_ended(fault)
+}
+
+/// True for a value that is not of the sort that its column has.
+fn is_of_a_value(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<WasNull>() || cause.is::<WrongType>())
 }
 
 /// True where the server takes no changes, as a standby does.
@@ -22,6 +36,9 @@ pub(super) fn is_read_only(fault: &Fault) -> bool {
 /// What a failure of the server means for a caller.
 pub(in super::super) fn explain(error: tokio_postgres::Error, place: &Path) -> Error {
     let Some(code) = error.code().cloned() else {
+        if is_of_a_value(&error) {
+            return Error::Database(DatabaseError::from(error));
+        }
         return Error::Unreachable { place: place.to_owned(), source: DatabaseError::from(error) };
     };
     match meaning(&code) {
