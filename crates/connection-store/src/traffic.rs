@@ -16,10 +16,8 @@ use xero_auth_oauth2::{ApiAnswer, ApiProblem, Limit};
 
 use crate::AppKind;
 
+pub(crate) use self::counters::{Counters, Whose};
 pub use self::patience::Patience;
-pub(crate) use self::{
-    counters::{Counters, Whose},
-};
 
 /// Calls at the same time, of an app for an organisation.
 pub const AT_ONCE: usize = 5;

@@ -25,7 +25,7 @@ pub(super) enum Counting {
     /// None was made yet.
     #[default]
     NotYet,
-    On(Counter),
+    On(Box<Counter>),
     /// The file could not be used at this time.
     Off(u64),
 }
@@ -147,7 +147,7 @@ impl Store {
         let now = self.millis();
         if counting.is_due(now) {
             match self.counter() {
-                Ok(counter) => *counting = Counting::On(counter),
+                Ok(counter) => *counting = Counting::On(Box::new(counter)),
                 Err(why) => counting.give_up(now, &why),
             }
         }

@@ -14,14 +14,14 @@ use super::{
     file::{Opened, Unusable, beside},
     pause,
 };
-#[cfg(feature = "postgres")]
-use crate::{PostgresAddress, backend::Counted, store::Sign};
 use crate::{
     Error,
     backend::settle,
     database::{Db, Fault, Row, values},
     seal::random_key,
 };
+#[cfg(feature = "postgres")]
+use crate::{PostgresAddress, backend::Counted, store::Sign};
 
 /// Times are milliseconds since 1970. A call without an owner is another program's. A new form of the file has a new name.
 const TABLES: &str = "
@@ -85,11 +85,7 @@ enum Place {
 impl Place {
     /// One transaction beside which nobody begins a call of the app.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "there are only files"))]
-    fn write<T>(
-        &mut self,
-        app: &str,
-        mut work: impl FnMut(Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    fn write<T>(&mut self, app: &str, mut work: impl FnMut(Db<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         match self {
             Self::File(file) => {
                 let tx = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -160,7 +156,8 @@ impl Counters {
                 return Ok(Err(wait));
             }
             let id = new_number()?;
-            let insert = "INSERT INTO calls (id, app, organisation, owner, began_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let insert =
+                "INSERT INTO calls (id, app, organisation, owner, began_at) VALUES (?1, ?2, ?3, ?4, ?5)";
             tx.execute(insert, values![id, whose.app, whose.organisation, owner, number(now)])?;
             Ok(Ok(id))
         })?;
@@ -171,7 +168,9 @@ impl Counters {
     /// Ends a call.
     pub(crate) fn end(&self, id: i64, now: u64) -> Result<(), Error> {
         let free_at = number(now) + millis(MINUTE);
-        self.plainly(|db| db.execute("UPDATE calls SET free_at = ?2 WHERE id = ?1", values![id, free_at]).map(drop))
+        self.plainly(|db| {
+            db.execute("UPDATE calls SET free_at = ?2 WHERE id = ?1", values![id, free_at]).map(drop)
+        })
     }
 
     /// Forgets a call that was not made.
@@ -234,7 +233,8 @@ impl Counters {
 
 /// Counts the calls that somebody else must have made.
 fn made_elsewhere(tx: Db<'_>, whose: &Whose, now: u64, left: u32) -> Result<(), Fault> {
-    let insert = "INSERT INTO calls (id, app, organisation, owner, began_at, free_at) VALUES (?1, ?2, ?3, '', ?4, ?5)";
+    let insert =
+        "INSERT INTO calls (id, app, organisation, owner, began_at, free_at) VALUES (?1, ?2, ?3, '', ?4, ?5)";
     let free_at = number(now) + millis(MINUTE);
     for _ in 0..traffic(tx, whose, now)?.made_elsewhere(left) {
         tx.execute(insert, values![new_number()?, whose.app, whose.organisation, number(now), free_at])?;
@@ -242,12 +242,7 @@ fn made_elsewhere(tx: Db<'_>, whose: &Whose, now: u64, left: u32) -> Result<(), 
     Ok(())
 }
 
-fn keep_away(
-    tx: Db<'_>,
-    whose: &Whose,
-    now: u64,
-    refused: (Limit, Option<Duration>),
-) -> Result<(), Fault> {
+fn keep_away(tx: Db<'_>, whose: &Whose, now: u64, refused: (Limit, Option<Duration>)) -> Result<(), Fault> {
     let organisation = if refused.0 == Limit::AppMinute { "" } else { &whose.organisation };
     let (reason, until) = (refused.0.as_str(), number(now) + millis(pause(refused)));
     tx.execute(

@@ -70,7 +70,10 @@ fn in_server(path: &Path) -> Rows {
     let link = connect(port(), &database::name(path)).unwrap();
     let sql = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'xeroctl'";
     let names = block_on(link.query(sql, &[])).unwrap();
-    let names = names.into_iter().map(|row| row.get::<_, String>(0)).filter(|name| !OF_THE_PLACE.contains(&name.as_str()));
+    let names = names
+        .into_iter()
+        .map(|row| row.get::<_, String>(0))
+        .filter(|name| !OF_THE_PLACE.contains(&name.as_str()));
     names.map(|name| (name.clone(), rows_in_server(&link, &name))).collect()
 }
 

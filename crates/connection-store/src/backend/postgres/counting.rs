@@ -1,9 +1,6 @@
 //! The way to the server on which calls are counted: another link than the store's, so that no call waits for a commit.
 
-use super::{
-    Link, Server,
-    link::lock_number,
-};
+use super::{Link, Server, link::lock_number};
 use crate::{
     Error,
     backend::settle,

@@ -51,7 +51,8 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(35);
 /// The same where nobody waits long for an answer; nor is what was done worth a wait for a disk.
-const LIMITS_IN_HASTE: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'; SET synchronous_commit = off";
+const LIMITS_IN_HASTE: &str =
+    "SET lock_timeout = '2s'; SET statement_timeout = '2s'; SET synchronous_commit = off";
 const GIVEN_UP_IN_HASTE: Duration = Duration::from_secs(5);
 const SILENCE_IN_HASTE: Duration = Duration::from_secs(5);
 /// For how long an owner whose lock is not there may be one whose link was cut, and who makes it anew.
