@@ -63,10 +63,10 @@ enum Chore {
     Deb,
     /// Let xero-node and xero-python do their whole job against the mock; the first time, install them
     Interop,
-    /// Measure: the gateway beside nginx, with the same upstream on the same cores
+    /// Measure what is ours beside what others have, and write the tables of docs/PERFORMANCE.md
     Bench {
         /// What is measured
-        #[arg(value_parser = ["gateway"])]
+        #[arg(value_parser = bench::WHAT)]
         what: String,
     },
     /// Run the tests of xero-certs under AddressSanitizer
@@ -99,7 +99,7 @@ fn run(chore: &Chore) -> Result<(), Stop> {
         Chore::Pictures => e2e::pictures(),
         Chore::Deb => deb::deb(),
         Chore::Interop => interop::interop(),
-        Chore::Bench { .. } => bench::gateway(),
+        Chore::Bench { what } => bench::bench(what),
         Chore::Sanitize => sanitize::sanitize(),
         Chore::Ci => ci::ci(),
         Chore::Tidy => tidy::tidy(),

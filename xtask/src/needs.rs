@@ -8,7 +8,7 @@ use crate::command_line::{run, succeeds};
 use crate::stop::Stop;
 
 /// Programs and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -17,6 +17,7 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("chromedriver", "chromium-driver"),
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
+    ("ip", "iproute2"),
     ("faketime", "faketime"),
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
@@ -28,8 +29,16 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("npm", "npm"),
 ];
 
-/// What the gateway is measured beside, and with.
-const BENCH: [(&str, &str); 3] = [("nginx", "nginx-light"), ("taskset", "util-linux"), ("wrk", "wrk")];
+/// What is measured beside ours, and with what.
+const BENCH: [(&str, &str); 7] = [
+    ("gh", "gh"),
+    ("nginx", "nginx-light"),
+    ("sqlite3", "sqlite3"),
+    ("taskset", "util-linux"),
+    ("time", "time"),
+    ("valgrind", "valgrind"),
+    ("wrk", "wrk"),
+];
 
 /// What Debian does not put on the path: the server that a store may be in.
 const DATABASE: &str = "postgresql";

@@ -44,10 +44,10 @@ pub use refresh::Need;
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
 pub use store::{
-    Call, Destination, Existing, Export, Imported, Importing, Logins, MoveStep, Moved, Replace, Restored,
-    Restoring, Status, Store,
+    Call, Destination, Existing, Export, Fitted, Imported, Importing, LockedStore, Logins, MoveStep, Moved,
+    Replace, Restored, Restoring, Status, Store,
 };
-pub use store_key::{KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
+pub use store_key::{DerivedKey, KeyBytes, KeySlot, Lock, NewKey, Passphrase, StoreKey};
 pub use traffic::{A_MINUTE, AN_APP_MINUTE, AT_ONCE, Pace, Patience, Told, Wait};
 /// What a refused signature means (OAuth 1.0a).
 pub use xero_auth_oauth1::{Answer as SignatureAnswer, Problem as SignatureProblem, Retry as SignatureRetry};

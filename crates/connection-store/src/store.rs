@@ -15,6 +15,7 @@ mod keeping;
 mod keys;
 mod leader;
 mod limits;
+mod locked;
 mod moving;
 mod owner;
 mod pending;
@@ -42,6 +43,7 @@ pub use self::{
     export::{Export, Logins},
     file::{Replace, Restored, Restoring, Status},
     import::{Existing, Imported, Importing},
+    locked::{Fitted, LockedStore},
     moving::{Destination, MoveStep, Moved},
     traffic::Call,
 };
@@ -98,7 +100,7 @@ impl Store {
     /// # Errors
     /// [`Error::Exists`] where there is a store already; nothing is changed then.
     pub fn create(path: &Path, key: &NewKey) -> Result<Self, Error> {
-        Self::unlocked(Backend::create(path, key, SystemTime::now())?, &key.key)
+        Self::unlocked_by(Backend::create(path, key, SystemTime::now())?, &key.key)
     }
 
     /// The keys that open the store at `path`, in the order in which they were added. Needs none of them, and changes
@@ -114,7 +116,7 @@ impl Store {
     /// wrong with the file itself. None of them changes the file, but that an older format may have been brought up to date
     /// by then; a copy of it as it was lies beside it (`.format-2`).
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, Error> {
-        Self::unlocked(Backend::open(path)?, key)
+        Self::unlocked_by(Backend::open(path)?, key)
     }
 
     /// Makes a store in a PostgreSQL database, in a schema of its own, opened by one key. In `folder`, made with mode 0700, this
@@ -124,7 +126,7 @@ impl Store {
     /// [`Error::Exists`] where there is a store already; nothing is changed then. [`Error::Unreachable`].
     #[cfg(feature = "postgres")]
     pub fn create_at(address: &crate::PostgresAddress, folder: &Path, key: &NewKey) -> Result<Self, Error> {
-        Self::unlocked(Backend::create_in(address, folder, key)?, &key.key)
+        Self::unlocked_by(Backend::create_in(address, folder, key)?, &key.key)
     }
 
     /// The keys that open the store at `address`, as [`key_slots`](Self::key_slots).
@@ -158,7 +160,12 @@ impl Store {
     /// As [`open`](Self::open), [`Error::Unreachable`], [`Error::OlderFormat`].
     #[cfg(feature = "postgres")]
     pub fn open_at(address: &crate::PostgresAddress, folder: &Path, key: &StoreKey) -> Result<Self, Error> {
-        Self::unlocked(Backend::open_in(address, folder)?, key)
+        Self::unlocked_by(Backend::open_in(address, folder)?, key)
+    }
+
+    /// The store's own id; its copies have the same.
+    pub fn id(&self) -> &str {
+        &self.shared.id
     }
 
     /// The same store with another clock.
@@ -202,8 +209,12 @@ impl Store {
         drop(leaders.wait_for(|count| *count == 0).await);
     }
 
-    fn unlocked(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
+    fn unlocked_by(mut backend: Backend, key: &StoreKey) -> Result<Self, Error> {
         let data_key = backend.unlock(key)?;
+        Self::unlocked(backend, data_key)
+    }
+
+    fn unlocked(backend: Backend, data_key: Arc<SealingKey>) -> Result<Self, Error> {
         let (clock, id, local) = (clock_of(&backend), backend.store_id()?, backend.local().to_owned());
         #[cfg(feature = "postgres")]
         let server = backend.server().cloned();

@@ -23,7 +23,14 @@ pub enum StoreKey {
     File(KeyBytes),
     /// A passphrase; opening costs about 64 MiB of memory and a fifth of a second (Argon2id).
     Passphrase(Passphrase),
+    /// What was made of a passphrase, for the one slot that it was made for; opening costs next to nothing.
+    Derived(DerivedKey),
 }
+
+/// What Argon2id made of a passphrase for one slot. As good as the passphrase, for as long as that slot is there: it belongs in
+/// memory that goes, and in no file.
+#[derive(Clone)]
+pub struct DerivedKey(SlotKey);
 
 /// The content of a key file.
 #[derive(Clone)]
@@ -42,6 +49,22 @@ impl StoreKey {
     /// Takes a passphrase; nothing is trimmed.
     pub fn passphrase(text: impl Into<String>) -> Self {
         Self::Passphrase(Passphrase(SecretString::from(text.into())))
+    }
+}
+
+impl DerivedKey {
+    /// A key that [`expose`](Self::expose) gave; `None` for what cannot be one.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        SlotKey::from_bytes(bytes).map(Self)
+    }
+
+    /// Its bytes, to be kept by what forgets them.
+    pub fn expose(&self) -> &[u8] {
+        self.0.0.as_slice()
+    }
+
+    pub(crate) fn of(key: &SlotKey) -> Self {
+        Self(key.clone())
     }
 }
 
@@ -200,6 +223,8 @@ impl StoredSlot {
         let (parameters, salt) = match key.key {
             StoreKey::File(_) => (String::new(), Vec::new()),
             StoreKey::Passphrase(_) => (ARGON2ID.to_owned(), random_key()?[..16].to_vec()),
+            // It is another slot's own.
+            StoreKey::Derived(_) => return Err(Error::OtherLock("a passphrase")),
         };
         let stored = Self { slot, parameters, salt, sealed: Vec::new(), slot_key: None };
         let slot_key = stored.key(&key.key)?;
@@ -214,7 +239,9 @@ impl StoredSlot {
         match (key, self.parameters.is_empty()) {
             (StoreKey::File(bytes), true) => Ok(SlotKey(bytes.0.clone())),
             (StoreKey::Passphrase(passphrase), false) => Ok(SlotKey(self.derive(passphrase)?)),
+            (StoreKey::Derived(derived), false) => Ok(derived.0.clone()),
             (StoreKey::File(_), false) => Err(Error::OtherLock("a passphrase")),
+            (StoreKey::Derived(_), true) => Err(Error::OtherLock("a key file")),
             (StoreKey::Passphrase(_), true) if self.slot.lock == Lock::Passphrase => Err(self.changed()),
             (StoreKey::Passphrase(_), true) => Err(Error::OtherLock("a key file")),
         }
@@ -276,7 +303,14 @@ impl fmt::Debug for StoreKey {
         match self {
             Self::File(bytes) => bytes.fmt(f),
             Self::Passphrase(passphrase) => passphrase.fmt(f),
+            Self::Derived(derived) => derived.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DerivedKey([redacted])")
     }
 }
 

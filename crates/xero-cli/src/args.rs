@@ -39,7 +39,7 @@ pub(crate) use self::{
     scopes::{Scopes, ScopesExplain, ScopesUpgrade},
     store::{
         KeySource, NewKeyOptions, OpenedBy, StoreAdopt, StoreBackup, StoreCommand, StoreInit,
-        StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreVerify,
+        StoreKeyCommand, StoreKeyRemove, StoreRestore, StoreUnlock, StoreVerify,
     },
     store_move::StoreMove,
     using::{Asking, Exec, TokenFormat},

@@ -52,6 +52,11 @@ impl Config {
         Ok(Self { settings })
     }
 
+    /// True where the file says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.settings.is_empty()
+    }
+
     /// Makes what the file says the defaults of the commands' own options.
     pub(crate) fn defaults(&self, command: Command) -> Command {
         self.settings.iter().fold(command, |command, setting| match setting.key.place {

@@ -2,6 +2,7 @@
 
 mod command;
 pub(crate) mod identity;
+pub(crate) mod kernel;
 mod key_file;
 pub(crate) mod keychain;
 mod new_key;

@@ -72,7 +72,8 @@ fn main() -> ExitCode {
         return commands::complete::answer(args);
     }
     cli.global.take_environment();
-    let settled = settle(&cli, command_name).and_then(|context| {
+    let talking = Ui::of(&cli.global);
+    let settled = settle(cli, command_name).and_then(|context| {
         let (context, command) = context;
         trace::start(&context.global, &context.command_name)?;
         Ok((context, command))
@@ -80,24 +81,26 @@ fn main() -> ExitCode {
     match settled {
         Ok((context, command)) => end(&context, run(&context, command.as_ref())),
         Err(failure) => {
-            Ui::of(&cli.global).fail(&failure);
+            talking.fail(&failure);
             ExitCode::from(failure.kind.status())
         }
     }
 }
 
-/// Reads the configuration file, and the command line once more with what it says for defaults.
-fn settle(first: &Cli, command_name: String) -> Outcome<(Context, Option<Command>)> {
-    let (config, misconfigured) = match (&first.command, Config::read(&first.global)) {
+/// Reads the configuration file, and where it says something the command line once more, with that for defaults.
+fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Command>)> {
+    let (config, misconfigured) = match (&cli.command, Config::read(&cli.global)) {
         // A shell that starts must not stumble over it.
         (Some(Command::Completions(_) | Command::Man(_)), _) => (Config::default(), None),
         // What is wrong with it is one of the things that it finds.
         (Some(Command::Doctor(_)), Err(failure)) => (Config::default(), Some(failure)),
         (_, read) => (read?, None),
     };
-    let (mut cli, _) = parse(config.defaults(Cli::command()))
-        .expect("the command line was taken before, and options take what keys of the file may hold");
-    cli.global.take_environment();
+    if !config.is_empty() {
+        (cli, _) = parse(config.defaults(Cli::command()))
+            .expect("the command line was taken before, and options take what keys of the file may hold");
+        cli.global.take_environment();
+    }
     config.settle(&mut cli.global);
     if let Some(command) = &mut cli.command {
         command.take_connection(config.connection());
@@ -169,6 +172,8 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
     match command {
         StoreCommand::Init(args) => commands::store_init::run(context, args),
         StoreCommand::Status => commands::store_status::run(context),
+        StoreCommand::Unlock(args) => commands::store_unlock::unlock(context, args),
+        StoreCommand::Lock => commands::store_unlock::lock(context),
         StoreCommand::Key(command) => commands::store_key::run(context, command),
         StoreCommand::Rekey => commands::store_rekey::run(context),
         StoreCommand::Backup(args) => commands::store_backup::run(context, args),
@@ -180,8 +185,11 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
 }
 
 /// The command line, and the command's name without what was given to it.
-fn parse(command: clap::Command) -> Result<(Cli, String), clap::Error> {
-    let mut matches = command.try_get_matches()?;
+fn parse(mut command: clap::Command) -> Result<(Cli, String), clap::Error> {
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    // It has thousands of parts, and the program is about to end anyway.
+    std::mem::forget(command);
+    let mut matches = matches?;
     let name = name_of(&matches);
     let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))?;
     Ok((cli, name))

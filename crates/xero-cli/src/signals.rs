@@ -8,13 +8,13 @@ mod unix {
     use std::{
         io::{IsTerminal, Write},
         process::Child,
-        sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+        sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     };
 
     use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
     use signal_hook::{
-        consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-        iterator::{SignalsInfo, exfiltrator::WithOrigin},
+        consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2},
+        iterator::{Handle, SignalsInfo, exfiltrator::WithOrigin},
         low_level::{emulate_default_handler, siginfo::Origin},
     };
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -35,11 +35,16 @@ mod unix {
 
     /// From now on signals are met here; a second call changes nothing.
     pub(crate) fn watch() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            // Where signals cannot be caught they do what they always did.
+        watched();
+    }
+
+    /// What signals are met by; `None`: they cannot be caught, and do what they always did.
+    fn watched() -> Option<&'static Handle> {
+        static WATCHED: OnceLock<Option<Handle>> = OnceLock::new();
+        let begin = || {
             let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
-            let Ok(mut signals) = SignalsInfo::<WithOrigin>::new(wanted) else { return };
+            let mut signals = SignalsInfo::<WithOrigin>::new(wanted).ok()?;
+            let handle = signals.handle();
             std::thread::spawn(move || {
                 for origin in signals.forever() {
                     if forwarded(&origin) || (origin.signal == SIGHUP && asks_anew()) {
@@ -53,7 +58,9 @@ mod unix {
                     }
                 }
             });
-        });
+            Some(handle)
+        };
+        WATCHED.get_or_init(begin).as_ref()
     }
 
     /// Ends the program as the signal would, with the terminal as it was.
@@ -90,7 +97,10 @@ mod unix {
     impl Forwarding {
         /// From now on signals do not end this program.
         pub(crate) fn begin() -> Self {
-            watch();
+            // What would only end this program may mean something to that one.
+            for signal in [SIGALRM, SIGUSR1, SIGUSR2] {
+                drop(watched().map(|watched| watched.add_signal(signal)));
+            }
             // Where whoever started us ignores the end of programs, so would we, and could not wait for this one's.
             drop(signal_hook::flag::register(SIGCHLD, Arc::default()));
             *forward() = Forward::Starting(Vec::new());

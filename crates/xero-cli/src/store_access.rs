@@ -67,8 +67,7 @@ impl Context {
     pub(crate) fn open_store_quietly(&self) -> Outcome<Store> {
         let place = self.store_place()?;
         tracing::debug!(path = %place.path().display(), "opening the store");
-        let slots = place.key_slots()?;
-        let store = keys::open(&self.ui, &self.global.opened_by, &slots, |key| place.open(key))?;
+        let store = keys::open(&self.ui, &self.global.opened_by, place.find()?)?;
         Ok(self.furnish(store))
     }
 

@@ -9,7 +9,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use connection_store::{Destination, Error, KeySlot, NewKey, Store, StoreKey};
+use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, Store};
 
 #[cfg(feature = "postgres")]
 pub(crate) use self::server::ServerPlace;
@@ -151,12 +151,12 @@ impl StorePlace {
         }
     }
 
-    /// Opens the store.
-    pub(crate) fn open(&self, key: &StoreKey) -> Result<Store, Error> {
+    /// The store, for a key to open it.
+    pub(crate) fn find(&self) -> Result<LockedStore, Error> {
         match self {
-            Self::File(path) => Store::open(path, key),
+            Self::File(path) => LockedStore::find(path),
             #[cfg(feature = "postgres")]
-            Self::Server(server) => server.open(key),
+            Self::Server(server) => server.find(),
         }
     }
 

@@ -10,11 +10,13 @@ use crate::refusal::Refusal;
 
 const NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// By which some servers take one method for another.
-const OVERRIDES: [HeaderName; 3] = [
+/// By which some servers take one method or path for another.
+const OVERRIDES: [HeaderName; 5] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
 ];
 
 /// How a client came in.
@@ -112,7 +114,10 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::bad("framing", "a body has one length"));
     }
     if headers.keys().any(|name| OVERRIDES.contains(name)) {
-        return Err(Refusal::bad("method", "a request must have its method where methods stand"));
+        return Err(Refusal::bad(
+            "method",
+            "a request must have its method and its path where they stand, and not in a header",
+        ));
     }
     Ok(())
 }
@@ -196,6 +201,8 @@ mod tests {
             ("sec-fetch-site", "none", None),
             ("sec-fetch-mode", "cors", None),
             ("x-http-method-override", "DELETE", Some(400)),
+            ("x-original-url", "/api.xro/2.0/Invoices", Some(400)),
+            ("X-Rewrite-URL", "/api.xro/2.0/Invoices", Some(400)),
         ] {
             assert_eq!(
                 status(OWN, "GET", "/a", &[("host", "localhost:8786"), (name, value)]),

@@ -36,6 +36,12 @@ pub(crate) struct Arguments {
     /// The table as Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
+    /// Measure a store in PostgreSQL with 10,000 connections instead, and end
+    #[arg(long, conflicts_with_all = ["only", "list", "token_command"])]
+    pub(crate) many: bool,
+    /// What fills it: the example `fill` of connection-store; without it, the one that cargo built beside this program
+    #[arg(long, value_name = "FILE", requires = "many")]
+    pub(crate) fill: Option<PathBuf>,
     /// Another command to try, run by the shell: prints an access token on its last line
     #[arg(long, value_name = "COMMAND", requires = "setup_command")]
     pub(crate) token_command: Option<String>,

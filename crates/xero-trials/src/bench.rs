@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::args::{Mode, Runs};
 use crate::error::{Error, Outcome};
-use crate::home::Home;
-use crate::process::{DEADLINE, Ended};
+use crate::home::{Ground, Home};
+use crate::hosts::Grounds;
+use crate::process::Ended;
 use crate::subject::{Line, Subject};
 use crate::verdict::{Allowed, Answer, Seen, Verdict};
 
@@ -19,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) runs: Runs,
     pub(crate) from: Option<usize>,
     pub(crate) expired: Duration,
+    pub(crate) grounds: Grounds,
     /// Each trial is told on standard error.
     pub(crate) verbose: bool,
     /// Set by Ctrl-C.
@@ -41,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) requests: (u64, u64),
     /// How long the commands took, where that is what is tried.
     pub(crate) times: Vec<Duration>,
+    /// How many commands were run while the fault was there, and how many had what they asked for.
+    pub(crate) jobs: (usize, usize),
     pub(crate) failures: Vec<Failure>,
 }
 
@@ -67,6 +71,8 @@ pub(crate) struct Disturbed {
     pub(crate) requests: Option<u64>,
     /// How long what ran at the same time took.
     pub(crate) took: Option<Duration>,
+    /// How many commands were run, and how many had what they asked for.
+    pub(crate) jobs: (usize, usize),
 }
 
 /// Trials of one fault in one mode.
@@ -74,8 +80,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) mode: Mode,
     pub(crate) tally: Tally,
-    /// Homes are on a small file system of their own.
-    pub(crate) small_disk: bool,
+    /// Where homes are made.
+    pub(crate) ground: Ground,
     home: Option<Home>,
 }
 
@@ -96,15 +102,16 @@ impl<'a> Bench<'a> {
             miscounted: 0,
             requests: (0, 0),
             times: Vec::new(),
+            jobs: (0, 0),
             failures: Vec::new(),
         };
-        Self { plan, mode, tally, small_disk: false, home: None }
+        Self { plan, mode, tally, ground: Ground::Folder, home: None }
     }
 
     /// A home with a live login: the one of the last trial, or a new one after a loss.
     pub(crate) fn home(&mut self) -> Outcome<&Home> {
         if self.home.is_none() {
-            let home = Home::set_up(self.plan, self.mode, self.small_disk)?;
+            let home = Home::set_up(self.plan, self.mode, &self.ground)?;
             match ask(&home, &self.plan.subject)? {
                 Answer::Good => self.home = Some(home),
                 Answer::Login { .. } => return Err(Error::NotWorking("it asks for a login".to_owned())),
@@ -151,16 +158,16 @@ impl<'a> Bench<'a> {
         let (before, _) = (home.mock.refreshes(), home.requests());
         let disturbed = disturb(home, &subject)?;
         // What a command that was killed had sent may come later than its end.
-        home.mock.settle(DEADLINE);
-        home.mock.clear_faults();
+        home.calm()?;
         let (taken, during) = (home.mock.refreshes() > before, home.requests());
         let answers = answers(home, &subject)?;
         let after = home.requests();
-        let Disturbed { said, kept, broken, unserved, requests, took } = disturbed;
+        let Disturbed { said, kept, broken, unserved, requests, took, jobs } = disturbed;
         let during = requests.unwrap_or(during);
         let seen = Seen { taken, kept, during, after, answers, broken, unserved };
         let verdict = seen.verdict(self.mode, allowed);
         self.tally.times.extend(took);
+        self.tally.jobs = (self.tally.jobs.0 + jobs.0, self.tally.jobs.1 + jobs.1);
         if self.plan.verbose {
             let (fault, mode) = (self.tally.fault, self.mode.word());
             eprintln!("{fault} ({mode}), trial {trial}: {said}\n  {seen:?}\n  {verdict:?}");
@@ -203,6 +210,9 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What a Rust program ends with that has panicked.
+const PANICKED: i32 = 101;
+
 impl Tally {
     pub(crate) fn runs(&self) -> usize {
         self.at_once + self.later + self.login + self.lost + self.miscounted
@@ -212,7 +222,9 @@ impl Tally {
 impl Disturbed {
     /// By a fault that a command outlives: what it said it has, it has.
     pub(crate) fn by(ended: &Ended) -> Self {
-        let broken = ended.hung.then(|| "the command hung".to_owned());
+        let panicked = ended.status == Some(PANICKED);
+        let broken =
+            (ended.hung || panicked).then(|| format!("the command hung or panicked: {}", ended.in_words()));
         Self { said: ended.in_words(), kept: ended.well(), broken, ..Self::default() }
     }
 }

@@ -19,6 +19,10 @@ pub(crate) enum Error {
          --cap-add=SYS_ADMIN, or switch user namespaces on"
     )]
     Mount(String),
+    #[error("no network namespace can be made ({0})")]
+    Namespace(String),
+    #[error("hosts cannot be joined by a network (ip: {0})")]
+    Network(String),
     #[error("the setup failed: {what}\n{said}")]
     Setup { what: String, said: String },
     #[error("the command does not work undisturbed, so that nothing can be learned from disturbing it: {0}")]

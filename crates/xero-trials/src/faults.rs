@@ -6,12 +6,14 @@ mod crowds;
 mod disks;
 mod gateways;
 mod handing;
+mod hosts;
 mod logs;
 mod replies;
 mod signals;
 mod sleepers;
 mod stores;
 
+pub(crate) use self::stores::private;
 use crate::bench::Bench;
 use crate::error::{Error, Outcome};
 
@@ -40,7 +42,7 @@ const fn own(fault: Fault) -> Fault {
     Fault { own: true, ..fault }
 }
 
-pub(crate) const FAULTS: [Fault; 36] = [
+pub(crate) const FAULTS: [Fault; 47] = [
     fault("kill-refresh", "SIGKILL before each system call of a renewal", signals::kill_refresh),
     fault(
         "kill-token",
@@ -101,6 +103,41 @@ pub(crate) const FAULTS: [Fault; 36] = [
     own(fault("kill-move", "SIGKILL before each system call of `store move`", stores::moving)),
     own(fault("kill-export", "SIGKILL before each system call of `export`", handing::export)),
     own(fault("kill-import", "SIGKILL before each system call of `import`", handing::import)),
+    own(fault(
+        "hosts-kill",
+        "three hosts, one PostgreSQL: SIGKILL before the system calls of a renewal on one of them",
+        hosts::killed,
+    )),
+    own(fault(
+        "hosts-cut",
+        "the link to the database is reset at each exchange, the next one is whole",
+        hosts::cut,
+    )),
+    own(fault(
+        "hosts-cut-off",
+        "the host reaches the database no more from each exchange on; another host goes on",
+        hosts::cut_off,
+    )),
+    own(fault(
+        "hosts-silent",
+        "the cable is out at chosen exchanges, for a moment and for good",
+        hosts::silent,
+    )),
+    own(fault("hosts-full", "others have all sessions of the server", hosts::full)),
+    own(fault("hosts-clocks", "the clocks of the hosts are ten minutes apart", hosts::apart)),
+    own(fault(
+        "hosts-secrets",
+        "a full life: no secret is in the server's log, in a dump or in its files",
+        hosts::searched,
+    )),
+    alone(own(fault("hosts-24", "24 processes on three hosts at one expired token", hosts::crowd))),
+    own(fault("hosts-restart", "PostgreSQL is restarted under jobs of all hosts", hosts::restarted)),
+    own(fault("hosts-crash", "PostgreSQL is killed under jobs of all hosts", hosts::crashed)),
+    own(fault(
+        "hosts-failover",
+        "PostgreSQL is killed under jobs, and its synchronous standby takes its place",
+        hosts::failed_over,
+    )),
 ];
 
 /// The faults with these names, in the order of the table; all of them where none is named.

@@ -1,6 +1,7 @@
 //! A home with a login in it, and the mock Xero that gave it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,17 +13,32 @@ use crate::args::Mode;
 use crate::bench::Plan;
 use crate::disk::Disk;
 use crate::error::{Error, Outcome};
-use crate::process::{Ended, run};
+use crate::hosts::{Hosts, NAMES, Setting};
+use crate::process::{DEADLINE, Ended, run};
 use crate::subject::{Line, Subject};
 
 const REDIRECT_URI: &str = "https://elsewhere.example/callback";
 const SCOPES: &str = "offline_access accounting.settings accounting.contacts.read";
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// Where homes are.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Ground {
+    /// In a folder of this machine.
+    #[default]
+    Folder,
+    /// On a small file system of their own.
+    SmallDisk,
+    /// On three hosts that share a PostgreSQL with these settings.
+    Hosts(Vec<Setting>),
+}
+
 /// Where a command lives for some trials. Dropped, it is gone.
 pub(crate) struct Home {
+    /// Before the folder, in which their homes are.
+    hosts: Option<Hosts>,
     folder: TempDir,
-    /// The folder without symbolic links.
+    /// The folder without symbolic links; where there are hosts, the home of the first.
     path: PathBuf,
     /// What is mounted over it.
     disk: Option<Disk>,
@@ -34,12 +50,12 @@ pub(crate) struct Home {
 
 impl Home {
     /// A login whose access token has ended, as near as the command can tell.
-    pub(crate) fn set_up(plan: &Plan, mode: Mode, small_disk: bool) -> Outcome<Self> {
+    pub(crate) fn set_up(plan: &Plan, mode: Mode, ground: &Ground) -> Outcome<Self> {
         let (subject, expired) = (&plan.subject, plan.expired);
         let folder = tempfile::Builder::new().prefix("xero-trials-").tempdir();
         let folder = folder.map_err(Error::io("make a folder"))?;
-        let path = folder.path().canonicalize().map_err(Error::io("find the folder"))?;
-        let disk = if small_disk { Some(Disk::over(&path)?) } else { None };
+        let mut path = folder.path().canonicalize().map_err(Error::io("find the folder"))?;
+        let disk = if matches!(ground, Ground::SmallDisk) { Some(Disk::over(&path)?) } else { None };
         let mock = Mock::start_blocking().map_err(Error::io("start the mock"))?;
         mock.set_access_lifetime(expired);
         mock.rotation(match mode {
@@ -51,8 +67,14 @@ impl Home {
             .map_err(|error| Error::NotWorking(error.to_string()))?;
         // One consent to two organisations.
         drop(mock.bulk_connections(&app.client_id, true));
-        let home = Self { folder, path, disk, mock, app, subject: subject.clone(), expired };
-        fs::create_dir(home.seen("tmp")).map_err(Error::io("make a folder"))?;
+        let mut hosts = None;
+        if let Ground::Hosts(settings) = ground {
+            let made = Hosts::set_up(&plan.grounds, &path, address(&mock)?, settings)?;
+            path = made.home(0);
+            hosts = Some(made);
+        }
+        let home = Self { hosts, folder, path, disk, mock, app, subject: subject.clone(), expired };
+        fs::create_dir_all(home.seen("tmp")).map_err(Error::io("make a folder"))?;
         match subject {
             Subject::Xeroctl(_) => home.log_in()?,
             Subject::Other { setup, .. } => home.prepare(setup)?,
@@ -77,7 +99,16 @@ impl Home {
         let (login, maple, demo) = (text("id"), MAPLE_FLORIST.id, DEMO_COMPANY.id);
         let finish = ["connect", "finish", &login, "--address-file", "address", "--no-test"];
         let all = [&finish[..], &["--organisation", maple, "--organisation", demo]].concat();
-        self.step(&all).map(drop)
+        self.step(&all)?;
+        self.hosts.as_ref().map_or(Ok(()), |hosts| self.give_key_to(hosts))
+    }
+
+    /// The other hosts open the store with the same key.
+    fn give_key_to(&self, hosts: &Hosts) -> Outcome<()> {
+        (1..NAMES.len()).try_for_each(|host| {
+            let copied = fs::copy(self.seen("store.key"), hosts.home(host).join("store.key"));
+            copied.map(drop).map_err(Error::io("copy the key file"))
+        })
     }
 
     fn step(&self, arguments: &[&str]) -> Outcome<Ended> {
@@ -104,22 +135,39 @@ impl Home {
 
     /// The command with nothing of the surroundings but what is its own.
     pub(crate) fn command(&self, line: &Line) -> Command {
+        self.command_on(self.hosts.as_ref().map_or(0, Hosts::seat), line)
+    }
+
+    /// The same on one of the hosts.
+    pub(crate) fn command_on(&self, host: usize, line: &Line) -> Command {
         let inside = self.disk.as_ref().map(|disk| disk.inside(line));
         let line = inside.as_ref().unwrap_or(line);
+        let home = self.hosts.as_ref().map_or_else(|| self.path.clone(), |hosts| hosts.home(host));
         let mut command = Command::new(&line[0]);
-        command.args(&line[1..]).env_clear().current_dir(&self.path);
-        for (name, value) in self.environment() {
+        command.args(&line[1..]).env_clear().current_dir(&home);
+        for (name, value) in self.environment(&home) {
             command.env(name, value);
+        }
+        if let Some(hosts) = &self.hosts {
+            command.envs(hosts.environment(host));
         }
         command
     }
 
     pub(crate) fn run(&self, line: &Line) -> Outcome<Ended> {
-        run(&mut self.command(line))
+        self.run_on(self.hosts.as_ref().map_or(0, Hosts::seat), line)
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
-        let (home, url) = (self.path.display().to_string(), self.mock.url().to_owned());
+    pub(crate) fn run_on(&self, host: usize, line: &Line) -> Outcome<Ended> {
+        let mut command = self.command_on(host, line);
+        match &self.hosts {
+            Some(hosts) => hosts.on(host, || run(&mut command)),
+            None => run(&mut command),
+        }
+    }
+
+    fn environment(&self, home: &Path) -> Vec<(&'static str, String)> {
+        let (home, url) = (home.display().to_string(), self.mock.url().to_owned());
         vec![
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("XDG_DATA_HOME", format!("{home}/data")),
@@ -137,6 +185,27 @@ impl Home {
             ("TRIAL_REDIRECT_URI", REDIRECT_URI.to_owned()),
             ("TRIAL_TENANT_ID", MAPLE_FLORIST.id.to_owned()),
         ]
+    }
+
+    /// Waits for what was sent by commands that are gone, and takes every fault away.
+    pub(crate) fn calm(&self) -> Outcome<()> {
+        if let Some(hosts) = &self.hosts {
+            hosts.mend()?;
+            hosts.settle()?;
+        }
+        self.mock.settle(DEADLINE);
+        self.mock.clear_faults();
+        Ok(())
+    }
+
+    /// The hosts of a home on [`Ground::Hosts`].
+    pub(crate) fn hosts(&self) -> &Hosts {
+        self.hosts.as_ref().expect("faults of hosts are tried on hosts")
+    }
+
+    /// The secret that the app was connected with.
+    pub(crate) fn client_secret(&self) -> &str {
+        self.app.client_secret.as_deref().unwrap_or_default()
     }
 
     /// How many requests with a refresh token came since the last call or the setup.
@@ -177,4 +246,10 @@ impl Home {
     pub(crate) fn keep(self) -> PathBuf {
         self.folder.keep()
     }
+}
+
+/// Where the mock listens.
+fn address(mock: &Mock) -> Outcome<SocketAddr> {
+    let address = mock.url().trim_start_matches("http://").parse();
+    address.map_err(|_| Error::NotWorking(format!("the mock is at {}", mock.url())))
 }

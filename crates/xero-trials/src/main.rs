@@ -16,6 +16,12 @@ mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod home;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod hosts;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod many;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod planted;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod process;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod registers;

@@ -37,6 +37,17 @@ pub(crate) fn times(tallies: &[Tally], markdown: bool) -> Option<String> {
     (!timed.is_empty()).then(|| rendered(&header, rows, markdown))
 }
 
+/// How many commands had what they asked for while a fault was there; none: they were not counted.
+pub(crate) fn jobs(tallies: &[Tally], markdown: bool) -> Option<String> {
+    let header = ["fault", "mode", "commands during the fault", "served"];
+    let counted: Vec<_> = tallies.iter().filter(|tally| tally.jobs.0 > 0).collect();
+    let rows = counted.iter().map(|tally| {
+        let named = [tally.fault.to_owned(), tally.mode.word().to_owned()];
+        named.into_iter().chain([tally.jobs.0, tally.jobs.1].map(|count| count.to_string())).collect()
+    });
+    (!counted.is_empty()).then(|| rendered(&header, rows, markdown))
+}
+
 fn rendered(header: &[&str], rows: impl Iterator<Item = Vec<String>>, markdown: bool) -> String {
     let mut table = Table::new();
     table.load_style(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
@@ -88,6 +99,7 @@ mod tests {
             miscounted: 1,
             requests: (1, 2),
             times: [3, 1, 2].map(Duration::from_secs).to_vec(),
+            jobs: (7, 5),
             failures: Vec::new(),
         }
     }
@@ -109,5 +121,14 @@ mod tests {
             text.lines().last().unwrap().trim_matches('|').split('|').map(str::trim).collect();
         assert_eq!(last, ["reply-lost", "strict", "3", "1.00 s", "2.00 s", "3.00 s"]);
         assert_eq!(times(&[Tally { times: Vec::new(), ..tally() }], true), None);
+    }
+
+    #[test]
+    fn commands_that_were_served() {
+        let text = jobs(&[tally()], true).unwrap();
+        let last: Vec<&str> =
+            text.lines().last().unwrap().trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(last, ["reply-lost", "strict", "7", "5"]);
+        assert_eq!(jobs(&[Tally { jobs: (0, 0), ..tally() }], true), None);
     }
 }

@@ -14,6 +14,8 @@ use crate::args::{Arguments, Mode};
 use crate::bench::{Bench, Plan, Tally};
 use crate::error::{Error, Outcome};
 use crate::faults::{Fault, chosen};
+use crate::hosts::Grounds;
+use crate::many;
 use crate::process::run;
 use crate::stepper::{Blow, Stepper};
 use crate::subject::Subject;
@@ -41,6 +43,9 @@ fn made(arguments: &Arguments) -> Outcome<bool> {
         faults.iter().for_each(|fault| println!("{:<20} {}", fault.name, fault.about));
         return Ok(true);
     }
+    if arguments.many {
+        return many::measured(&Subject::of(arguments)?, arguments.fill.as_deref()).map(|()| true);
+    }
     let plan = plan(arguments)?;
     can_trace()?;
     has_faketime()?;
@@ -51,7 +56,7 @@ fn made(arguments: &Arguments) -> Outcome<bool> {
     tallies.extend(work(&plan, alone, 1)?);
     tallies.sort_by_key(|(place, _)| *place);
     let tallies: Vec<Tally> = tallies.into_iter().map(|(_, tally)| tally).collect();
-    report(&tallies, arguments);
+    report(&tallies, arguments, &plan);
     eprintln!("{} s", begun.elapsed().as_secs());
     Ok(tallies.iter().all(|tally| tally.failures.is_empty()))
 }
@@ -67,6 +72,7 @@ fn plan(arguments: &Arguments) -> Outcome<Plan> {
         runs: arguments.runs,
         from: arguments.from,
         expired: arguments.expired_lifetime,
+        grounds: Grounds::default(),
         verbose: arguments.verbose,
         interrupted,
         made: AtomicUsize::new(0),
@@ -108,10 +114,19 @@ fn tried(plan: &Plan, fault: &Fault, mode: Mode) -> Outcome<Tally> {
     Ok(tally)
 }
 
-fn report(tallies: &[Tally], arguments: &Arguments) {
+fn report(tallies: &[Tally], arguments: &Arguments, plan: &Plan) {
     println!("{}", table::table(tallies, arguments.markdown));
     if let Some(times) = table::times(tallies, arguments.markdown) {
         println!("\n{times}");
+    }
+    if let Some(jobs) = table::jobs(tallies, arguments.markdown) {
+        println!("\n{jobs}");
+    }
+    if let Some(why) = plan.grounds.no_network() {
+        println!(
+            "\nHosts were homes on one network, and cut off by what stands between them and the server alone: no"
+        );
+        println!("network namespace can be made here ({why}).");
     }
     for tally in tallies {
         for failure in &tally.failures {

@@ -1,14 +1,7 @@
 //! The medians of all turns, and what the gateway's are beside nginx's.
 
-use std::fmt;
-use std::fs;
-
-use super::round::Round;
+use super::{page::Table, round::Round};
 use crate::stop::Stop;
-
-const PAGE: &str = "docs/PERFORMANCE.md";
-/// Between these the page has the table.
-const MARKS: [&str; 2] = ["<!-- bench gateway -->\n", "<!-- end -->\n"];
 
 pub(super) struct Report {
     nginx: Round,
@@ -32,28 +25,19 @@ impl Report {
         Ok(Self { nginx: of("nginx").ok_or_else(missing)?, gateway: of("gateway").ok_or_else(missing)? })
     }
 
-    /// Puts the table in its place on the page.
-    pub(super) fn write(&self) -> Result<(), Stop> {
-        let cannot = |error: std::io::Error| Stop::because(&format!("cannot write {PAGE}"), &error);
-        let page = fs::read_to_string(PAGE).map_err(cannot)?;
-        let parts =
-            page.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
-        let (before, after) = parts.ok_or_else(|| Stop::new(format!("{PAGE} has no place for the table")))?;
-        fs::write(PAGE, format!("{before}{}\n{self}\n{}{after}", MARKS[0], MARKS[1])).map_err(cannot)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Prints the table, and puts it in its place on the page.
+    pub(super) fn publish(&self) -> Result<(), Stop> {
         let Self { nginx, gateway } = self;
-        writeln!(f, "| | nginx | gateway | gateway : nginx |\n|---|---:|---:|---:|")?;
-        let mut row = |what, nginx: f64, gateway: f64, digits: usize| {
-            writeln!(f, "| {what} | {nginx:.digits$} | {gateway:.digits$} | {:.2} |", gateway / nginx)
+        let mut table = Table::new(&["", "nginx", "gateway", "gateway : nginx"]);
+        let mut row = |what: &str, nginx: f64, gateway: f64, digits: usize| {
+            let ratio = format!("{:.2}", gateway / nginx);
+            table.row([what.to_owned(), format!("{nginx:.digits$}"), format!("{gateway:.digits$}"), ratio]);
         };
-        row("requests a second", nginx.per_second, gateway.per_second, 0)?;
-        row("p50, ms", nginx.p50, gateway.p50, 2)?;
-        row("p99, ms", nginx.p99, gateway.p99, 2)?;
-        row("memory, MiB", nginx.memory / 1024.0, gateway.memory / 1024.0, 1)
+        row("requests a second", nginx.per_second, gateway.per_second, 0);
+        row("p50, ms", nginx.p50, gateway.p50, 2);
+        row("p99, ms", nginx.p99, gateway.p99, 2);
+        row("memory, MiB", nginx.memory / 1024.0, gateway.memory / 1024.0, 1);
+        table.publish("gateway")
     }
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Backend, Unlocked, recorded::StoreRow};
 use crate::{
-    Error, KeySlot, Lock, NewKey, StoreKey,
+    DerivedKey, Error, KeySlot, Lock, NewKey, StoreKey,
     database::{Db, Fault, Row, values},
     ledger::{States, Table, noted_rows},
     record::{seconds, system_time},
@@ -100,6 +100,14 @@ impl Backend {
             tx.execute("DELETE FROM key_slots WHERE id = ?1", values![id])?;
             Ok(found.slot.clone())
         })
+    }
+
+    /// The slot that this process opened with a passphrase, and what was made of that.
+    pub(crate) fn derived(&self) -> Result<Option<(i64, DerivedKey)>, Error> {
+        let unlocked = self.unlocked.as_ref().ok_or(Error::WrongKey)?;
+        let slot = self.read(|db| slot(db, unlocked.slot))?.ok_or(Error::WrongKey)?;
+        let derived = (unlocked.slot, DerivedKey::of(&unlocked.slot_key));
+        Ok((!slot.parameters.is_empty()).then_some(derived))
     }
 
     /// The slots that a key opens.
@@ -228,7 +236,7 @@ fn read(row: &Row<'_>) -> Result<Option<StoredSlot>, Fault> {
 
 fn wrong(key: &StoreKey) -> Error {
     match key {
-        StoreKey::File(_) => Error::WrongKey,
+        StoreKey::File(_) | StoreKey::Derived(_) => Error::WrongKey,
         StoreKey::Passphrase(_) => Error::WrongPassphrase,
     }
 }

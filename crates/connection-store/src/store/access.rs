@@ -90,6 +90,30 @@ impl Store {
         }
     }
 
+    /// The stored access token of the connection's authorisation, where that is good enough; nobody is waited for. `None`:
+    /// [`access`](Self::access) has more to do.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`] for a private app, [`Error::Tampered`].
+    pub fn stored_access(&self, connection: &Connection, need: &Need) -> Result<Option<Access>, Error> {
+        match self.stored_good(connection, need) {
+            // What these mean `access` finds out, or waits for.
+            Err(Error::NoSuchApp(_) | Error::Busy) => Ok(None),
+            done => done,
+        }
+    }
+
+    fn stored_good(&self, connection: &Connection, need: &Need) -> Result<Option<Access>, Error> {
+        let (app, authorisation) = (&connection.app, self.own_authorisation(connection, "access token")?);
+        self.app_identity(app)?;
+        let stored = self.stored(&authorisation.id)?;
+        let (owner, _) = self.owner(&stored);
+        match stored.situation(app.kind, owner).step(self.now(), need, stored.authorisation.generation) {
+            Step::Use => stored.open_access(self.data_key()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// As [`access`](Self::access), for an authorisation that may have no connection yet.
     pub async fn access_of(&self, authorisation: &Authorisation, need: Need) -> Result<Access, Error> {
         let (app, ..) = self.app_with_identities(authorisation)?;

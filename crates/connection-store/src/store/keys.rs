@@ -2,7 +2,7 @@
 
 use super::{Store, owner::has_died, sealed_anew};
 use crate::{
-    Error, KeySlot, NewKey, StoreKey,
+    DerivedKey, Error, KeySlot, NewKey, StoreKey,
     backend::{folder_of, sweep_leftovers},
 };
 
@@ -10,6 +10,12 @@ impl Store {
     /// The keys that open the store, in the order in which they were added.
     pub fn slots(&self) -> Result<Vec<KeySlot>, Error> {
         Ok(self.db().slots()?.into_iter().map(|slot| slot.slot).collect())
+    }
+
+    /// What was made of the passphrase that this store was opened with, and the number of its slot; `None` where it was opened
+    /// with something else.
+    pub fn derived_key(&self) -> Result<Option<(i64, DerivedKey)>, Error> {
+        self.db().derived()
     }
 
     /// The keys of the store that are this very key: whoever has it opens the store as any of them.

@@ -94,8 +94,12 @@ impl Store {
     pub(super) async fn refresh(&self, looked: Looked) -> Result<Option<Access>, Error> {
         let store = self.clone();
         self.led(async move {
-            // For the log alone: what fails here keeps nobody from a token.
-            let connections = store.names_of(&looked.id).unwrap_or_default().join(", ");
+            let connections = if tracing::enabled!(tracing::Level::INFO) {
+                // For the log alone: what fails here keeps nobody from a token.
+                store.names_of(&looked.id).unwrap_or_default().join(", ")
+            } else {
+                String::new()
+            };
             let Some(held) = store.take_lease(&looked)? else { return Ok(None) };
             tracing::info!(connections, "renewing the login");
             let done = store.refresh_with(&held).await;

@@ -81,6 +81,13 @@ pub(crate) enum StoreCommand {
     Init(StoreInit),
     /// Show where the store is, how its secrets are kept, what opens it and who owns it
     Status,
+    /// Give the store's passphrase once: what is made of it is kept in the kernel's memory for a while (Linux)
+    ///
+    /// Until then this user's programs open the store without the passphrase, and without the fifth of a second that it takes.
+    /// Nothing is written to a file; it is gone when the machine starts anew.
+    Unlock(StoreUnlock),
+    /// Forget what `store unlock` keeps
+    Lock,
     /// List, add and remove the keys that open the store
     #[command(subcommand)]
     Key(StoreKeyCommand),
@@ -99,6 +106,14 @@ pub(crate) enum StoreCommand {
     Verify(StoreVerify),
     /// Say that this machine is the one that renews the logins of the store from now on
     Adopt(StoreAdopt),
+}
+
+/// `xeroctl store unlock`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreUnlock {
+    /// For how long, in minutes
+    #[arg(long = "for", value_name = "MINUTES", default_value_t = 480, value_parser = clap::value_parser!(u64).range(1..=43_200))]
+    pub(crate) minutes: u64,
 }
 
 /// `xeroctl store init`.

@@ -168,9 +168,8 @@ fn store_of(words: &[String]) -> Option<Store> {
     if global.opened_by.key_command.is_some() {
         return None;
     }
-    let place = StorePlace::of(&global).ok()?;
-    let (ui, slots) = (Ui::new(false, true, true), place.key_slots().ok()?);
-    keys::open(&ui, &global.opened_by, &slots, |key| place.open(key)).ok()
+    let store = StorePlace::of(&global).ok()?.find().ok()?;
+    keys::open(&Ui::new(false, true, true), &global.opened_by, store).ok()
 }
 
 /// In a thread of its own, which is left alone where it takes too long: a keychain may hang.

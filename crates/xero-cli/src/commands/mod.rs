@@ -44,6 +44,7 @@ pub(crate) mod store_move;
 pub(crate) mod store_rekey;
 pub(crate) mod store_restore;
 pub(crate) mod store_status;
+pub(crate) mod store_unlock;
 pub(crate) mod store_verify;
 pub(crate) mod test;
 pub(crate) mod token;

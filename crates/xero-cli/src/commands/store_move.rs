@@ -15,8 +15,7 @@ const TOLD: [(&str, &str); 3] = [("apps", "app"), ("authorisations", "login"), (
 pub(crate) fn run(context: &Context, args: &StoreMove) -> Outcome {
     let Context { ui, global, .. } = context;
     let (from, to) = (StorePlace::at(&args.from, global)?, StorePlace::at(&args.to, global)?);
-    let slots = from.key_slots()?;
-    let store = keys::open(ui, &global.opened_by, &slots, |key| from.open(key))?;
+    let store = keys::open(ui, &global.opened_by, from.find()?)?;
     let store = context.furnish(store);
     let bar = ui.progress("Moving");
     let mut told = |step| match step {

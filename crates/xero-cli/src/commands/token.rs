@@ -19,9 +19,16 @@ pub(crate) fn run(context: &Context, args: &Token) -> Outcome {
     login_of(&connection)?;
     xero_api::check_server(global, &connection)?;
     let need = Need { min_ttl: Duration::from_secs(args.min_ttl), ..Need::default() };
-    let access = context.ask_xero(async {
-        store.access(&connection, need).await.map_err(|error| xero_api::no_token(error, &connection))
-    })?;
+    // Most runs find a good token, and need nothing of what speaks to Xero.
+    let access = match store.stored_access(&connection, &need) {
+        Ok(Some(access)) => access,
+        Ok(None) => {
+            let access = store.access(&connection, need);
+            context
+                .ask_xero(async { access.await.map_err(|error| xero_api::no_token(error, &connection)) })?
+        }
+        Err(error) => return Err(xero_api::no_token(error, &connection)),
+    };
     let tenant_id = connection.organisation.as_ref().map(|one| one.id.as_str());
     let document = json!({
         "connection": connection.name,

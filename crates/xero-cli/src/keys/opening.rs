@@ -1,12 +1,12 @@
 //! Opening a store: with the key that is named, or with those that the store says it has, one after the other.
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
-use connection_store::{Error, KeyBytes, KeySlot, Lock, Store, StoreKey};
+use connection_store::{DerivedKey, Error, KeyBytes, KeySlot, Lock, LockedStore, Store, StoreKey};
 use zeroize::Zeroizing;
 
 use super::{
-    command, described, identity,
+    command, described, identity, kernel,
     key_file::{self, noted},
     keychain,
     private_file::{self, Role},
@@ -29,22 +29,14 @@ enum Tried<T> {
     NotThis(Failure),
 }
 
-/// Finds one of these keys of a store's and does with it what `with` says: opening the store, or restoring it.
-pub(crate) fn open<T>(
-    ui: &Ui,
-    opened_by: &OpenedBy,
-    slots: &[KeySlot],
-    with: impl Fn(&StoreKey) -> Result<T, Error>,
-) -> Outcome<T> {
-    let opener = Opener { ui, slots, with };
-    let tried = match opened_by.source(&[]) {
-        Some(source) => opener.given(source)?,
-        None => return opener.in_turn(),
-    };
-    match tried {
-        Tried::Opened(opened) => Ok(opened),
-        Tried::NotThis(failure) => Err(failure),
-    }
+/// Finds a key that opens the store.
+pub(crate) fn open(ui: &Ui, opened_by: &OpenedBy, store: LockedStore) -> Outcome<Store> {
+    let (slots, id) = (store.key_slots()?, store.id()?);
+    let store = RefCell::new(store);
+    let fit = |key: &StoreKey| store.borrow_mut().fit(key);
+    let opener = Opener { ui, slots: &slots, kept: |slot| kernel::find(&id, slot), with: fit };
+    let fitted = opener.open(opened_by)?;
+    Ok(store.into_inner().open(fitted)?)
 }
 
 /// The same for the keys of a backup, with advice that is about backups.
@@ -55,7 +47,7 @@ pub(crate) fn open_copy<T>(
     with: impl Fn(&StoreKey) -> Result<T, Error>,
 ) -> Outcome<T> {
     let slots = Store::key_slots(path).map_err(about_backup)?;
-    open(ui, opened_by, &slots, with)
+    Opener { ui, slots: &slots, kept: |_| None, with }.open(opened_by)
 }
 
 fn about_backup(error: Error) -> Failure {
@@ -84,13 +76,26 @@ pub(super) fn read_passphrase(path: &Path) -> Outcome<Zeroizing<String>> {
     Ok(line)
 }
 
-struct Opener<'a, F> {
+struct Opener<'a, K, F> {
     ui: &'a Ui,
     slots: &'a [KeySlot],
+    /// What was made of a slot's passphrase, where that is still at hand.
+    kept: K,
     with: F,
 }
 
-impl<T, F: Fn(&StoreKey) -> Result<T, Error>> Opener<'_, F> {
+impl<T, K: Fn(i64) -> Option<DerivedKey>, F: Fn(&StoreKey) -> Result<T, Error>> Opener<'_, K, F> {
+    fn open(&self, opened_by: &OpenedBy) -> Outcome<T> {
+        let tried = match opened_by.source(&[]) {
+            Some(source) => self.given(source)?,
+            None => return self.in_turn(),
+        };
+        match tried {
+            Tried::Opened(opened) => Ok(opened),
+            Tried::NotThis(failure) => Err(failure),
+        }
+    }
+
     /// With the key that options or variables name.
     fn given(&self, source: KeySource<'_>) -> Outcome<Tried<T>> {
         match source {
@@ -112,6 +117,9 @@ impl<T, F: Fn(&StoreKey) -> Result<T, Error>> Opener<'_, F> {
 
     /// With each key of the store that can be had without being named: key files, the keychain, at last the passphrase.
     fn in_turn(&self) -> Outcome<T> {
+        if let Some(opened) = self.kept()? {
+            return Ok(opened);
+        }
         let mut slots: Vec<_> = self.slots.iter().collect();
         slots.sort_by_key(|slot| rank_of(slot));
         // A passphrase is asked for once: each is tried with all slots.
@@ -127,6 +135,18 @@ impl<T, F: Fn(&StoreKey) -> Result<T, Error>> Opener<'_, F> {
             }
         }
         Err(none_of(reasons))
+    }
+
+    /// With what was made of a passphrase before. One that does not fit any more is of no interest.
+    fn kept(&self) -> Outcome<Option<T>> {
+        for slot in self.slots.iter().filter(|slot| slot.lock == Lock::Passphrase) {
+            let Some(key) = (self.kept)(slot.id) else { continue };
+            if let Tried::Opened(opened) = self.attempt(&StoreKey::Derived(key))? {
+                tracing::debug!(key = slot.id, "opened the store with what is kept of its passphrase");
+                return Ok(Some(opened));
+            }
+        }
+        Ok(None)
     }
 
     fn slot(&self, slot: &KeySlot) -> Outcome<Tried<T>> {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use connection_store::{Destination, Error, KeySlot, NewKey, PostgresAddress, Store, StoreKey};
+use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, PostgresAddress, Store};
 
 use super::{
     Way, absolute,
@@ -63,8 +63,8 @@ impl ServerPlace {
         Store::key_slots_at(&self.address, &self.folder)
     }
 
-    pub(super) fn open(&self, key: &StoreKey) -> Result<Store, Error> {
-        Store::open_at(&self.address, &self.folder, key)
+    pub(super) fn find(&self) -> Result<LockedStore, Error> {
+        LockedStore::find_at(&self.address, &self.folder)
     }
 
     pub(super) fn create(&self, key: &NewKey) -> Result<Store, Error> {

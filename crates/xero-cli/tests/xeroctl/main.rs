@@ -54,6 +54,7 @@ mod store_files;
 mod store_keychain;
 mod store_keys;
 mod store_move;
+mod store_unlock;
 mod streams;
 mod terminal;
 mod troubles;

@@ -77,23 +77,30 @@ fn a_program_ends_as_it_wants() {
 #[cfg(unix)]
 #[test]
 fn signals_are_the_programs() {
+    use rustix::process::Signal;
     use std::{
         io::{BufRead, BufReader},
         process::Stdio,
     };
     let (home, _) = home();
-    let script = "trap 'echo told; exit 9' TERM; echo ready; while :; do read -r line || sleep 0.01; done";
-    let mut command = home.command(crate::sandbox::BINARY);
-    command.args(["exec", "acme", "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(output.next().unwrap().unwrap(), "ready");
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    // The shell looks at its trap once a line was read.
-    drop(child.stdin.take());
-    assert_eq!(output.next().unwrap().unwrap(), "told");
-    assert_eq!(child.wait().unwrap().code(), Some(9));
+    for (name, signal) in [("TERM", Signal::TERM), ("USR1", Signal::USR1), ("ALRM", Signal::ALARM)] {
+        let script = format!(
+            "trap 'echo told; exit 9' {name}; echo ready; while :; do read -r line || sleep 0.01; done"
+        );
+        let mut command = home.command(crate::sandbox::BINARY);
+        command
+            .args(["exec", "acme", "--", "sh", "-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(output.next().unwrap().unwrap(), "ready");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        // The shell looks at its trap once a line was read.
+        drop(child.stdin.take());
+        assert_eq!(output.next().unwrap().unwrap(), "told", "{name}");
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{name}");
+    }
 }
 
 /// As a job has it whose parent does not want to hear of the end of its programs.

@@ -27,7 +27,7 @@ pub(super) fn shifted(bench: &mut Bench<'_>) -> Outcome<()> {
 }
 
 /// The line with another time than the system's.
-fn at(shift: &str, line: Line) -> Line {
+pub(super) fn at(shift: &str, line: Line) -> Line {
     let words =
         ["env", "NO_FAKE_STAT=1", "DONT_FAKE_MONOTONIC=1", "faketime", "-f", shift].map(OsString::from);
     words.into_iter().chain(line).collect()

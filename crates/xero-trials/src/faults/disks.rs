@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::signals::stepped;
 use crate::bench::{Bench, Disturbed};
 use crate::error::{Error, Outcome};
-use crate::home::Home;
+use crate::home::{Ground, Home};
 use crate::process::Ended;
 use crate::stepper::Blow;
 use crate::subject::Line;
@@ -99,7 +99,7 @@ cd "$HOME"; exec "$@"
 const NOT_MOUNTED: i32 = 99;
 
 pub(super) fn small(bench: &mut Bench<'_>) -> Outcome<()> {
-    bench.small_disk = true;
+    bench.ground = Ground::SmallDisk;
     for trial in bench.trials(6, 60) {
         if !bench.goes_on()? {
             break;

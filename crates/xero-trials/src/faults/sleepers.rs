@@ -97,7 +97,7 @@ fn night(home: &Home, subject: &Subject) -> Outcome<Disturbed> {
 }
 
 /// Starts one that renews; the server has taken the refresh token and holds the reply back.
-fn under_way(home: &Home, start: impl FnOnce() -> Outcome<Running>) -> Outcome<Running> {
+pub(super) fn under_way(home: &Home, start: impl FnOnce() -> Outcome<Running>) -> Outcome<Running> {
     let before = home.mock.refreshes();
     home.mock.fault(Fault::DelayReply(UNDER_WAY).on("/connect/token"));
     let leader = start()?;

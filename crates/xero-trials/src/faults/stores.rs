@@ -148,7 +148,7 @@ pub(super) fn remove(file: &Path) -> Outcome<()> {
 }
 
 /// Writes a file that its owner alone can read.
-pub(super) fn private(file: &Path, contents: &[u8]) -> Outcome<()> {
+pub(crate) fn private(file: &Path, contents: &[u8]) -> Outcome<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let written = fs::write(file, contents);
     let mode = fs::Permissions::from_mode(0o600);

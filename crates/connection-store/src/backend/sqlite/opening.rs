@@ -98,8 +98,7 @@ impl Backend {
     pub(crate) fn slots_of(path: &Path) -> Result<Vec<KeySlot>, Error> {
         let store = Self::look_into(path)?;
         let slots = store.read(|db| {
-            let format: i64 =
-                db.one("SELECT user_version FROM pragma_user_version", &[], |row| row.get(0))?;
+            let format: i64 = db.one("PRAGMA user_version", &[], |row| row.get(0))?;
             if format < FIRST_WITH_SLOTS { format_2_slots(db) } else { slots(db) }
         })?;
         let slots: Vec<_> = slots.into_iter().map(|slot| slot.slot).collect();
@@ -174,7 +173,7 @@ impl Backend {
     /// Reads all of it at one time: another process may be making the store.
     fn header(&self) -> Result<Header, Error> {
         self.read(|db| {
-            let pragma = |name| db.one(&format!("SELECT {name} FROM pragma_{name}"), &[], |row| row.get(0));
+            let pragma = |name| db.one(&format!("PRAGMA {name}"), &[], |row| row.get(0));
             Ok(Header {
                 owner: pragma("application_id")?,
                 format: pragma("user_version")?,

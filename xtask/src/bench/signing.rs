@@ -1,0 +1,125 @@
+//! Signing a request with OAuth 1.0a, header and all, beside OpenSSL's bare signatures and Python's oauthlib.
+
+use std::process::Command;
+
+use super::page::Table;
+use crate::command_line::run;
+use crate::needs;
+use crate::stop::Stop;
+
+const ROUNDS: usize = 5;
+const SECONDS: &str = "3";
+const OURS: &str = "target/release/examples/signing_rate";
+/// A test key of 2048 bits.
+const KEY: &str = "fixtures/certs/test-key.pem";
+/// The same request, signed by oauthlib.
+const OAUTHLIB: &str = r#"
+import sys, time
+from oauthlib.oauth1 import Client, SIGNATURE_RSA
+url = 'https://api.xero.com/api.xro/2.0/Invoices?where=Status%3D%22AUTHORISED%22&page=2'
+client = Client('ABCDEFGHIJKLMNOPQRSTUVWXYZ0123', resource_owner_key='ABCDEFGHIJKLMNOPQRSTUVWXYZ0123',
+                signature_method=SIGNATURE_RSA, rsa_key=open(sys.argv[1]).read())
+signed, begun = 0, time.perf_counter()
+while time.perf_counter() - begun < float(sys.argv[2]):
+    client.sign(url)
+    signed += 1
+print(signed / (time.perf_counter() - begun))
+"#;
+
+/// On how many cores, and signatures a second of each: ours, OpenSSL's, oauthlib's.
+struct Turn {
+    ours: f64,
+    openssl: f64,
+    oauthlib: Option<f64>,
+}
+
+pub(super) fn measure() -> Result<(), Stop> {
+    run("cargo build --release --package xero-auth-oauth1 --example signing_rate --locked")?;
+    let python = needs::python().ok_or_else(|| Stop::new("there is no Python with oauthlib"))?;
+    let mut table = Table::new(&["", "a second", "ours : this"]);
+    for cores in [1, 2] {
+        let turns = (0..ROUNDS).map(|_| turn(cores, &python)).collect::<Result<Vec<_>, _>>()?;
+        let ours = median(turns.iter().map(|turn| turn.ours));
+        let mut row = |name: &str, rate: f64, ratio: String| {
+            table.row([
+                format!("{name}, {cores} core{}", if cores == 1 { "" } else { "s" }),
+                format!("{rate:.0}"),
+                ratio,
+            ]);
+        };
+        row("header signed by us", ours, "1".to_owned());
+        let openssl = median(turns.iter().map(|turn| turn.openssl));
+        row("`openssl speed rsa2048`, the signature alone", openssl, format!("{:.2}", ours / openssl));
+        let oauthlib: Vec<f64> = turns.iter().filter_map(|turn| turn.oauthlib).collect();
+        if !oauthlib.is_empty() {
+            let oauthlib = median(oauthlib.into_iter());
+            row("header signed by oauthlib", oauthlib, format!("{:.1}", ours / oauthlib));
+        }
+    }
+    table.publish("signing")
+}
+
+fn turn(cores: usize, python: &str) -> Result<Turn, Stop> {
+    let on = if cores == 1 { "0" } else { "0,1" };
+    let ours = said(Command::new("taskset").args(["-c", on, OURS, KEY, SECONDS, &cores.to_string()]))?;
+    let mut openssl = Command::new("taskset");
+    openssl.args(["-c", on, "openssl", "speed", "-mr", "-seconds", SECONDS]);
+    if cores > 1 {
+        openssl.args(["-multi", &cores.to_string()]);
+    }
+    let openssl = signatures(&said(openssl.arg("rsa2048"))?)?;
+    let oauthlib = match cores {
+        1 => Some(number(&said(
+            Command::new("taskset").args(["-c", on, python, "-c", OAUTHLIB, KEY, SECONDS]),
+        )?)?),
+        // One process of Python signs on one core.
+        _ => None,
+    };
+    let turn = Turn { ours: number(&ours)?, openssl, oauthlib };
+    println!(
+        "{cores}  ours {:.0}/s  openssl {:.0}/s  oauthlib {:.0}/s",
+        turn.ours,
+        turn.openssl,
+        turn.oauthlib.unwrap_or_default()
+    );
+    Ok(turn)
+}
+
+fn said(command: &mut Command) -> Result<String, Stop> {
+    let name = command.get_args().nth(2).unwrap_or_default().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| Stop::because(&format!("cannot run {name}"), &error))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Stop::failed(output.status, format!("{name} failed:\n{said}")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Of `+F2:2:2048:4231.25:58308.0`: signatures and verifications a second. Of several processes the last line is the sum.
+fn signatures(said: &str) -> Result<f64, Stop> {
+    let line = said.lines().rev().find_map(|line| line.strip_prefix("+F2:"));
+    line.and_then(|line| line.split(':').nth(2)?.parse().ok())
+        .ok_or_else(|| Stop::new(format!("openssl says:\n{said}")))
+}
+
+fn number(said: &str) -> Result<f64, Stop> {
+    said.trim().parse().map_err(|_| Stop::new(format!("no number: {said}")))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signatures;
+
+    #[test]
+    fn what_openssl_says_is_read() {
+        let said = "Got: +F2:2:2048:900.0:9334.0 from 0\n+F2:2:2048:2000.0:19018.3\n";
+        assert!((signatures(said).unwrap() - 2000.0).abs() < 1e-6);
+        assert!(signatures("").is_err());
+    }
+}
