@@ -27,7 +27,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
-pub(crate) use self::postgres::{Counted, Link, Spare, grants};
+pub(crate) use self::postgres::{Counted, Link, grants};
 use self::recorded::StoreRow;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},

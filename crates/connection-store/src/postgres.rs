@@ -20,7 +20,7 @@ use tokio_postgres::{
 };
 use url::Url;
 
-use crate::{Clock, Error, backend::Spare};
+use crate::{Clock, Error};
 
 /// The address of a store in PostgreSQL: `postgres://USER@HOST:PORT/DATABASE`, as libpq writes it (its section "Connection
 /// URIs").
@@ -35,7 +35,6 @@ pub struct PostgresAddress {
     shown: String,
     /// Nobody waits long for an answer.
     hasty: bool,
-    spare: Arc<Spare>,
 }
 
 impl fmt::Debug for PostgresAddress {
@@ -67,29 +66,19 @@ impl PostgresAddress {
             // Of several the one that takes changes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls, shown: written.text(false), hasty: false, spare: Arc::default() })
+        Ok(Self { config, tls, shown: written.text(false), hasty: false })
     }
 
     /// The same, with the user's password.
     #[must_use]
     pub fn with_password(mut self, password: &SecretString) -> Self {
         self.config.password(password.expose_secret());
-        Self { spare: Arc::default(), ..self }
-    }
-
-    /// A way to the server that nobody uses at the moment.
-    pub(crate) fn spare(&self) -> &Spare {
-        &self.spare
-    }
-
-    /// The same for whoever may be kept as a spare himself.
-    pub(crate) fn without_spare(&self) -> Self {
-        Self { spare: Arc::default(), ..self.clone() }
+        self
     }
 
     /// The same for what is not worth a wait: a server that does not answer at once is done without.
     pub(crate) fn hasty(&self) -> Self {
-        Self { hasty: true, ..self.without_spare() }
+        Self { hasty: true, ..self.clone() }
     }
 
     pub(crate) fn is_hasty(&self) -> bool {

@@ -43,24 +43,6 @@ pub(crate) struct Server {
     ended: watch::Sender<u64>,
 }
 
-/// A way to a server that somebody has let go who wanted it only for a look: the next one goes on with it.
-#[derive(Default)]
-pub(crate) struct Spare(std::sync::Mutex<Option<Box<Server>>>);
-
-impl Spare {
-    pub(super) fn keep(&self, server: Box<Server>) {
-        *self.place() = Some(server);
-    }
-
-    pub(super) fn take(&self) -> Option<Box<Server>> {
-        self.place().take()
-    }
-
-    fn place(&self) -> std::sync::MutexGuard<'_, Option<Box<Server>>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()

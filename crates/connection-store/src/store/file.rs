@@ -196,6 +196,7 @@ impl Store {
     /// Nothing is refreshed with a copy: that would spend the tokens of the store that it was copied from. What nobody owns
     /// yet is this machine's from now on.
     pub(super) fn admit_refresh(&self) -> Result<(), Error> {
+        // Not in the condition: the database would be held while the other side is looked at.
         let owner = self.db().owner()?;
         if let Some(owner) = owner {
             return owner.seen_from(&self.here()?).refusal().map_or(Ok(()), Err);

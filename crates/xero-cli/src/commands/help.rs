@@ -79,7 +79,8 @@ Security
   entry is called; a command is never taken from it. A copy of the store without a key shows names, organisations,
   users, scopes, client ids, consumer keys and certificates, and no secret.
   Passwords and client secrets come from a hidden prompt, standard input, a file or a command. There is no option that
-  takes a secret.
+  takes a secret. The password at a PostgreSQL server comes from a file of mode 0600, or as libpq has it; an address with
+  a password in it is refused. A server is given what is sealed, and its certificate is verified.
   The configuration file holds no secret either, and is refused where other users can change it.
   Nothing secret is printed or logged at any level. Two commands print what gives access for half an hour, for other
   programs: `xeroctl token` an access token, `xeroctl sign` the signature of one request. A refresh token is never

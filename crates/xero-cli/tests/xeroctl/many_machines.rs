@@ -110,6 +110,23 @@ fn the_daily_commands_are_those_of_a_file() {
 }
 
 #[test]
+fn a_machine_without_the_key_gets_nothing() {
+    let home = logged_in();
+    home.ok(&["store", "init", "--store", "other.db", "--key-file", "other.key"]);
+    home.write("passphrase", "six words that nobody guesses\n");
+    fs::remove_file(home.path("store.key")).unwrap();
+    insta::assert_snapshot!(transcript(
+        &home,
+        &[
+            &["token", "maple"],
+            &["token", "maple", "--key-file", "other.key"],
+            &["token", "maple", "--passphrase-file", "passphrase", "--json"],
+            &["store", "key", "list"],
+        ]
+    ));
+}
+
+#[test]
 fn two_machines_renew_a_login_once() {
     let seeded = Seeded::at(Sandbox::at_server());
     seeded.login("maple", DAY);

@@ -50,8 +50,8 @@ impl Backend {
     pub(crate) fn open_in(address: &PostgresAddress, folder: &Path) -> Result<Self, Error> {
         let store = Self::reach(address, folder)?;
         // Says too whether this version can use it.
-        let format: i64 =
-            store.read(|db| db.one("SELECT format FROM store_format", &[], |row| row.get(0)))?;
+        let format = store.read(|db| db.one("SELECT format FROM store_format", &[], |row| row.get(0)));
+        let format: i64 = format.map_err(|error| store.hidden(error))?;
         if format < FORMAT {
             store.bring_up(format, STEPS)?;
         }
@@ -62,9 +62,6 @@ impl Backend {
     pub(crate) fn slots_in(address: &PostgresAddress, folder: &Path) -> Result<Vec<KeySlot>, Error> {
         let store = Self::reach(address, folder)?;
         let slots = store.slots().map_err(|error| store.hidden(error))?;
-        if let Session::Postgres(server) = store.session {
-            address.spare().keep(server);
-        }
         Ok(slots.into_iter().map(|slot| slot.slot).collect())
     }
 
@@ -106,10 +103,7 @@ impl Backend {
         Ok(Self {
             path: address.place(),
             local: folder.join(address.file_name()),
-            session: Session::Postgres(match address.spare().take() {
-                Some(server) => server,
-                None => Box::new(Server::new(address.without_spare())?),
-            }),
+            session: Session::Postgres(Box::new(Server::new(address.clone())?)),
             unlocked: None,
         })
     }
