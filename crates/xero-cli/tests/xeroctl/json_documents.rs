@@ -361,6 +361,7 @@ fn the_store(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "store verify", &[]);
     seen.run(home, "store key list", &[]);
     seen.run(home, "store key add", &["--new-passphrase-file", "passphrase"]);
+    unlocked(home, seen);
     seen.run(home, "store key remove", &["2", "--yes"]);
     seen.run(home, "store rekey", &[]);
     seen.run(home, "store backup", &["backup.db"]);
@@ -369,4 +370,17 @@ fn the_store(home: &Sandbox, seen: &mut Seen) {
     seen.run(home, "store move", &["moved.db", "data/xeroctl/connections.db"]);
     seen.run(home, "store adopt", &["--yes"]);
     seen.run(home, "remove", &["private", "--yes"]);
+}
+
+fn unlocked(home: &Sandbox, seen: &mut Seen) {
+    if home.run(&["store", "unlock", "--passphrase-file", "passphrase", "--for", "1"]).status == 0 {
+        seen.run(home, "store unlock", &["--passphrase-file", "passphrase", "--for", "1"]);
+        seen.run(home, "store lock", &[]);
+        return;
+    }
+    // Where the kernel keeps no keys there is nothing to see but that it says so.
+    seen.fails(home, &["store", "unlock", "--passphrase-file", "passphrase"]);
+    for (command, fields) in [("store unlock", &["key", "until"][..]), ("store lock", &["forgotten"])] {
+        seen.0.insert(command.to_owned(), fields.iter().map(|&field| field.to_owned()).collect());
+    }
 }
