@@ -95,7 +95,7 @@ fn many(home: &Home) -> Result<(), Stop> {
         let ratio = format!("{:.2}", one.median() / taken[0].median());
         table.row([program.name.to_owned(), one.to_string(), ratio, count]);
     }
-    table.publish("many")
+    table.publish("crowd")
 }
 
 fn file(connections: &str) -> String {
