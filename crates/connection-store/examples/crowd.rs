@@ -2,12 +2,13 @@
 //!
 //! `cargo run --release -p connection-store --example crowd -- connections.db store.key http://127.0.0.1:8399 2000 10000`
 
-use std::{env, error::Error, fs, path::Path, time::Duration};
+use std::{env, error::Error, path::Path, time::Duration};
 
 use connection_store::{
     AccessToken, AppIdentity, AppKind, ClientId, ClientSecret, Lock, NewApp, NewAuthorisation, NewConnection,
     NewKey, Organisation, RedirectUri, RefreshToken, Scopes, Server, Store, StoreKey, User,
 };
+use xero_certs::{Access, Existing, NewFile, write_files};
 
 /// How long Xero's access tokens live.
 const LIFETIME: Duration = Duration::from_secs(1800);
@@ -32,7 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn make(path: &Path, key_file: &str) -> Result<Store, Box<dyn Error>> {
     let key = StoreKey::generate()?;
-    fs::write(key_file, key.to_key_file().as_bytes())?;
+    let line = key.to_key_file();
+    let file = NewFile { path: Path::new(key_file), contents: line.as_bytes(), access: Access::Private };
+    write_files(&[file], Existing::Keep)?;
     let lock = Lock::KeyFile(key_file.to_owned());
     Ok(Store::create(path, &NewKey { key: StoreKey::File(key), lock })?)
 }
@@ -46,7 +49,7 @@ fn login(number: usize, server: &Server) -> Result<NewAuthorisation, Box<dyn Err
             kind: AppKind::Web,
             identity: AppIdentity { client_id, secret: Some(ClientSecret::new("secret")?) },
             server: server.clone(),
-            redirect_uris: vec![RedirectUri::parse("http://127.0.0.1:8749/callback")?],
+            redirect_uris: vec![RedirectUri::parse("http://localhost:8749/callback")?],
         },
         refresh_token: Some(RefreshToken::new(&format!("bench-refresh-token-{number}"))?),
         access: Some((AccessToken::new(&access)?, LIFETIME)),
