@@ -84,24 +84,30 @@ impl Host {
 
 impl OwnerRow {
     /// For the store in this place that this row is the owner of: it was moved to another one.
-    pub(crate) fn moved_to(self, here: &str, to: &str) -> Self {
-        self.on_the_way(MOVED, here, to)
+    pub(crate) fn moved_to(self, here: &str, to: &str, way: &str) -> Self {
+        self.on_the_way(MOVED, here, to, way)
     }
 
     /// For a copy of it in this place: it comes from another one.
-    pub(crate) fn arriving_from(self, here: &str, from: &str) -> Self {
-        self.on_the_way(ARRIVING, here, from)
+    pub(crate) fn arriving_from(self, here: &str, from: &str, way: &str) -> Self {
+        self.on_the_way(ARRIVING, here, from, way)
+    }
+
+    /// Which of all moves has left this mark.
+    pub(crate) fn way(&self) -> Option<&str> {
+        self.mark().and(self.file.as_deref()).and_then(|file| file.rsplit(' ').next())
     }
 
     /// For a copy, in this place, of a store that is at a server.
     #[cfg(feature = "postgres")]
     pub(crate) fn copy_of(self, server: &str) -> Self {
-        Self { path: None, ..self.on_the_way(SERVER, "", server) }
+        Self { path: None, ..self.on_the_way(SERVER, "", server, "") }
     }
 
-    fn on_the_way(self, word: &str, here: &str, other: &str) -> Self {
+    fn on_the_way(self, word: &str, here: &str, other: &str, way: &str) -> Self {
         // Another file than the one that it is, of the same sort.
-        let file = self.file.as_deref().and_then(sort).map(|sort| format!("{sort} {word}"));
+        let sort = self.file.as_deref().and_then(sort).unwrap_or("move");
+        let file = Some(format!("{sort} {word} {way}"));
         let (path, label) = (Some(here.to_owned()), other.to_owned());
         Self { machine: Some(word.to_owned()), file, path, label, since: self.since }
     }

@@ -71,9 +71,19 @@ pub(crate) fn shown(global: &Global) -> Outcome<String> {
         None => default_file()?.display().to_string(),
         Some(value) => match named(value)? {
             Named::File(path) => path.display().to_string(),
-            Named::Server(address) => address.split('?').next().unwrap_or_default().to_owned(),
+            Named::Server(address) => without_secrets(address),
         },
     })
+}
+
+/// An address as it may be shown, whatever somebody wrote into it.
+fn without_secrets(address: &str) -> String {
+    let shown = address.split('?').next().unwrap_or_default();
+    let (scheme, rest) = shown.split_once("://").unwrap_or(("", shown));
+    match rest.rsplit_once('@') {
+        Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => shown.to_owned(),
+    }
 }
 
 impl StorePlace {
@@ -241,6 +251,17 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (address, shown) in [
+            ("postgres://ada:p@ss:word@db/books?password=x", "postgres://ada@db/books"),
+            ("postgres://ada@db/books", "postgres://ada@db/books"),
+            ("postgres:///books", "postgres:///books"),
+        ] {
+            assert_eq!(without_secrets(address), shown);
+        }
+    }
 
     #[test]
     fn files_and_servers() {

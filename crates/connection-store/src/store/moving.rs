@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Store,
+    Store, new_id,
     owner::{Sign, look_for},
 };
 use crate::{
     Error,
-    backend::{Backend, Marks, Report, There},
+    backend::{Backend, Marks, OwnerRow, Report, There},
 };
 
 /// Where a store is to be moved.
@@ -103,9 +103,10 @@ impl Store {
         if matches!(there.what_is_there(&self.shared.id)?, There::Same | There::Other) {
             return Err(Error::Exists(there.path().to_owned()));
         }
-        self.take_up_all()?;
         let mut waiting = self.waiting();
         let rows = loop {
+            // Whoever was waited for may have left something.
+            self.take_up_all()?;
             match self.copy_into(&mut there, progress) {
                 Err(Error::RefreshBusy | Error::Busy) => waiting.pause().await?,
                 copied => break copied?,
@@ -121,9 +122,15 @@ impl Store {
             Err(Error::NotFound(_)) => return Err(moved),
             there => there?,
         };
+        let own = self.db().owner()?;
+        let of_this_move =
+            own.as_ref().and_then(OwnerRow::way) == there.owner()?.as_ref().and_then(OwnerRow::way);
+        let is_there = matches!(&moved, Error::Moved { to, .. } if *to == name_of(&there));
         match there.what_is_there(&self.shared.id)? {
-            There::Half | There::Same => self.arrive(&mut there, Vec::new()),
-            There::Vacant | There::Left | There::Other => Err(moved),
+            There::Half if of_this_move => self.arrive(&mut there, Vec::new()),
+            There::Same if is_there => self.arrive(&mut there, Vec::new()),
+            // What another move has left, or begun, is not where the store is.
+            _ => Err(moved),
         }
     }
 
@@ -145,9 +152,10 @@ impl Store {
     ) -> Result<Vec<(&'static str, usize)>, Error> {
         let (mut db, local) = (self.db(), self.shared.local.clone());
         let (from, to) = (name_of(&db), name_of(there));
+        let way = new_id()?;
         let marks = Marks {
-            moved: self.owner_at(&db)?.moved_to(&from, &to),
-            arriving: self.owner_at(there)?.arriving_from(&to, &from),
+            moved: self.owner_at(&db)?.moved_to(&from, &to, &way),
+            arriving: self.owner_at(there)?.arriving_from(&to, &from, &way),
         };
         let lives = |owner: &str| match look_for(&local, owner) {
             Sign::Alive => Some(true),

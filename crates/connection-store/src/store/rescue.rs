@@ -72,8 +72,12 @@ impl Store {
     }
 
     fn rescue_name(&self, authorisation: &str, generation: &str) -> Result<String, Error> {
-        // What is to be rescued may be so because the database is away.
-        let store = self.db().store_id().unwrap_or_else(|_| self.shared.id.clone());
+        // A server that is away would be waited for once more.
+        let at_a_server = self.db().is_at_a_server();
+        let store = match at_a_server {
+            true => self.shared.id.clone(),
+            false => self.db().store_id().unwrap_or_else(|_| self.shared.id.clone()),
+        };
         Ok(format!("{RESCUE}{store}-{authorisation}-{generation}"))
     }
 }

@@ -124,6 +124,24 @@ async fn another_store_is_left_alone_and_so_is_the_same_place() {
 }
 
 #[tokio::test]
+async fn what_was_left_half_made_is_no_store_once_another_place_has_it() {
+    let (server, (home, store)) = (TokenServer::start().await, Home::with_store());
+    expired(&home, &store, &server.server());
+    let ((first, half), (second, there)) = (room(&home), room(&home));
+    let mut at_comparing = |step| assert!(!matches!(step, MoveStep::Compared { .. }), "stopped");
+    let moving = AssertUnwindSafe(|| store.move_to(first.destination(), &mut at_comparing).now_or_never());
+    assert!(catch_unwind(moving).is_err());
+    move_to(&store, &second).await.unwrap();
+    let refused = move_to(&home.open().unwrap(), &first).await;
+    assert!(matches!(&refused, Err(Error::Moved { to, .. }) if *to == second.name()), "{refused:?}");
+    let half = half.open().unwrap().ownership().unwrap();
+    assert!(matches!(half, Ownership::Arriving { .. }), "{half:?}");
+    let arrived = there.open().unwrap();
+    assert_eq!(access(&arrived, &arrived.connection(None).unwrap()).await.unwrap(), "access-1");
+    assert_eq!(server.spent(), ["refresh-0"]);
+}
+
+#[tokio::test]
 async fn it_is_opened_by_its_own_keys_alone_and_numbers_go_on() {
     let (home, store) = Home::with_store();
     let key = store.add_key(&passphrase("one")).unwrap();

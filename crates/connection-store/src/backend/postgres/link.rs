@@ -48,6 +48,8 @@ const OLDEST: u32 = 13;
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
 const GIVEN_UP: Duration = Duration::from_secs(10);
+/// After how long without a word the server is asked whether it is there: it gives a silent link up after ten seconds itself.
+const PROBED: Duration = Duration::from_secs(4);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(35);
 /// The same where nobody waits long for an answer; nor is what was done worth a wait for a disk.
@@ -104,7 +106,8 @@ impl Link {
         let given_up = if hasty { GIVEN_UP_IN_HASTE } else { GIVEN_UP };
         let patience = config.get_connect_timeout().copied().unwrap_or(given_up);
         let patience = if hasty { patience.min(given_up) } else { patience };
-        config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(GIVEN_UP);
+        config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(PROBED);
+        config.keepalives_interval(PROBED / 2).keepalives_retries(3);
         config.application_name("xeroctl");
         let in_all = patience * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
         let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
