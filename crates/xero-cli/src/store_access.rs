@@ -43,9 +43,16 @@ impl Context {
         Ok(self.place.get().expect("it was set above, if not before"))
     }
 
-    /// True where no store was made yet.
+    /// True where no store was made yet. What is wrong with a file is the file's: something is there. Of a server that cannot be
+    /// asked nothing is known.
     pub(crate) fn has_no_store(&self) -> Outcome<bool> {
-        Ok(matches!(self.store_place()?.key_slots(), Err(StoreError::NotFound(_))))
+        let place = self.store_place()?;
+        match place.key_slots() {
+            Ok(_) => Ok(false),
+            Err(StoreError::NotFound(_)) => Ok(true),
+            Err(_) if place.file().is_some() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens the store of this run, and warns where it is a copy.

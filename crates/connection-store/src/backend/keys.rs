@@ -61,6 +61,11 @@ impl Backend {
             if tx.exists("SELECT 1 FROM key_slots", &[])? {
                 return Ok(false);
             }
+            // Keys were taken out of a store: what they open is there, and is not written over.
+            if tx.exists("SELECT 1 FROM store WHERE ledger IS NOT NULL", &[])? {
+                let row = StoreRow::read(tx)?.id;
+                return Err(Error::Tampered { table: "key_slots", column: "sealed", row }.into());
+            }
             tx.execute("UPDATE store SET data_key_since = ?1", values![seconds(now)])?;
             let row = StoreRow::read(tx)?;
             let data = Arc::new(SealingKey::new(row.data_key, &data_key)?);

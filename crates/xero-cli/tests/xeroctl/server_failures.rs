@@ -123,3 +123,16 @@ fn what_is_no_address() {
     assert!(!option.raw.0.contains("geheim") && option.status == 2, "{}", option.text());
     insta::assert_snapshot!(text + &option.text());
 }
+
+#[test]
+fn no_store_is_made_at_a_server_that_cannot_be_asked() {
+    let home = Sandbox::new();
+    let nobody = "postgres://ada@127.0.0.1:1/books?sslmode=disable";
+    let refused = home.run(&["store", "init", "--key-file", "store.key", "--store", nobody]);
+    assert_eq!(refused.status, 5, "{}", refused.text());
+    assert!(
+        !refused.text().contains("there is a store") && !home.path("store.key").exists(),
+        "{}",
+        refused.text()
+    );
+}
