@@ -62,7 +62,7 @@ impl Backend {
                 return Ok(false);
             }
             // Keys were taken out of a store: what they open is there, and is not written over.
-            if tx.exists("SELECT 1 FROM store WHERE ledger IS NOT NULL", &[])? {
+            if tx.exists("SELECT 1 FROM store WHERE ledger IS NOT NULL UNION ALL SELECT 1 FROM apps", &[])? {
                 let row = StoreRow::read(tx)?.id;
                 return Err(Error::Tampered { table: "key_slots", column: "sealed", row }.into());
             }

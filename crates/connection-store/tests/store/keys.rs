@@ -204,7 +204,9 @@ fn a_connection_that_was_read_long_ago_is_still_good() {
 fn a_store_whose_keys_were_taken_out_is_not_made_anew() {
     let (home, store) = Home::with_store();
     store.add_private(&new("acme")).unwrap();
-    home.sql("DELETE FROM key_slots");
-    let refused = database::create(&home.path, &another()).unwrap_err();
-    assert!(matches!(refused, Error::Tampered { table: "key_slots", .. }), "{refused:?}");
+    for taken in ["DELETE FROM key_slots", "DELETE FROM ledger_pages; UPDATE store SET ledger = NULL"] {
+        home.sql(taken);
+        let refused = database::create(&home.path, &another()).unwrap_err();
+        assert!(matches!(refused, Error::Tampered { table: "key_slots", .. }), "{refused:?}");
+    }
 }

@@ -203,7 +203,7 @@ fn of_many_that_make_a_store_at_once_one_does() {
 fn an_unfinished_store_is_no_store_and_can_be_finished() {
     let (home, store) = Home::with_store();
     drop(store);
-    home.sql("DELETE FROM key_slots");
+    home.sql("DELETE FROM key_slots; DELETE FROM ledger_pages; UPDATE store SET ledger = NULL");
     assert!(matches!(home.open(), Err(Error::NotFound(_))));
     assert!(database::create(&home.path, &key_file(&home.key)).is_ok());
     assert!(home.open().is_ok());
