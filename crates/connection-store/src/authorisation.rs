@@ -70,6 +70,9 @@ pub struct Authorisation {
     pub needs_login: Option<NeedsLogin>,
     /// Set where this store does not renew it, since another one does or may.
     pub handed: Option<Handed>,
+    /// When its refresh token was first sent to Xero, where no answer to that was kept: a renewal is
+    /// [under way](crate::Store::refresh_under_way), or was left half-way. Xero takes the token again for 30 minutes from then on.
+    pub sent_at: Option<SystemTime>,
     /// When it was stored.
     pub created_at: SystemTime,
     /// Counts the changes of its tokens.

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -98,13 +99,22 @@ impl PostgresAddress {
         PathBuf::from(&self.shown)
     }
 
-    /// A name for files that belong to it.
+    /// A name for files that belong to it; a long one ends with a hash, since a name of a file has 255 bytes at most.
     pub(crate) fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' };
-        self.shown.split_once("://").map_or("", |(_, rest)| rest).chars().map(plain).collect()
+        let name: String =
+            self.shown.split_once("://").map_or("", |(_, rest)| rest).chars().map(plain).collect();
+        if name.len() <= LONGEST_NAME {
+            return name;
+        }
+        let hash = digest(&SHA256, self.shown.as_bytes());
+        let end: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{end}", &name[..LONGEST_NAME])
     }
 }
 
+/// Of a name of files that belong to an address, in bytes.
+const LONGEST_NAME: usize = 150;
 const PASSWORD: &str = "must not hold a password";
 const NO_ADDRESS: Error = Error::BadAddress("is no address");
 /// What stands in the place of several hosts, which are no part of an address elsewhere.
@@ -236,6 +246,17 @@ fn since_start() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_address_has_a_name_for_files_that_is_short_enough() {
+        let host = "db-1.eu-west-1.compute.a-provider-with-a-long-name.example";
+        let name = |last: &str| {
+            let address = format!("postgres://xero@{host},{host},{last}/books");
+            PostgresAddress::parse(&address).unwrap().file_name()
+        };
+        let (one, other) = (name("one.example"), name("two.example"));
+        assert!(one.len() < 180 && one != other, "{one}");
+    }
 
     #[test]
     fn the_servers_clock_goes_on_from_what_it_said() {

@@ -27,8 +27,8 @@ pub(crate) const APP_COLUMNS: usize = 10;
 /// The columns that [`AuthorisationRecord::read`] reads, of the table named `u`.
 pub(crate) const AUTHORISATION: &str = "u.id, u.app, u.generation, u.user_id, u.user_name, u.user_email, u.scopes, \
      u.access_expires_at, u.refresh IS NOT NULL, u.refreshed_at, u.needs_login, u.needs_login_since, u.created_at, \
-     u.consent, u.handed, u.handed_at";
-const AUTHORISATION_COLUMNS: usize = 16;
+     u.consent, u.handed, u.handed_at, CASE WHEN u.intent_generation = u.generation THEN u.intent_at END";
+const AUTHORISATION_COLUMNS: usize = 17;
 
 /// The columns that [`TokensRecord::read`] reads after those of [`AUTHORISATION`].
 pub(crate) const TOKENS: &str =
@@ -65,6 +65,7 @@ pub(crate) struct AuthorisationRecord {
     created_at: i64,
     consent: Option<String>,
     handed: Option<(String, i64)>,
+    sent_at: Option<i64>,
 }
 
 /// A whole authorisation, not yet understood.
@@ -159,6 +160,7 @@ impl AuthorisationRecord {
             created_at: row.get(at + 12)?,
             consent: row.get(at + 13)?,
             handed: row.get::<Option<_>>(at + 14)?.zip(row.get(at + 15)?),
+            sent_at: row.get(at + 16)?,
         })
     }
 
@@ -188,6 +190,8 @@ impl AuthorisationRecord {
                 }
                 None => None,
             },
+            // A time that cannot be is one long ago, as for whoever sends it again.
+            sent_at: self.sent_at.map(|at| system_time(at).unwrap_or(UNIX_EPOCH)),
             created_at: system_time(self.created_at)?,
             generation: self.generation,
         })

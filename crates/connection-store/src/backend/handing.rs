@@ -56,12 +56,6 @@ pub(crate) struct ImportRows<'a> {
 }
 
 impl Backend {
-    /// When the refresh token of an authorisation was sent first, where no answer to that was kept.
-    pub(crate) fn sent_at(&self, id: &str) -> Result<Option<i64>, Error> {
-        let sql = "SELECT intent_at FROM authorisations WHERE id = ?1 AND intent_generation = generation";
-        Ok(self.read(|db| db.first(sql, values![id], |row| row.get(0)))?.flatten())
-    }
-
     /// Marks logins as handed over, all or none. False: one is not as it was packed.
     pub(crate) fn hand_over(
         &mut self,

@@ -121,7 +121,7 @@ impl Store {
 
     fn pack_login(&self, id: &str, chosen: &[Connection], logins: Logins) -> Result<BundledLogin, Error> {
         self.take_up(&self.stored(id)?)?;
-        let (stored, sent_at) = (self.stored(id)?, self.db().sent_at(id)?);
+        let stored = self.stored(id)?;
         let custom = chosen.iter().any(|one| is_of(one, id) && one.app.kind == AppKind::Custom);
         let login = self.unpacked(&stored)?;
         if custom || logins == Logins::Stay {
@@ -136,7 +136,7 @@ impl Store {
         if !others.is_empty() {
             return Err(Error::SharedLogin { others });
         }
-        self.with_tokens(login, &stored, sent_at)
+        self.with_tokens(login, &stored)
     }
 
     /// A login without the tokens that only one store may have.
@@ -165,12 +165,7 @@ impl Store {
         })
     }
 
-    fn with_tokens(
-        &self,
-        login: BundledLogin,
-        stored: &StoredAuthorisation,
-        sent_at: Option<i64>,
-    ) -> Result<BundledLogin, Error> {
+    fn with_tokens(&self, login: BundledLogin, stored: &StoredAuthorisation) -> Result<BundledLogin, Error> {
         let (key, mut spares) = (self.data_key(), Vec::new());
         for spare in self.db().spares(&login.id)? {
             let token = text(stored.open_spare(key, &spare)?.expose());
@@ -183,7 +178,7 @@ impl Store {
             refresh: stored.open_refresh(key)?.map(|refresh| text(refresh.expose())),
             previous: stored.open_previous(key)?.map(|(old, at)| token(old.expose(), seconds(at))),
             needs_login: needs_login.map(|mark| (mark.reason.clone(), seconds(mark.since))),
-            sent_at,
+            sent_at: stored.authorisation.sent_at.map(seconds),
             spares,
             ..login
         })
