@@ -71,7 +71,8 @@ pub struct Authorisation {
     /// Set where this store does not renew it, since another one does or may.
     pub handed: Option<Handed>,
     /// When its refresh token was first sent to Xero, where no answer to that was kept: a renewal is
-    /// [under way](crate::Store::refresh_under_way), or was left half-way. Xero takes the token again for 30 minutes from then on.
+    /// [under way](crate::Store::refresh_under_way), or was left half-way. Xero takes the token again for 30 minutes from then on. It
+    /// means nothing where [`needs_login`](Self::needs_login) is set, and for a custom connection, which has nothing to lose.
     pub sent_at: Option<SystemTime>,
     /// When it was stored.
     pub created_at: SystemTime,

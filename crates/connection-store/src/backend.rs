@@ -27,7 +27,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
-pub(crate) use self::postgres::{Counted, Link, grants};
+pub(crate) use self::postgres::{Counted, Link, Opening, grants};
 use self::recorded::StoreRow;
 pub(crate) use self::{
     apps::{AppRow, StoredApp},
@@ -111,10 +111,6 @@ impl Backend {
         self.read(|db| db.cluster())
     }
 
-    pub(crate) fn is_at_a_server(&self) -> bool {
-        !matches!(self.session, Session::Sqlite(_))
-    }
-
     /// What the owner of a lease who has no file here is: dead, where all who use the store are on one machine.
     #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server knows"))]
     pub(crate) fn sign_of(&self, owner: &str) -> Result<Sign, Error> {
@@ -153,13 +149,24 @@ impl Backend {
         }
     }
 
-    /// Makes the link to the server anew where it has ended.
-    pub(crate) fn keep_link(&self) -> Result<(), Error> {
+    /// What the link to the server is made anew with, where it has ended.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn opening(&self) -> Option<Opening> {
         match &self.session {
-            Session::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Session::Postgres(server) => server.keep_link().map_err(|fault| settle(fault, &self.path)),
+            Session::Sqlite(_) => None,
+            Session::Postgres(server) => server.opening(),
         }
+    }
+
+    /// Makes the link anew: `store` is asked for it only at the beginning and at the end.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn keep_link<'a>(store: impl Fn() -> std::sync::MutexGuard<'a, Self>) -> Result<(), Error> {
+        let Some(opening) = store().opening() else { return Ok(()) };
+        let made = opening.open();
+        let there = store();
+        let Session::Postgres(server) = &there.session else { return Ok(()) };
+        let put = made.and_then(|link| server.put(link, &opening.held));
+        put.map_err(|fault| settle(fault, &there.path))
     }
 
     /// Shows to all who use the server that the owner of a lease is alive.

@@ -151,9 +151,12 @@ pub enum Error {
     RefreshBusy,
     /// Renewals at a server's store were left half-way. What Xero answered may wait, sealed, on another machine, where nobody could
     /// open it after this.
-    #[error("a renewal of {} was left half-way, and what Xero answered may wait on another machine", connections.join(", "))]
+    #[error(
+        "a renewal of {} was left half-way, and what Xero answered may wait on another machine",
+        half_way(connections)
+    )]
     HalfWay {
-        /// The connections of the logins, by name.
+        /// The connections of the logins, by name; none where they have none yet.
         connections: Vec<String>,
     },
     /// The call would break one of Xero's limits, for longer than its caller waits. It was not made.
@@ -339,6 +342,10 @@ pub enum Error {
     Database(#[source] DatabaseError),
 }
 
+fn half_way(connections: &[String]) -> String {
+    if connections.is_empty() { "a login without a connection".to_owned() } else { connections.join(", ") }
+}
+
 /// What the database said. Its text names tables and causes, never values.
 pub struct DatabaseError(Said);
 
@@ -359,6 +366,10 @@ enum Said {
 impl DatabaseError {
     pub(crate) fn silence() -> Self {
         Self(Said::Nothing)
+    }
+
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self.0, Said::Nothing)
     }
 
     pub(crate) fn standby() -> Self {

@@ -252,6 +252,11 @@ impl Store {
         self.shared.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Known without the database.
+    fn is_at_a_server(&self) -> bool {
+        self.shared.caller.is_some()
+    }
+
     fn data_key(&self) -> &SealingKey {
         &self.shared.data_key
     }
@@ -267,7 +272,7 @@ impl Store {
 
     /// The same for those who [`call`](Self::call): what is kept of a connection is of use only where it was made.
     fn leaders_identity(&self, server: &Server) -> Identity {
-        self.identity_within(server, self.shared.caller.is_some())
+        self.identity_within(server, self.is_at_a_server())
     }
 
     fn identity_within(&self, server: &Server, caller: bool) -> Identity {

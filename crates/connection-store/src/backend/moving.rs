@@ -14,7 +14,7 @@ use crate::{
     Error, Ownership,
     database::{Db, Fault, values},
     record::seconds,
-    refresh::LONGEST_LEASE,
+    refresh::{LONGEST_LEASE, REFRESH_LIFETIME},
     store::Sign,
 };
 
@@ -84,7 +84,7 @@ impl Backend {
             if is_refreshing(from, marks.moved.since, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
-            admit_no_half_way(from)?;
+            admit_no_half_way(from, marks.moved.since)?;
             let side = Side { db: from, path };
             let copied = to.fill(side, &row.id, &marks.arriving, report)?;
             if let Some(table) = to.read(|db| rows::difference(side, Side { db, path: &to.path }, report))? {
@@ -149,16 +149,21 @@ fn there(db: Db<'_>, id: &str) -> Result<There, Fault> {
     })
 }
 
-/// Refuses a server's store in which a renewal was left half-way: its answer may be on another machine, sealed as things are now.
-pub(super) fn admit_no_half_way(db: Db<'_>) -> Result<(), Fault> {
+/// Refuses a server's store in which a renewal was left half-way: its answer may be on another machine, sealed as things are now,
+/// for as long as Xero keeps a token. Not where Xero has refused since what is stored: nothing ends that but a new login.
+pub(super) fn admit_no_half_way(db: Db<'_>, now: SystemTime) -> Result<(), Fault> {
     if matches!(db, Db::Sqlite(_)) {
         return Ok(());
     }
-    let sql = "SELECT c.name FROM connections c JOIN authorisations u ON u.id = c.authorisation \
-         WHERE u.intent_generation = u.generation AND u.refresh IS NOT NULL AND u.needs_login IS NULL \
-         AND u.handed IS NULL ORDER BY c.name";
-    let connections: Vec<String> = db.rows(sql, &[], |row| row.get(0))?;
-    if connections.is_empty() { Ok(()) } else { Err(Error::HalfWay { connections }.into()) }
+    let sql = "SELECT c.name FROM authorisations u LEFT JOIN connections c ON u.id = c.authorisation \
+         WHERE u.intent_generation = u.generation AND u.intent_at > ?1 AND u.refresh IS NOT NULL \
+         AND u.needs_login IS NULL AND u.handed IS NULL ORDER BY c.name";
+    let oldest = seconds(now - REFRESH_LIFETIME);
+    let found: Vec<Option<String>> = db.rows(sql, values![oldest], |row| row.get(0))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::HalfWay { connections: found.into_iter().flatten().collect() }.into())
 }
 
 /// True while somebody has the right to refresh and lives, however long he takes: what he may bring must not be lost.

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 pub(super) use self::failure::explain;
-use self::failure::{has_ended, is_cut, is_read_only};
+use self::failure::{has_ended, is_cut, is_read_only, is_silence};
 pub(crate) use self::{counting::Counted, link::Link};
 use super::sqlite::FORMAT;
 use crate::{
@@ -69,6 +69,34 @@ pub(crate) fn grants(role: &str) -> String {
     )
 }
 
+/// What a link is made with by one who keeps nobody from the database meanwhile.
+pub(crate) struct Opening {
+    address: PostgresAddress,
+    clock: std::sync::Arc<ServerClock>,
+    runtime: Handle,
+    pub(super) held: Vec<String>,
+    ended: watch::Sender<u64>,
+}
+
+impl Opening {
+    pub(super) fn open(&self) -> Result<Link, Fault> {
+        open(&self.address, &self.clock, &self.runtime, &self.held, self.ended.clone())
+    }
+}
+
+/// A new link, which has told what the server's clock says.
+fn open(
+    address: &PostgresAddress,
+    clock: &ServerClock,
+    runtime: &Handle,
+    held: &[String],
+    ended: watch::Sender<u64>,
+) -> Result<Link, Fault> {
+    let (link, now) = Link::open(address, runtime, held, ended)?;
+    clock.set(now);
+    Ok(link)
+}
+
 impl Server {
     fn new(address: PostgresAddress) -> Result<Self, Error> {
         let runtime =
@@ -113,12 +141,27 @@ impl Server {
         self.plainly(|link| link.sign_of(owner))
     }
 
-    /// Makes the link anew where it was cut.
-    pub(super) fn keep_link(&self) -> Result<(), Fault> {
-        if self.link.borrow().as_ref().is_none_or(Link::is_cut) {
-            let link = self.link()?;
-            self.link.replace(Some(link));
+    /// What a link is made anew with where it was cut.
+    pub(super) fn opening(&self) -> Option<Opening> {
+        let cut = self.link.borrow().as_ref().is_none_or(Link::is_cut);
+        cut.then(|| Opening {
+            address: self.address.clone(),
+            clock: self.clock.clone(),
+            runtime: self.runtime().clone(),
+            held: self.held.borrow().clone(),
+            ended: self.ended.clone(),
+        })
+    }
+
+    /// Uses a link that was made meanwhile, unless there is one again; those have their locks on it who hold leases now.
+    pub(super) fn put(&self, link: Link, held_then: &[String]) -> Result<(), Fault> {
+        if self.link.borrow().as_ref().is_some_and(|there| !there.is_cut()) {
+            return Ok(());
         }
+        let held = self.held.borrow();
+        held.iter().filter(|owner| !held_then.contains(owner)).try_for_each(|owner| link.hold(owner))?;
+        held_then.iter().filter(|owner| !held.contains(owner)).try_for_each(|owner| link.let_go(owner))?;
+        self.link.replace(Some(link));
         Ok(())
     }
 
@@ -127,23 +170,17 @@ impl Server {
         self.ended.subscribe()
     }
 
-    /// A new link, which has told what the server's clock says. Of many who come for one to a server that does not answer, one
-    /// waits.
+    /// A new link. Of many who come for one to a server that does not answer, one waits.
     fn link(&self) -> Result<Link, Fault> {
         let begun = Instant::now();
         if self.waited.get().is_some_and(|last| begun - last < WAITED) {
             return Err(link::silent(&self.address.place()));
         }
-        match Link::open(&self.address, self.runtime(), &self.held.borrow(), self.ended.clone()) {
-            Ok((link, now)) => {
-                self.clock.set(now);
-                Ok(link)
-            }
-            Err(fault) => {
-                self.waited.set((begun.elapsed() >= WAITED).then(Instant::now));
-                Err(fault)
-            }
-        }
+        let opened =
+            open(&self.address, &self.clock, self.runtime(), &self.held.borrow(), self.ended.clone());
+        let in_vain = opened.as_ref().is_err_and(is_silence) && begun.elapsed() >= WAITED;
+        self.waited.set(in_vain.then(Instant::now));
+        opened
     }
 
     /// Where the links are spoken for, and nobody waits for a database.
@@ -245,7 +282,7 @@ mod tests {
         let port = silent.local_addr().unwrap().port();
         let address = format!("postgres://ann@127.0.0.1:{port}/books?sslmode=disable&connect_timeout=1");
         let server = Server::new(PostgresAddress::parse(&address).unwrap()).unwrap();
-        assert!((0..8).all(|_| server.keep_link().is_err()));
+        assert!((0..8).all(|_| server.let_go("nobody").is_err()));
         silent.set_nonblocking(true).unwrap();
         assert_eq!(iter::from_fn(|| silent.accept().ok()).count(), 1);
     }

@@ -72,7 +72,7 @@ impl Backend {
             if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
-            admit_no_half_way(tx)?;
+            admit_no_half_way(tx, now)?;
             let mut states = Ledger::open(tx, row, unlocked)?.all()?;
             let before = States::of(&noted_rows(tx)?);
             let total = sealed::count(tx, &path)?;

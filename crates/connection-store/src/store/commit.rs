@@ -90,10 +90,11 @@ impl Store {
     /// [`Error::NotSaved`] where a refresh token was spent for it; then it lies in a rescue file, or the note of the intent
     /// at least tells the next caller.
     async fn save(&self, outcome: &Outcome, sign: &SignOfLife) -> Result<Kept, Error> {
-        let at_a_server = self.db().is_at_a_server();
+        let (at_a_server, spent) = (self.is_at_a_server(), outcome.grant.previous.is_some());
         let mut waiting =
             if at_a_server { Waiting::for_a_server(SAVING_AT_A_SERVER) } else { Waiting::new(SAVING) };
-        let mut rescued = None;
+        // A server may take long to tell that it cannot be reached, and who is killed meanwhile must not lose what he has.
+        let mut rescued = (spent && at_a_server).then(|| self.rescue(&outcome.grant, sign)).flatten();
         loop {
             let error = match self.save_once(outcome) {
                 Ok(kept) => {
@@ -102,20 +103,17 @@ impl Store {
                 }
                 Err(error) => error,
             };
-            if outcome.grant.previous.is_some() && !matches!(error, Error::Rekeyed) {
-                // At once: whoever is killed while he waits loses nothing.
-                rescued = rescued.or_else(|| self.rescue(&outcome.grant, sign));
-            } else {
-                // What was sealed under the key before is of no use any more.
+            if matches!(error, Error::Rekeyed) {
+                // It was sealed under the key before.
                 forget(rescued.take());
+            }
+            if spent && rescued.is_none() {
+                rescued = self.rescue(&outcome.grant, sign);
             }
             if may_pass(&error) && waiting.pause().await.is_ok() {
                 continue;
             }
-            if outcome.grant.previous.is_some() {
-                return Err(Error::NotSaved { source: Box::new(error), rescued });
-            }
-            return Err(error);
+            return Err(if spent { Error::NotSaved { source: Box::new(error), rescued } } else { error });
         }
     }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::Store;
+use crate::Error;
+#[cfg(feature = "postgres")]
+use crate::backend::Backend;
 
 /// How long after a try in vain comes the next.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -28,11 +31,22 @@ impl Store {
         Keeper(ended.map(|ended| tokio::spawn(keep(self.clone(), ended))))
     }
 
+    #[cfg(feature = "postgres")]
+    fn keep_link(&self) -> Result<(), Error> {
+        Backend::keep_link(|| self.db())
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "only a server has a link")]
+    fn keep_link(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Makes the link anew, however long that takes. Not on a thread of the event loop: Xero's answer may come meanwhile.
     async fn make_link(&self) {
         loop {
             let store = self.clone();
-            let made = tokio::task::spawn_blocking(move || store.db().keep_link()).await;
+            let made = tokio::task::spawn_blocking(move || store.keep_link()).await;
             match made {
                 Ok(Err(error)) => tracing::debug!(%error, "no link to the database"),
                 Ok(Ok(())) | Err(_) => return,

@@ -26,7 +26,8 @@ impl Store {
         if pinned.is_empty() {
             return Ok(None);
         }
-        match turn.server.tenant_links(token, None).await {
+        let (server, token) = (turn.server.clone(), token.clone());
+        match self.call(async move { server.tenant_links(&token, None).await }).await? {
             Ok(links) if links.is_empty() => Ok(Some(NO_LIST.to_owned())),
             Ok(links) => pinned.iter().find_map(|one| moved(one, &links)).map_or(Ok(None), Err),
             // Some apps may not list: Xero compares the organisation that each request names all the same.

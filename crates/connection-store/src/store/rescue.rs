@@ -28,7 +28,7 @@ impl Store {
     pub(super) fn rescue(&self, grant: &Grant, sign: &SignOfLife) -> Option<PathBuf> {
         let sealed = grant.seal_whole(self.data_key()).ok()?;
         let name = self.rescue_name(&grant.id, &grant.generation.to_string()).ok()?;
-        let own = folder_of(&real(self.db().local())).join(&name);
+        let own = folder_of(&real(&self.shared.local)).join(&name);
         if sign.keep_as(&own, &sealed).is_ok() {
             return Some(own);
         }
@@ -73,8 +73,7 @@ impl Store {
 
     fn rescue_name(&self, authorisation: &str, generation: &str) -> Result<String, Error> {
         // A server that is away would be waited for once more.
-        let at_a_server = self.db().is_at_a_server();
-        let store = match at_a_server {
+        let store = match self.is_at_a_server() {
             true => self.shared.id.clone(),
             false => self.db().store_id().unwrap_or_else(|_| self.shared.id.clone()),
         };

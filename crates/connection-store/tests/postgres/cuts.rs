@@ -104,6 +104,27 @@ async fn a_pair_whose_commit_was_not_answered_is_saved_and_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pair_is_on_the_disk_while_the_server_says_nothing() {
+    let (server, home, store, acme, proxy) = by_a_proxy().await;
+    let leading = asking(&store, &acme);
+    server.arrived(2).await;
+    proxy.be_silent();
+    server.release();
+    let folder = home.path.with_file_name("far");
+    let rescued = || {
+        let files = std::fs::read_dir(&folder).unwrap().flatten();
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("xeroctl-rescue-")).count()
+    };
+    while rescued() == 0 {
+        std::thread::yield_now();
+    }
+    proxy.go_on();
+    assert_eq!(leading.await.unwrap().unwrap(), "access-2");
+    assert_eq!((rescued(), home.count("spares")), (0, 0));
+    assert_eq!(history(&store, &acme), [EventKind::Refreshed, EventKind::Refreshed]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_intent_whose_commit_was_not_answered_is_the_same_again() {
     let (server, home, store, acme, proxy) = by_a_proxy().await;
     proxy.lose_a_commit();

@@ -4,7 +4,7 @@ use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -21,6 +21,8 @@ struct Told {
     lose: AtomicBool,
     cut: [AtomicBool; 2],
     lost: AtomicUsize,
+    silent: Mutex<bool>,
+    speaks: Condvar,
 }
 
 impl Proxy {
@@ -46,6 +48,16 @@ impl Proxy {
     /// The link is cut in the middle of the next transaction that writes, or reads, before its end was asked for.
     pub(crate) fn cut_in_a_transaction(&self, writes: bool) {
         self.told.cut[usize::from(writes)].store(true, Ordering::SeqCst);
+    }
+
+    /// What the store says waits until [`go_on`](Self::go_on).
+    pub(crate) fn be_silent(&self) {
+        *self.told.silent.lock().unwrap() = true;
+    }
+
+    pub(crate) fn go_on(&self) {
+        *self.told.silent.lock().unwrap() = false;
+        self.told.speaks.notify_all();
     }
 
     /// How many answers were lost, and links cut.
@@ -90,6 +102,8 @@ fn asks(mut from: &TcpStream, mut to: &TcpStream, told: &Told, losing: &AtomicBo
             return Ok(());
         }
         first = false;
+        let silent = told.silent.lock().unwrap();
+        drop(told.speaks.wait_while(silent, |silent| *silent).unwrap());
         to.write_all(&[head, body].concat())?;
     }
 }

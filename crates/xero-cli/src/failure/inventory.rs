@@ -126,7 +126,8 @@ fn of_store_use() -> Vec<StoreError> {
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: None },
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: Some(path()) },
         StoreError::RefreshBusy,
-        StoreError::HalfWay { connections: names(&["acme", "maple"]) },
+        StoreError::HalfWay { connections: names(&[]) },
+        StoreError::HalfWay { connections: names(&["acme", "ma ple"]) },
         StoreError::LimitReached(Wait { limit: Limit::Minute, time: Duration::from_millis(21_500) }),
         StoreError::OtherOrganisation {
             connection: "acme".to_owned(),

@@ -176,10 +176,13 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
             format!("make a connection for {found} with `xeroctl connect`, and remove this one")
         }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
+        StoreError::HalfWay { connections } if connections.is_empty() => {
+            "finish the import or login that was begun, or wait an hour: then it is forgotten; nothing was changed".to_owned()
+        }
         StoreError::HalfWay { connections } => format!(
-            "run `xeroctl refresh {}`, on the machine that began it if you know which, and then this command again; nothing was \
-             changed",
-            connections.first().map_or("NAME", String::as_str)
+            "run `xeroctl refresh {}`, on the machine that began it if you know which, or remove the connection; then this \
+             command again",
+            connections.first().map(|name| quoted(name)).unwrap_or_default()
         ),
         StoreError::AppNameTaken(_) => "choose another name; `xeroctl apps list` lists them".to_owned(),
         StoreError::NoSuchApp(_) => "`xeroctl apps list` lists the apps".to_owned(),

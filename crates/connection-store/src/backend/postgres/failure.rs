@@ -22,6 +22,15 @@ pub(super) fn is_cut(fault: &Fault) -> bool {
         || has_ended(fault)
 }
 
+/// True where the server has said nothing at all.
+pub(super) fn is_silence(fault: &Fault) -> bool {
+    match fault {
+        Fault::Postgres(error) => error.code().is_none(),
+        Fault::Ours(Error::Unreachable { source, .. }) => source.is_silence(),
+        _ => false,
+    }
+}
+
 /// True for a value that is not of the sort that its column has.
 fn is_of_a_value(error: &tokio_postgres::Error) -> bool {
     error.source().is_some_and(|cause| cause.is::<WasNull>() || cause.is::<WrongType>())

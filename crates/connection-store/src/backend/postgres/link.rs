@@ -48,6 +48,8 @@ const OLDEST: u32 = 13;
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// After how long an address of a server is given up, where the store's has no `connect_timeout`; a name may have several.
 const ADDRESS: Duration = Duration::from_secs(4);
+/// How much longer than that the first words may take.
+const WORDS: Duration = Duration::from_secs(5);
 /// After how long a server that does not answer any more is given up.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// After how long without a word the server is asked whether it is there: it gives a silent link up after ten seconds itself.
@@ -111,7 +113,8 @@ impl Link {
         config.keepalives_interval(PROBED / 2).keepalives_retries(3);
         config.application_name("xeroctl");
         // For two addresses of each host, and the words that follow.
-        let in_all = patience * 5 / 2 * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let of_each = (patience * 5 / 2).min(GIVEN_UP.max(patience + WORDS));
+        let in_all = of_each * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
         let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
