@@ -97,7 +97,7 @@ fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Comman
         (_, read) => (read?, None),
     };
     if !config.is_empty() {
-        (cli, _) = parse(config.defaults(Cli::command()))
+        (cli, _) = parse(config.defaults())
             .expect("the command line was taken before, and options take what keys of the file may hold");
         cli.global.take_environment();
     }

@@ -21,7 +21,7 @@ pub(crate) enum ImportSource {
     Xoauth,
 }
 
-/// `xeroctl import --from`.
+// `xeroctl import --from`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportFrom {
     /// What kind of file it is, or which other program's
@@ -65,7 +65,7 @@ pub(crate) struct ImportFrom {
     pub(crate) yes: bool,
 }
 
-/// Which of the other program's profiles.
+// Which of the other program's profiles.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct Profiles {
@@ -77,7 +77,7 @@ pub(crate) struct Profiles {
     pub(crate) all_profiles: bool,
 }
 
-/// The passphrase that the official tool's tokens are kept under, if they are.
+// The passphrase that the official tool's tokens are kept under, if they are.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct SourcePassphrase {
