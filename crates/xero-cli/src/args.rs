@@ -103,6 +103,21 @@ pub(crate) struct Global {
     pub(crate) width: Option<u16>,
 }
 
+/// The order in which help has the groups of a command's options.
+trait Order {
+    fn own_options_first(self, _: bool) -> Self;
+}
+
+impl Order for clap::Command {
+    /// What is described only when it is needed comes after the options of all commands otherwise.
+    fn own_options_first(self, _: bool) -> Self {
+        let of_all = self.get_arguments().filter(|option| option.is_global_set());
+        let of_all: Vec<_> = of_all.map(|option| option.get_id().clone()).collect();
+        // One that is changed goes to the end.
+        of_all.into_iter().fold(self, |command, id| command.mut_arg(id, |option| option))
+    }
+}
+
 impl Cli {
     /// The command line with the options of all commands.
     pub(crate) fn whole() -> clap::Command {

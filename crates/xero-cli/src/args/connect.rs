@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::PasswordSource;
+use super::{Order as _, PasswordSource};
 
 /// The kind of app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 
 // `xeroctl connect`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, own_options_first(true))]
 pub(crate) struct Connect {
     #[command(subcommand)]
     pub(crate) step: Option<ConnectStep>,

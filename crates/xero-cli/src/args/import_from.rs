@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Choosing, ImportBundle, Making, SecretSource};
+use super::{Choosing, ImportBundle, Making, Order as _, SecretSource};
 
 /// Which other program kept a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,7 @@ pub(crate) enum ImportSource {
 
 // `xeroctl import --from`.
 #[derive(Debug, Args)]
+#[command(own_options_first(true))]
 pub(crate) struct ImportFrom {
     /// What kind of file it is, or which other program's
     #[arg(long, value_enum, value_name = "SOURCE", default_value = "bundle")]

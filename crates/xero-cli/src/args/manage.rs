@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use super::{NewPasswordSource, PasswordSource, SecretSource};
+use super::{NewPasswordSource, Order as _, PasswordSource, SecretSource};
 
 // `xeroctl rename`.
 #[derive(Debug, Args)]
@@ -17,6 +17,7 @@ pub(crate) struct Rename {
 
 // `xeroctl edit`.
 #[derive(Debug, Args, Clone)]
+#[command(own_options_first(true))]
 pub(crate) struct Edit {
     /// The connection; without it, the default one
     pub(crate) name: Option<String>,
@@ -148,6 +149,7 @@ pub(crate) struct AppSecretRemove {
 
 // `xeroctl export`.
 #[derive(Debug, Args)]
+#[command(own_options_first(true))]
 pub(crate) struct Export {
     /// The file to write, which is not replaced; or - for standard output
     #[arg(value_name = "FILE")]

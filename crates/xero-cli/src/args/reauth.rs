@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use super::{AddressSource, Consenting, SecretSource};
+use super::{AddressSource, Consenting, Order as _, SecretSource};
 
 // `xeroctl reauth`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, own_options_first(true))]
 pub(crate) struct Reauth {
     #[command(subcommand)]
     pub(crate) step: Option<ReauthStep>,
