@@ -113,7 +113,7 @@ pub fn is_unseen(c: char) -> bool {
         '\u{fff9}'..='\u{fffb}',
         '\u{e0000}'..='\u{e007f}',
     ];
-    unseen.iter().any(|range| range.contains(&c))
+    !c.is_ascii() && unseen.iter().any(|range| range.contains(&c))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod using;
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
+use clap::{Args, CommandFactory, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
 pub(crate) use self::{
     cert::{Cert, CertConvert, CertNew, CertShow, CertVerify, Form, NewPasswordSource, PasswordSource},
@@ -59,7 +59,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// Options of every command.
+// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// The store: a file, or postgres://USER@HOST/DATABASE; without it, a file in the platform's data directory [env:
@@ -101,6 +101,30 @@ pub(crate) struct Global {
     /// How wide tables are, by the configuration file.
     #[arg(skip)]
     pub(crate) width: Option<u16>,
+}
+
+/// The order in which help has the groups of a command's options.
+trait Order {
+    fn own_options_first(self, _: bool) -> Self;
+}
+
+impl Order for clap::Command {
+    /// What is described only when it is needed comes after the options of all commands otherwise.
+    fn own_options_first(self, _: bool) -> Self {
+        let of_all = self.get_arguments().filter(|option| option.is_global_set());
+        let of_all: Vec<_> = of_all.map(|option| option.get_id().clone()).collect();
+        // One that is changed goes to the end.
+        of_all.into_iter().fold(self, |command, id| command.mut_arg(id, |option| option))
+    }
+}
+
+impl Cli {
+    /// The command line with the options of all commands.
+    pub(crate) fn whole() -> clap::Command {
+        let mut command = Self::command();
+        command.build();
+        command
+    }
 }
 
 impl Global {
@@ -157,8 +181,10 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// What can be done.
+// What can be done. Only the command that is given has its options described: after that, so that a `///` at what it is made of
+// would take the place of what is said of it here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Connect an app and an organisation: a wizard on a terminal, or by options
     Connect(Box<Connect>),
@@ -242,28 +268,28 @@ pub(crate) enum Command {
     Complete(Complete),
 }
 
-/// `xeroctl help`.
+// `xeroctl help`.
 #[derive(Debug, Args)]
 pub(crate) struct Help {
     /// A command, or exit-codes, environment, config, files, security
     pub(crate) topic: Vec<String>,
 }
 
-/// A connection, or the default one.
+// A connection, or the default one.
 #[derive(Debug, Args)]
 pub(crate) struct OneConnection {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
     pub(crate) name: Option<String>,
 }
 
-/// A connection that must be named.
+// A connection that must be named.
 #[derive(Debug, Args)]
 pub(crate) struct NamedConnection {
     /// The connection
     pub(crate) name: String,
 }
 
-/// `xeroctl test`.
+// `xeroctl test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
@@ -273,7 +299,7 @@ pub(crate) struct Test {
     pub(crate) all: bool,
 }
 
-/// `xeroctl remove`.
+// `xeroctl remove`.
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
     /// The connections
@@ -284,7 +310,7 @@ pub(crate) struct Remove {
     pub(crate) yes: bool,
 }
 
-/// `xeroctl token`.
+// `xeroctl token`.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
@@ -297,7 +323,7 @@ pub(crate) struct Token {
     pub(crate) format: TokenFormat,
 }
 
-/// `xeroctl orgs`.
+// `xeroctl orgs`.
 #[derive(Debug, Args)]
 pub(crate) struct Orgs {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
@@ -310,7 +336,7 @@ pub(crate) struct Orgs {
     pub(crate) r#as: Option<String>,
 }
 
-/// `xeroctl disconnect`.
+// `xeroctl disconnect`.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {
     /// The connections
@@ -324,7 +350,7 @@ pub(crate) struct Disconnect {
     pub(crate) yes: bool,
 }
 
-/// Which connection a request is made with.
+// Which connection a request is made with.
 #[derive(Debug, Args)]
 pub(crate) struct Using {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]
@@ -332,7 +358,7 @@ pub(crate) struct Using {
     pub(crate) connection: Option<String>,
 }
 
-/// `xeroctl request`.
+// `xeroctl request`.
 #[derive(Debug, Args)]
 pub(crate) struct Request {
     #[command(flatten)]
@@ -362,7 +388,7 @@ pub(crate) struct Request {
     pub(crate) force: bool,
 }
 
-/// `xeroctl sign`.
+// `xeroctl sign`.
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
     #[command(flatten)]
@@ -385,21 +411,21 @@ pub(crate) struct Sign {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::CommandFactory;
-
     use super::*;
 
     /// What is given to an option of a command must not reach the option of all commands that has the same id.
     #[test]
     fn no_option_of_a_command_has_the_id_of_a_global_one() {
         fn walk(command: &clap::Command, global: &BTreeSet<String>) {
-            for argument in command.get_arguments() {
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
                 let id = argument.get_id().as_str();
                 assert!(!global.contains(id), "{}: {id}", command.get_name());
             }
             command.get_subcommands().for_each(|below| walk(below, global));
         }
-        let command = Cli::command();
+        let command = Cli::whole();
+        let token = command.find_subcommand("token").unwrap();
+        assert!(token.get_arguments().any(|argument| argument.get_id() == "min_ttl"));
         let global = command.get_arguments().filter(|argument| argument.is_global_set());
         let global = global.map(|argument| argument.get_id().to_string()).collect();
         command.get_subcommands().for_each(|below| walk(below, &global));

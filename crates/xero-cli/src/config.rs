@@ -5,14 +5,18 @@ mod key;
 
 use std::path::PathBuf;
 
-use clap::Command;
+use clap::{Command, CommandFactory};
 use etcetera::BaseStrategy;
 
 use self::{
     file::Setting,
     key::{KEYS, Place},
 };
-use crate::{args::Global, failure::Outcome, store_access::base};
+use crate::{
+    args::{Cli, Global},
+    failure::Outcome,
+    store_access::base,
+};
 
 /// What the file says; nothing where there is none.
 #[derive(Debug, Default)]
@@ -58,7 +62,9 @@ impl Config {
     }
 
     /// Makes what the file says the defaults of the commands' own options.
-    pub(crate) fn defaults(&self, command: Command) -> Command {
+    pub(crate) fn defaults(&self) -> Command {
+        let is_option = |setting: &Setting| matches!(setting.key.place, Place::Option { .. });
+        let command = if self.settings.iter().any(is_option) { Cli::whole() } else { Cli::command() };
         self.settings.iter().fold(command, |command, setting| match setting.key.place {
             Place::Global | Place::Connection => command,
             Place::Option { commands, argument } => commands
@@ -102,19 +108,28 @@ impl Config {
     }
 }
 
-/// `name` is a command's name, or empty for the program itself.
+/// `name` is a command's name, or empty for the program itself, whose options every command has.
 fn with_default(command: Command, name: &str, argument: &str, value: &str) -> Command {
-    let value = value.to_owned();
-    let set = |command: Command| command.mut_arg(argument, |arg| arg.default_value(value));
-    if name.is_empty() { set(command) } else { command.mut_subcommand(name, set) }
+    match name {
+        "" => {
+            let command = set_default(command, argument, value);
+            command.mut_subcommands(|below| with_default(below, "", argument, value))
+        }
+        name => command.mut_subcommand(name, |below| set_default(below, argument, value)),
+    }
+}
+
+/// One by one and in their order: it is known already where each stands.
+fn set_default(command: Command, argument: &str, value: &str) -> Command {
+    command.mut_args(|arg| match arg.get_id() == argument {
+        true => arg.default_value(value.to_owned()),
+        false => arg,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::{key::Form, *};
-    use crate::args::Cli;
 
     /// The second look at the command line relies on it.
     #[test]
@@ -137,7 +152,7 @@ mod tests {
                     "xeroctl log",
                     "xeroctl connect",
                 ] {
-                    let parsed = config.defaults(Cli::command()).try_get_matches_from(line.split(' '));
+                    let parsed = config.defaults().try_get_matches_from(line.split(' '));
                     assert!(parsed.is_ok(), "{line}: {:?}", config.settings);
                 }
             }

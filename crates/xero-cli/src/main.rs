@@ -22,10 +22,10 @@ mod trace;
 mod ui;
 mod xero_api;
 
-use std::{cell::OnceCell, process::ExitCode, time::Duration};
+use std::{cell::OnceCell, ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{
-    ArgMatches, CommandFactory, FromArgMatches,
+    ArgMatches, Args as _, CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use connection_store::Store;
@@ -97,7 +97,7 @@ fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Comman
         (_, read) => (read?, None),
     };
     if !config.is_empty() {
-        (cli, _) = parse(config.defaults(Cli::command()))
+        (cli, _) = parse(config.defaults())
             .expect("the command line was taken before, and options take what keys of the file may hold");
         cli.global.take_environment();
     }
@@ -186,13 +186,27 @@ fn run_store(context: &Context, command: &StoreCommand) -> Outcome {
 
 /// The command line, and the command's name without what was given to it.
 fn parse(mut command: clap::Command) -> Result<(Cli, String), clap::Error> {
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let alone = alone(&command, &words).and_then(|mut alone| {
+        let matches = alone.try_get_matches_from_mut(&words).ok();
+        std::mem::forget(alone);
+        matches
+    });
+    let matches = alone.map_or_else(|| command.try_get_matches_from_mut(&words), Ok);
     // It has thousands of parts, and the program is about to end anyway.
     std::mem::forget(command);
     let mut matches = matches?;
     let name = name_of(&matches);
     let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))?;
     Ok((cli, name))
+}
+
+/// The program as if it had one command alone, which these words seem to name: the others are given the options of all in vain.
+/// What it takes, the whole takes alike; what it does not is for the whole to say.
+fn alone(whole: &clap::Command, words: &[OsString]) -> Option<clap::Command> {
+    let named = words.iter().skip(1).find_map(|word| whole.find_subcommand(word))?;
+    let program = clap::Command::new("xeroctl").disable_help_subcommand(true);
+    Some(Global::augment_args(program).subcommand(named.clone()))
 }
 
 fn name_of(matches: &ArgMatches) -> String {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// Where the password of a key file comes from.
+// Where the password of a key file comes from.
 #[derive(Debug, Args, Clone)]
 #[group(multiple = false)]
 pub(crate) struct PasswordSource {
@@ -19,7 +19,7 @@ pub(crate) struct PasswordSource {
     pub(crate) no_password: bool,
 }
 
-/// Where the password of a new key file comes from.
+// Where the password of a new key file comes from.
 #[derive(Debug, Args, Clone)]
 #[group(multiple = false)]
 pub(crate) struct NewPasswordSource {
@@ -34,7 +34,7 @@ pub(crate) struct NewPasswordSource {
     pub(crate) no_new_password: bool,
 }
 
-/// `xeroctl cert`.
+// `xeroctl cert`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cert {
     /// Make a key pair: NAME.cer to upload, NAME.pfx to keep
@@ -49,7 +49,7 @@ pub(crate) enum Cert {
     Renew(super::CertRenew),
 }
 
-/// `xeroctl cert new`.
+// `xeroctl cert new`.
 #[derive(Debug, Args)]
 pub(crate) struct CertNew {
     /// The files' path without an ending
@@ -77,7 +77,7 @@ pub(crate) struct CertNew {
     pub(crate) force: bool,
 }
 
-/// `xeroctl cert show`.
+// `xeroctl cert show`.
 #[derive(Debug, Args)]
 pub(crate) struct CertShow {
     /// The file
@@ -86,7 +86,7 @@ pub(crate) struct CertShow {
     pub(crate) password: PasswordSource,
 }
 
-/// `xeroctl cert verify`.
+// `xeroctl cert verify`.
 #[derive(Debug, Args)]
 pub(crate) struct CertVerify {
     /// The .pfx file
@@ -116,7 +116,7 @@ pub(crate) enum Form {
     Key,
 }
 
-/// `xeroctl cert convert`.
+// `xeroctl cert convert`.
 #[derive(Debug, Args)]
 pub(crate) struct CertConvert {
     /// The file to read: a .pfx, or a private key (with --certificate, unless the file holds both)

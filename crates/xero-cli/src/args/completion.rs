@@ -18,14 +18,14 @@ pub(crate) enum Shell {
     Power,
 }
 
-/// `xeroctl completions`.
+// `xeroctl completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
 }
 
-/// `xeroctl __complete`, which the scripts of `completions` call.
+// `xeroctl __complete`, which the scripts of `completions` call.
 #[derive(Debug, Args)]
 pub(crate) struct Complete {
     pub(crate) shell: Shell,
@@ -40,7 +40,7 @@ pub(crate) struct Complete {
     pub(crate) words: Vec<String>,
 }
 
-/// `xeroctl man`.
+// `xeroctl man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     /// Where a page for each command is written; without it, the page of xeroctl itself goes to standard output

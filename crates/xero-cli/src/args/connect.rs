@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::PasswordSource;
+use super::{Order as _, PasswordSource};
 
 /// The kind of app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,9 +22,9 @@ pub(crate) enum Kind {
     Private,
 }
 
-/// `xeroctl connect`.
+// `xeroctl connect`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, own_options_first(true))]
 pub(crate) struct Connect {
     #[command(subcommand)]
     pub(crate) step: Option<ConnectStep>,
@@ -49,7 +49,7 @@ pub(crate) struct Connect {
     pub(crate) password: PasswordSource,
 }
 
-/// The two steps of a login without a terminal.
+// The two steps of a login without a terminal.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectStep {
     /// Begin a login that a person finishes elsewhere: prints the address to open and the next step
@@ -58,7 +58,7 @@ pub(crate) enum ConnectStep {
     Finish(Finish),
 }
 
-/// What an OAuth 2.0 app is known by.
+// What an OAuth 2.0 app is known by.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct OAuth2App {
     /// The client id from the portal; of an app that is stored already nothing else is needed
@@ -78,7 +78,7 @@ pub(crate) struct OAuth2App {
     pub(crate) scopes: Option<String>,
 }
 
-/// Where a client secret comes from.
+// Where a client secret comes from.
 #[derive(Args, Clone)]
 #[group(multiple = false)]
 pub(crate) struct SecretSource {
@@ -103,7 +103,7 @@ impl std::fmt::Debug for SecretSource {
     }
 }
 
-/// How a person consents.
+// How a person consents.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Consenting {
     /// Open no browser; print the address and wait for the consent
@@ -118,7 +118,7 @@ pub(crate) struct Consenting {
     pub(crate) wait: u64,
 }
 
-/// How the connection is made.
+// How the connection is made.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Making {
     /// The connection's name; without it, asked for or taken from the organisation
@@ -134,7 +134,7 @@ pub(crate) struct Making {
     pub(crate) no_test: bool,
 }
 
-/// Which organisations are connected.
+// Which organisations are connected.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Choosing {
     /// The organisation: its name or id, or `all` that were consented to; may be repeated
@@ -142,7 +142,7 @@ pub(crate) struct Choosing {
     pub(crate) organisations: Vec<String>,
 }
 
-/// `xeroctl connect begin`.
+// `xeroctl connect begin`.
 #[derive(Debug, Args)]
 pub(crate) struct Begin {
     /// The kind of app: web or desktop
@@ -162,7 +162,7 @@ fn consented_kinds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(values).map(|word| Kind::from_str(&word, false).expect("it is one of them"))
 }
 
-/// `xeroctl connect finish`.
+// `xeroctl connect finish`.
 #[derive(Debug, Args)]
 pub(crate) struct Finish {
     /// The login that `connect begin` printed, or one that was consented to and not finished
@@ -175,7 +175,7 @@ pub(crate) struct Finish {
     pub(crate) address: AddressSource,
 }
 
-/// Where the address comes from that the browser ended at.
+// Where the address comes from that the browser ended at.
 #[derive(Debug, Args)]
 pub(crate) struct AddressSource {
     /// Read the address that the browser ended at from the next line of standard input

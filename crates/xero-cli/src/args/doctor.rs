@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// `xeroctl doctor`.
+// `xeroctl doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The connection; without it, all of them

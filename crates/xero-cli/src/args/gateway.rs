@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-/// `xeroctl gateway`.
+// `xeroctl gateway`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Gateway {
@@ -46,7 +46,7 @@ pub(crate) struct Gateway {
     pub(crate) grace: u64,
 }
 
-/// What is done for a gateway.
+// What is done for a gateway.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayStep {
     /// Make tokens for clients of a gateway
@@ -54,7 +54,7 @@ pub(crate) enum GatewayStep {
     Token(GatewayTokenCommand),
 }
 
-/// `xeroctl gateway token`.
+// `xeroctl gateway token`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayTokenCommand {
     /// Enter a client into a file of clients, and print its token: this once
@@ -62,7 +62,7 @@ pub(crate) enum GatewayTokenCommand {
     New(GatewayTokenNew),
 }
 
-/// `xeroctl gateway token new`.
+// `xeroctl gateway token new`.
 #[derive(Debug, Args)]
 pub(crate) struct GatewayTokenNew {
     /// What the client is called, in the log and the metrics

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Choosing, ImportBundle, Making, SecretSource};
+use super::{Choosing, ImportBundle, Making, Order as _, SecretSource};
 
 /// Which other program kept a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,8 +21,9 @@ pub(crate) enum ImportSource {
     Xoauth,
 }
 
-/// `xeroctl import --from`.
+// `xeroctl import --from`.
 #[derive(Debug, Args)]
+#[command(own_options_first(true))]
 pub(crate) struct ImportFrom {
     /// What kind of file it is, or which other program's
     #[arg(long, value_enum, value_name = "SOURCE", default_value = "bundle")]
@@ -65,7 +66,7 @@ pub(crate) struct ImportFrom {
     pub(crate) yes: bool,
 }
 
-/// Which of the other program's profiles.
+// Which of the other program's profiles.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct Profiles {
@@ -77,7 +78,7 @@ pub(crate) struct Profiles {
     pub(crate) all_profiles: bool,
 }
 
-/// The passphrase that the official tool's tokens are kept under, if they are.
+// The passphrase that the official tool's tokens are kept under, if they are.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct SourcePassphrase {

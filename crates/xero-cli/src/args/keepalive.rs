@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// `xeroctl keepalive`.
+// `xeroctl keepalive`.
 #[derive(Debug, Args)]
 pub(crate) struct Keepalive {
     /// The connections; without any, all of them
@@ -20,7 +20,7 @@ pub(crate) struct Keepalive {
     pub(crate) installing: Installing,
 }
 
-/// What is renewed.
+// What is renewed.
 #[derive(Debug, Args)]
 pub(crate) struct Renewing {
     /// Renew logins that end within so many days; each lasts 60 from its last renewal
@@ -40,7 +40,7 @@ pub(crate) struct Renewing {
     pub(crate) warn_days: Option<u64>,
 }
 
-/// Who is told of a login that needs a person.
+// Who is told of a login that needs a person.
 #[derive(Debug, Args)]
 pub(crate) struct Telling {
     /// A command that the shell runs where a login needs a person: XEROCTL_CONNECTION, XEROCTL_CONNECTIONS,
@@ -57,7 +57,7 @@ fn not_blank(command: &str) -> Result<String, &'static str> {
     if command.trim().is_empty() { Err("a command is empty") } else { Ok(command.to_owned()) }
 }
 
-/// Where the system is to run it.
+// Where the system is to run it.
 #[derive(Debug, Args)]
 pub(crate) struct Installing {
     /// Have the system run this each day, or with --daemon from each login on; without a name, this platform's own way
@@ -85,7 +85,7 @@ pub(crate) enum Manager {
     Native,
 }
 
-/// `xeroctl log`.
+// `xeroctl log`.
 #[derive(Debug, Args)]
 pub(crate) struct Log {
     /// The connection; without it, the default one [env: XEROCTL_CONNECTION]

@@ -27,7 +27,7 @@ pub(crate) const HEALTH: [&str; 13] = [
 const NO_HEALTH: &str = "the healths are ok, never-tested, ends-soon, handed-over, ended, not-adopted, log-in-again and \
      retired, and after --check also refused, wrong-organisation, rate-limited, no-answer and failed";
 
-/// `xeroctl list`.
+// `xeroctl list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// What the list is sorted by

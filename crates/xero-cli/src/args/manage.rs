@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use super::{NewPasswordSource, PasswordSource, SecretSource};
+use super::{NewPasswordSource, Order as _, PasswordSource, SecretSource};
 
-/// `xeroctl rename`.
+// `xeroctl rename`.
 #[derive(Debug, Args)]
 pub(crate) struct Rename {
     /// The connection
@@ -15,8 +15,9 @@ pub(crate) struct Rename {
     pub(crate) new_name: String,
 }
 
-/// `xeroctl edit`.
+// `xeroctl edit`.
 #[derive(Debug, Args, Clone)]
+#[command(own_options_first(true))]
 pub(crate) struct Edit {
     /// The connection; without it, the default one
     pub(crate) name: Option<String>,
@@ -33,7 +34,7 @@ pub(crate) struct Edit {
     pub(crate) no_test: bool,
 }
 
-/// What can be changed of an app.
+// What can be changed of an app.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct AppEdits {
     /// What the app is called here; empty takes its name away
@@ -54,7 +55,7 @@ pub(crate) struct AppEdits {
     pub(crate) secret: SecretSource,
 }
 
-/// `xeroctl copy`.
+// `xeroctl copy`.
 #[derive(Debug, Args)]
 pub(crate) struct Copy {
     /// The connection whose app and login are used
@@ -67,7 +68,7 @@ pub(crate) struct Copy {
     pub(crate) r#as: Option<String>,
 }
 
-/// `xeroctl apps`.
+// `xeroctl apps`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppsCommand {
     /// List the apps, and how many connections use each
@@ -83,14 +84,14 @@ pub(crate) enum AppsCommand {
     Remove(AppRemove),
 }
 
-/// An app that must be named.
+// An app that must be named.
 #[derive(Debug, Args)]
 pub(crate) struct OneApp {
     /// The app: its name, its client id or consumer key, or how that begins
     pub(crate) app: String,
 }
 
-/// `xeroctl apps edit`.
+// `xeroctl apps edit`.
 #[derive(Debug, Args)]
 pub(crate) struct AppEdit {
     /// The app: its name, its client id or consumer key, or how that begins
@@ -102,7 +103,7 @@ pub(crate) struct AppEdit {
     pub(crate) no_test: bool,
 }
 
-/// `xeroctl apps remove`.
+// `xeroctl apps remove`.
 #[derive(Debug, Args)]
 pub(crate) struct AppRemove {
     /// The app: its name, its client id or consumer key, or how that begins
@@ -112,7 +113,7 @@ pub(crate) struct AppRemove {
     pub(crate) yes: bool,
 }
 
-/// `xeroctl apps secret`.
+// `xeroctl apps secret`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppSecret {
     /// Try a new client secret, then use it; the one before is kept beside it until `apps secret remove`
@@ -121,7 +122,7 @@ pub(crate) enum AppSecret {
     Remove(AppSecretRemove),
 }
 
-/// `xeroctl apps secret set`.
+// `xeroctl apps secret set`.
 #[derive(Debug, Args)]
 pub(crate) struct AppSecretSet {
     /// The app: its name, its client id, or how that begins
@@ -133,7 +134,7 @@ pub(crate) struct AppSecretSet {
     pub(crate) no_test: bool,
 }
 
-/// `xeroctl apps secret remove`.
+// `xeroctl apps secret remove`.
 #[derive(Debug, Args)]
 pub(crate) struct AppSecretRemove {
     /// The app: its name, its client id, or how that begins
@@ -146,8 +147,9 @@ pub(crate) struct AppSecretRemove {
     pub(crate) no_test: bool,
 }
 
-/// `xeroctl export`.
+// `xeroctl export`.
 #[derive(Debug, Args)]
+#[command(own_options_first(true))]
 pub(crate) struct Export {
     /// The file to write, which is not replaced; or - for standard output
     #[arg(value_name = "FILE")]
@@ -190,7 +192,7 @@ impl ImportBundle {
     }
 }
 
-/// Where the passphrase of a bundle comes from.
+// Where the passphrase of a bundle comes from.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct BundlePassphrase {
@@ -202,7 +204,7 @@ pub(crate) struct BundlePassphrase {
     pub(crate) bundle_passphrase_file: Option<PathBuf>,
 }
 
-/// What `xeroctl import` takes for a file that `xeroctl export` wrote.
+// What `xeroctl import` takes for a file that `xeroctl export` wrote.
 #[derive(Debug, Args)]
 pub(crate) struct ImportBundle {
     /// The connections of the bundle; without them, all
@@ -236,7 +238,7 @@ pub(crate) enum OnTaken {
     Replace,
 }
 
-/// `xeroctl adopt`.
+// `xeroctl adopt`.
 #[derive(Debug, Args)]
 pub(crate) struct Adopt {
     /// The connections
@@ -250,7 +252,7 @@ pub(crate) struct Adopt {
     pub(crate) yes: bool,
 }
 
-/// `xeroctl cert renew`.
+// `xeroctl cert renew`.
 #[derive(Debug, Args)]
 pub(crate) struct CertRenew {
     /// The connection; without it, the default one
@@ -274,7 +276,7 @@ pub(crate) struct CertRenew {
     pub(crate) cancel: bool,
 }
 
-/// `xeroctl status`.
+// `xeroctl status`.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// How many days before its end a login or a certificate is named

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use super::{AddressSource, Consenting, SecretSource};
+use super::{AddressSource, Consenting, Order as _, SecretSource};
 
-/// `xeroctl reauth`.
+// `xeroctl reauth`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, own_options_first(true))]
 pub(crate) struct Reauth {
     #[command(subcommand)]
     pub(crate) step: Option<ReauthStep>,
@@ -16,7 +16,7 @@ pub(crate) struct Reauth {
     pub(crate) consenting: Consenting,
 }
 
-/// The two steps of a new login without a terminal.
+// The two steps of a new login without a terminal.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReauthStep {
     /// Begin a new login that a person finishes elsewhere: prints the address to open and the next step
@@ -25,7 +25,7 @@ pub(crate) enum ReauthStep {
     Finish(ReauthFinish),
 }
 
-/// What a new login is asked for.
+// What a new login is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct ReauthBegin {
     /// The connection; without it, the default one
@@ -37,7 +37,7 @@ pub(crate) struct ReauthBegin {
     pub(crate) secret: SecretSource,
 }
 
-/// `xeroctl reauth finish`.
+// `xeroctl reauth finish`.
 #[derive(Debug, Args)]
 pub(crate) struct ReauthFinish {
     /// The login that `reauth begin` printed

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 use super::{Consenting, OneConnection, SecretSource};
 
-/// `xeroctl scopes`.
+// `xeroctl scopes`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scopes {
     /// List all scopes: what each is for, which presets have it, and which end
@@ -17,7 +17,7 @@ pub(crate) enum Scopes {
     Upgrade(Box<ScopesUpgrade>),
 }
 
-/// `xeroctl scopes explain`.
+// `xeroctl scopes explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ScopesExplain {
     /// A resource of the Accounting API, a path or a whole URL; a method may stand before it
@@ -25,7 +25,7 @@ pub(crate) struct ScopesExplain {
     pub(crate) endpoint: Vec<String>,
 }
 
-/// `xeroctl scopes upgrade`.
+// `xeroctl scopes upgrade`.
 #[derive(Debug, Args)]
 pub(crate) struct ScopesUpgrade {
     /// The connection

@@ -17,7 +17,7 @@ pub(crate) enum KeySource<'a> {
     Identity(Option<&'a Path>, &'a [String]),
 }
 
-/// What opens the store, and what shall open one that is made.
+// What opens the store, and what shall open one that is made.
 #[derive(Debug, Args, Default)]
 pub(crate) struct OpenedBy {
     /// The key file that opens the store; without it, the one that the store names [env: XEROCTL_KEY_FILE]
@@ -70,7 +70,7 @@ impl OpenedBy {
     }
 }
 
-/// `xeroctl store`.
+// `xeroctl store`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
     /// Make a store, and choose what opens it
@@ -108,7 +108,7 @@ pub(crate) enum StoreCommand {
     Adopt(StoreAdopt),
 }
 
-/// `xeroctl store unlock`.
+// `xeroctl store unlock`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreUnlock {
     /// For how long, in minutes
@@ -116,7 +116,7 @@ pub(crate) struct StoreUnlock {
     pub(crate) minutes: u64,
 }
 
-/// `xeroctl store init`.
+// `xeroctl store init`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreInit {
     /// With --identity: another public key that opens the store too, age1… or ssh-ed25519 …; may be repeated
@@ -128,7 +128,7 @@ pub(crate) struct StoreInit {
     pub(crate) grants: Vec<String>,
 }
 
-/// `xeroctl store key`.
+// `xeroctl store key`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreKeyCommand {
     /// List what opens the store; needs no key
@@ -139,7 +139,7 @@ pub(crate) enum StoreKeyCommand {
     Remove(StoreKeyRemove),
 }
 
-/// The key that `xeroctl store key add` adds.
+// The key that `xeroctl store key add` adds.
 #[derive(Debug, Args)]
 pub(crate) struct NewKeyOptions {
     /// A key file; it is made if it does not exist
@@ -178,7 +178,7 @@ impl NewKeyOptions {
     }
 }
 
-/// `xeroctl store key remove`.
+// `xeroctl store key remove`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreKeyRemove {
     /// The key's number, as `xeroctl store key list` has it
@@ -188,14 +188,14 @@ pub(crate) struct StoreKeyRemove {
     pub(crate) yes: bool,
 }
 
-/// `xeroctl store backup`.
+// `xeroctl store backup`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreBackup {
     /// The new file; none is replaced
     pub(crate) file: PathBuf,
 }
 
-/// `xeroctl store restore`.
+// `xeroctl store restore`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreRestore {
     /// The backup
@@ -205,14 +205,14 @@ pub(crate) struct StoreRestore {
     pub(crate) force: bool,
 }
 
-/// `xeroctl store verify`.
+// `xeroctl store verify`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreVerify {
     /// A backup or another store; without it, the store itself
     pub(crate) file: Option<PathBuf>,
 }
 
-/// `xeroctl store adopt`.
+// `xeroctl store adopt`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreAdopt {
     /// Do not ask

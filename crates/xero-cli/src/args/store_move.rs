@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// `xeroctl store move`.
+// `xeroctl store move`.
 #[derive(Debug, Args)]
 pub(crate) struct StoreMove {
     /// The store: a file, or postgres://USER@HOST/DATABASE

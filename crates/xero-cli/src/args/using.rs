@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// What `xeroctl request` asks for, beside method and path.
+// What `xeroctl request` asks for, beside method and path.
 #[derive(Debug, Args)]
 pub(crate) struct Asking {
     /// Add a value to the URL's query, encoded as it must be; may be repeated
@@ -67,7 +67,7 @@ pub(crate) enum TokenFormat {
     Header,
 }
 
-/// `xeroctl exec`.
+// `xeroctl exec`.
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// The connection

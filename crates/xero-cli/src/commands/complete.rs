@@ -107,17 +107,14 @@ fn completing(words: Arc<[String]>) -> Command {
         let found = within_patience(move || store_of(&of)?.apps().ok()).unwrap_or_default();
         found.iter().map(app_candidate).collect()
     });
-    let command = with_candidates(Cli::command(), (&NAMES, &WITHOUT_NAMES), &names);
-    let mut command = with_candidates(command, (&APPS, &[]), &apps).mut_subcommand("list", |list| {
-        list.mut_arg("filter", |filter| filter.add(ArgValueCandidates::new(filters)))
-    });
+    let command = with_candidates(Cli::whole(), (&NAMES, &WITHOUT_NAMES), &names);
+    let command = with_candidates(command, (&APPS, &[]), &apps);
     let topics = help::topics(&command);
-    command = command.mut_subcommand("help", |help| {
-        help.mut_arg("topic", |topic| {
-            topic.add(ArgValueCandidates::new(move || topics.iter().map(CompletionCandidate::new).collect()))
-        })
+    let topics = ArgValueCandidates::new(move || topics.iter().map(CompletionCandidate::new).collect());
+    let command = command.mut_subcommand("list", |list| {
+        with_candidates(list, (&["filter"], &[]), &ArgValueCandidates::new(filters))
     });
-    command
+    command.mut_subcommand("help", |help| with_candidates(help, (&["topic"], &[]), &topics))
 }
 
 /// The same command line, with candidates for the arguments of these ids in every command but some.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man as Page;
 use serde_json::json;
 use xero_certs::{Access, Existing, NewFile, write_files};
@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) fn run(context: &Context, args: &Man) -> Outcome {
     let mut pages = Vec::new();
-    collect(&built(), &mut pages);
+    collect(&Cli::whole(), &mut pages);
     let Some(folder) = &args.folder else {
         let (name, text) = pages.first().expect("the program itself has a page");
         context.ui.document(json!({ "page": name, "roff": String::from_utf8_lossy(text) }))?;
@@ -25,13 +25,6 @@ pub(crate) fn run(context: &Context, args: &Man) -> Outcome {
     let names: Vec<_> = pages.iter().map(|(name, _)| name).collect();
     context.ui.say(format!("{} pages written to {}", names.len(), folder.display()));
     context.ui.document(json!({ "directory": folder.display().to_string(), "pages": names }))
-}
-
-/// The whole command line, each command with its full name.
-fn built() -> Command {
-    let mut command = Cli::command();
-    command.build();
-    command
 }
 
 /// The program's page first, and then those of what is below it.
