@@ -165,11 +165,7 @@ impl Store {
         })
     }
 
-    fn with_tokens(
-        &self,
-        login: BundledLogin,
-        stored: &StoredAuthorisation,
-    ) -> Result<BundledLogin, Error> {
+    fn with_tokens(&self, login: BundledLogin, stored: &StoredAuthorisation) -> Result<BundledLogin, Error> {
         let (key, mut spares) = (self.data_key(), Vec::new());
         for spare in self.db().spares(&login.id)? {
             let token = text(stored.open_spare(key, &spare)?.expose());
