@@ -264,7 +264,6 @@ mod tests {
         custom.app.kind = AppKind::Custom;
         let mut retired = private(web, key, now - 100 * DAY, 50);
         retired.app.server = Server::xero();
-        let sent = |login: &mut Authorisation| login.sent_at = Some(now);
         let without_refresh = with_login(web, |login| login.refresh_expires_at = None);
         let all = [
             (web.clone(), now, Health::Ok),
@@ -288,22 +287,6 @@ mod tests {
                 now,
                 Health::LogInAgain,
             ),
-            (with_login(web, sent), now, Health::HalfWay),
-            (untested(with_login(web, sent)), now + 53 * DAY, Health::HalfWay),
-            (with_login(web, sent), now + 60 * DAY, Health::LogInAgain),
-            (with_login(&custom, sent), now, Health::Ok),
-            (
-                with_login(web, |login| (login.sent_at, login.needs_login) = (Some(now), marked())),
-                now,
-                Health::LogInAgain,
-            ),
-            (
-                with_login(web, |login| {
-                    (login.sent_at, login.handed) = (Some(now), handed(HandedWay::Exported));
-                }),
-                now,
-                Health::HandedOver,
-            ),
             (without_refresh.clone(), now, Health::EndsSoon),
             (without_refresh, now + 31 * MINUTE, Health::LogInAgain),
             (
@@ -322,6 +305,37 @@ mod tests {
         ];
         for (at, (connection, now, health)) in all.into_iter().enumerate() {
             assert_eq!(Health::of(&connection, now), health, "number {at}: {connection:?}");
+        }
+    }
+
+    #[test]
+    fn of_renewals_that_were_left_half_way() {
+        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let web = &connection(now);
+        let sent = |more: fn(&mut Authorisation, SystemTime)| {
+            with_login(web, |login| {
+                login.sent_at = Some(now);
+                more(login, now);
+            })
+        };
+        let plain = sent(|_, _| {});
+        let mut untested = plain.clone();
+        untested.tested_at = None;
+        let mut custom = sent(|login, _| login.refresh_expires_at = None);
+        custom.app.kind = AppKind::Custom;
+        let marked = sent(|login, since| {
+            login.needs_login = Some(NeedsLogin { reason: "revoked".to_owned(), since });
+        });
+        let exported = sent(|login, since| login.handed = Some(Handed { way: HandedWay::Exported, since }));
+        for (connection, now, health) in [
+            (&plain, now, Health::HalfWay),
+            (&untested, now + 53 * DAY, Health::HalfWay),
+            (&plain, now + 60 * DAY, Health::LogInAgain),
+            (&custom, now, Health::Ok),
+            (&marked, now, Health::LogInAgain),
+            (&exported, now, Health::HandedOver),
+        ] {
+            assert_eq!(Health::of(connection, now), health, "{connection:?}");
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum StorePlace {
 
 /// How a store at a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has none"))]
+#[cfg_attr(not(any(feature = "postgres", test)), expect(dead_code, reason = "a file has none"))]
 pub(crate) enum Way {
     /// By TLS.
     Verified,

@@ -125,9 +125,8 @@ impl Store {
         let own = self.db().owner()?;
         let of_this_move =
             own.as_ref().and_then(OwnerRow::way) == there.owner()?.as_ref().and_then(OwnerRow::way);
-        // There is more than one way to one place.
-        let place = |name: &str| name.split('?').next().map(str::to_owned);
-        let is_there = matches!(&moved, Error::Moved { to, .. } if place(to) == place(&name_of(&there)));
+        let is_there =
+            matches!(&moved, Error::Moved { to, .. } if place_in(to) == place_in(&name_of(&there)));
         match there.what_is_there(&self.shared.id)? {
             There::Half if of_this_move => self.arrive(&mut there, Vec::new()),
             There::Same if is_there => self.arrive(&mut there, Vec::new()),
@@ -191,6 +190,12 @@ impl Destination<'_> {
             Self::Server { address, folder } => Backend::open_in(address, folder),
         }
     }
+}
+
+/// What a name says of a place, and not of the way to it.
+fn place_in(name: &str) -> &str {
+    let address = name.split('?').next().filter(|address| address.contains("://"));
+    address.unwrap_or(name)
 }
 
 /// A file by its whole path, a server by its address as it can be given again.
