@@ -126,11 +126,15 @@ fn tell_more(context: &Context, entries: &[Entry]) {
 /// Of each login once.
 fn tell_half_way(context: &Context, entries: &[Entry]) {
     let (now, mut told) = (SystemTime::now(), BTreeSet::new());
-    for Entry { connection, .. } in entries.iter().filter(|one| one.health == Health::HalfWay) {
-        let login = connection.authorisation.as_ref().map(|login| &login.id);
-        if let Some(since) = half_way::since(connection).filter(|_| told.insert(login)) {
-            let (name, what) = (&connection.name, half_way::what(since, now));
-            context.ui.say(format!("{name}: {what}\n  next: {}", half_way::next(name)));
+    for Entry { connection, health, .. } in entries {
+        let (name, login) = (&connection.name, connection.authorisation.as_ref());
+        let (what, next) = match (health, half_way::since(connection), half_way::or_reauth(connection)) {
+            (Health::HalfWay, Some(since), _) => (half_way::what(since, now), half_way::next(name)),
+            (Health::LogInAgain, _, Some(next)) => ("a renewal of it has no answer".to_owned(), next),
+            _ => continue,
+        };
+        if told.insert(login.map(|login| &login.id)) {
+            context.ui.say(format!("{name}: {what}\n  next: {next}"));
         }
     }
 }

@@ -105,6 +105,12 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Unreachable { .. } => {
             "check the address, and whether the server runs; what was being saved is tried again".to_owned()
         }
+        StoreError::Database(_) if of_run::is_at_server() => {
+            "look into the server's own log, and at the way there with `xeroctl doctor`".to_owned()
+        }
+        StoreError::Database(_) => {
+            format!("`{}` looks through the store", of_run::command("xeroctl store verify"))
+        }
         StoreError::Copied { .. } => adopted(),
         StoreError::Moved { to, since } => used_there(to, *since),
         StoreError::Arriving { from, to, .. } => gone_on(from, to),

@@ -135,6 +135,7 @@ fn other_machines_see_it_and_say_where_a_newer_token_may_wait() {
         at("reports", &["refresh", "maple"]),
         at("reports", &["keepalive", "--logins-only"]),
         at("reports", &["status"]),
+        at("reports", &["list"]),
         at("reports", &["doctor", "--offline", "--quiet"]),
     ];
     texts.extend([at("nightly", &["refresh", "maple"]), at("reports", &["keepalive", "--logins-only"])]);
