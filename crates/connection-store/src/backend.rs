@@ -144,6 +144,15 @@ impl Backend {
         }
     }
 
+    /// Where nobody waits for the server, where the store is at one.
+    pub(crate) fn runtime(&self) -> Option<tokio::runtime::Handle> {
+        match &self.session {
+            Session::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Session::Postgres(server) => Some(server.runtime().clone()),
+        }
+    }
+
     /// Makes the link to the server anew where it has ended.
     pub(crate) fn keep_link(&self) -> Result<(), Error> {
         match &self.session {

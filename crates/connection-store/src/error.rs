@@ -149,6 +149,13 @@ pub enum Error {
     /// refreshed here.
     #[error("another process is refreshing this authorisation and has not finished; nothing was refreshed")]
     RefreshBusy,
+    /// Renewals at a server's store were left half-way. What Xero answered may wait, sealed, on another machine, where nobody could
+    /// open it after this.
+    #[error("a renewal of {} was left half-way, and what Xero answered may wait on another machine", connections.join(", "))]
+    HalfWay {
+        /// The connections of the logins, by name.
+        connections: Vec<String>,
+    },
     /// The call would break one of Xero's limits, for longer than its caller waits. It was not made.
     #[error("the rate limit{} is used up", .0.limit)]
     LimitReached(Wait),

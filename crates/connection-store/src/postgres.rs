@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -106,13 +107,22 @@ impl PostgresAddress {
         &self.spelled
     }
 
-    /// A name for files that belong to it.
+    /// A name for files that belong to it; a long one ends with a hash, since a name of a file has 255 bytes at most.
     pub(crate) fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' };
-        self.shown.split_once("://").map_or("", |(_, rest)| rest).chars().map(plain).collect()
+        let name: String =
+            self.shown.split_once("://").map_or("", |(_, rest)| rest).chars().map(plain).collect();
+        if name.len() <= LONGEST_NAME {
+            return name;
+        }
+        let hash = digest(&SHA256, self.shown.as_bytes());
+        let end: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{end}", &name[..LONGEST_NAME])
     }
 }
 
+/// Of a name of files that belong to an address, in bytes.
+const LONGEST_NAME: usize = 150;
 const PASSWORD: &str = "must not hold a password";
 const MODE: &str =
     "has an sslmode that is none of disable, allow, prefer, require, verify-ca and verify-full";
@@ -310,6 +320,17 @@ mod tests {
             let refused = PostgresAddress::parse(text);
             assert!(matches!(&refused, Err(Error::BadAddress(said)) if *said == why), "{text}: {refused:?}");
         }
+    }
+
+    #[test]
+    fn a_long_address_has_a_name_for_files_that_is_short_enough() {
+        let host = "db-1.eu-west-1.compute.a-provider-with-a-long-name.example";
+        let name = |last: &str| {
+            let address = format!("postgres://xero@{host},{host},{last}/books");
+            PostgresAddress::parse(&address).unwrap().file_name()
+        };
+        let (one, other) = (name("one.example"), name("two.example"));
+        assert!(one.len() < 180 && one != other, "{one}");
     }
 
     #[test]

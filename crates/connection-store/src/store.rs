@@ -74,9 +74,12 @@ pub struct Store {
     host: Arc<Host>,
     /// Where else a pair is written that cannot be saved.
     rescue_folders: Arc<Vec<PathBuf>>,
-    /// One HTTP client for each server, with the timeout.
-    identities: Arc<Mutex<HashMap<Option<String>, Identity>>>,
+    /// One HTTP client for each server and place where it is used, with the timeout.
+    identities: Arc<Mutex<Identities>>,
 }
+
+/// By the server's address, and whether leaders use it.
+type Identities = HashMap<(Option<String>, bool), Identity>;
 
 struct Shared {
     backend: Mutex<Backend>,
@@ -88,6 +91,8 @@ struct Shared {
     #[cfg(feature = "postgres")]
     server: Option<crate::PostgresAddress>,
     data_key: Arc<SealingKey>,
+    /// Where calls to Xero are made whose answers must be seen, if not where the caller is.
+    caller: Option<tokio::runtime::Handle>,
     /// How many calls that must not be broken off are under way.
     leaders: watch::Sender<usize>,
     /// There once a call was counted.
@@ -218,7 +223,8 @@ impl Store {
         let (clock, id, local) = (clock_of(&backend), backend.store_id()?, backend.local().to_owned());
         #[cfg(feature = "postgres")]
         let server = backend.server().cloned();
-        let (backend, leaders) = (Mutex::new(backend), watch::Sender::new(0));
+        let (caller, leaders) = (backend.runtime(), watch::Sender::new(0));
+        let backend = Mutex::new(backend);
         let shared = Shared {
             backend,
             id,
@@ -226,6 +232,7 @@ impl Store {
             #[cfg(feature = "postgres")]
             server,
             data_key,
+            caller,
             leaders,
             counting: Mutex::default(),
         };
@@ -255,9 +262,18 @@ impl Store {
 
     /// What speaks to a server.
     fn identity(&self, server: &Server) -> Identity {
+        self.identity_within(server, false)
+    }
+
+    /// The same for those who [`call`](Self::call): what is kept of a connection is of use only where it was made.
+    fn leaders_identity(&self, server: &Server) -> Identity {
+        self.identity_within(server, self.shared.caller.is_some())
+    }
+
+    fn identity_within(&self, server: &Server, caller: bool) -> Identity {
         let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = server.address().map(str::to_owned);
-        identities.entry(address).or_insert_with(|| Identity::new(server.endpoints(), self.timeout)).clone()
+        let of = (server.address().map(str::to_owned), caller);
+        identities.entry(of).or_insert_with(|| Identity::new(server.endpoints(), self.timeout)).clone()
     }
 }
 

@@ -16,10 +16,7 @@ const ROUNDS: usize = 50;
 const STARTS: [(&str, &[&str]); 3] = [
     ("`--version`", &["--version"]),
     ("`--help`", &["--help"]),
-    (
-        "what can stand at the cursor (`complete`)",
-        &["complete", "--shell", "bash", "--index", "1", "--", "xeroctl", ""],
-    ),
+    ("completion of a connection's name", &["__complete", "bash", "--breaks", " ", "--", "xeroctl token "]),
 ];
 /// Built from nothing, in folders of their own.
 const BUILDS: [(&str, &str); 2] = [("debug", ""), ("release", "--release")];

@@ -68,7 +68,7 @@ impl Backend {
     /// this one as moved. While that goes on nobody changes this store. Whatever fails, this store is as it was.
     ///
     /// # Errors
-    /// [`Error::RefreshBusy`] while somebody refreshes; [`Error::Exists`] where there is another store;
+    /// [`Error::RefreshBusy`] while somebody refreshes; [`Error::HalfWay`]; [`Error::Exists`] where there is another store;
     /// [`Error::NotTheSame`].
     pub(crate) fn move_into(
         &mut self,
@@ -84,6 +84,7 @@ impl Backend {
             if is_refreshing(from, marks.moved.since, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
+            admit_no_half_way(from)?;
             let side = Side { db: from, path };
             let copied = to.fill(side, &row.id, &marks.arriving, report)?;
             if let Some(table) = to.read(|db| rows::difference(side, Side { db, path: &to.path }, report))? {
@@ -146,6 +147,18 @@ fn there(db: Db<'_>, id: &str) -> Result<There, Fault> {
         Some(_) => There::Left,
         None => There::Same,
     })
+}
+
+/// Refuses a server's store in which a renewal was left half-way: its answer may be on another machine, sealed as things are now.
+pub(super) fn admit_no_half_way(db: Db<'_>) -> Result<(), Fault> {
+    if matches!(db, Db::Sqlite(_)) {
+        return Ok(());
+    }
+    let sql = "SELECT c.name FROM connections c JOIN authorisations u ON u.id = c.authorisation \
+         WHERE u.intent_generation = u.generation AND u.refresh IS NOT NULL AND u.needs_login IS NULL \
+         AND u.handed IS NULL ORDER BY c.name";
+    let connections: Vec<String> = db.rows(sql, &[], |row| row.get(0))?;
+    if connections.is_empty() { Ok(()) } else { Err(Error::HalfWay { connections }.into()) }
 }
 
 /// True while somebody has the right to refresh and lives, however long he takes: what he may bring must not be lost.

@@ -6,10 +6,14 @@ mod failure;
 mod link;
 mod opening;
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    time::{Duration, Instant},
+};
 
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::watch,
 };
 
@@ -28,6 +32,8 @@ use crate::{
 const SCHEMA: &str = "xeroctl";
 /// One transaction that alone may write: it has the store's row, which all who write want.
 const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM store FOR UPDATE";
+/// What takes longer was waited for; for as long after that nobody waits again.
+const WAITED: Duration = Duration::from_secs(1);
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A database server. The link to it is made when it is needed, and anew when it was cut.
@@ -41,6 +47,8 @@ pub(crate) struct Server {
     held: RefCell<Vec<String>>,
     /// How many links have ended.
     ended: watch::Sender<u64>,
+    /// When a link was last waited for in vain.
+    waited: Cell<Option<Instant>>,
 }
 
 impl fmt::Debug for Server {
@@ -73,6 +81,7 @@ impl Server {
             link: RefCell::default(),
             held: RefCell::default(),
             ended: watch::Sender::new(0),
+            waited: Cell::default(),
         })
     }
 
@@ -118,13 +127,28 @@ impl Server {
         self.ended.subscribe()
     }
 
-    /// A new link, which has told what the server's clock says.
+    /// A new link, which has told what the server's clock says. Of many who come for one to a server that does not answer, one
+    /// waits.
     fn link(&self) -> Result<Link, Fault> {
-        let runtime = self.runtime.as_ref().expect("there until the server is dropped");
-        let (link, now) =
-            Link::open(&self.address, runtime.handle(), &self.held.borrow(), self.ended.clone())?;
-        self.clock.set(now);
-        Ok(link)
+        let begun = Instant::now();
+        if self.waited.get().is_some_and(|last| begun - last < WAITED) {
+            return Err(link::silent(&self.address.place()));
+        }
+        match Link::open(&self.address, self.runtime(), &self.held.borrow(), self.ended.clone()) {
+            Ok((link, now)) => {
+                self.clock.set(now);
+                Ok(link)
+            }
+            Err(fault) => {
+                self.waited.set((begun.elapsed() >= WAITED).then(Instant::now));
+                Err(fault)
+            }
+        }
+    }
+
+    /// Where the links are spoken for, and nobody waits for a database.
+    pub(super) fn runtime(&self) -> &Handle {
+        self.runtime.as_ref().expect("there until the server is dropped").handle()
     }
 
     /// What may be done again on a new link where the old one was cut, and in no transaction.
@@ -206,5 +230,23 @@ impl Drop for Server {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, net::TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn of_many_who_come_to_a_server_that_does_not_answer_one_waits() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let address = format!("postgres://ann@127.0.0.1:{port}/books?sslmode=disable&connect_timeout=1");
+        let server = Server::new(PostgresAddress::parse(&address).unwrap()).unwrap();
+        assert!((0..8).all(|_| server.keep_link().is_err()));
+        silent.set_nonblocking(true).unwrap();
+        assert_eq!(iter::from_fn(|| silent.accept().ok()).count(), 1);
     }
 }

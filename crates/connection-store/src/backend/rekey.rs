@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::{
     Backend,
     keys::{self, Sealing},
+    moving::admit_no_half_way,
     recorded::Ledger,
     sealed,
 };
@@ -71,6 +72,7 @@ impl Backend {
             if leased(tx, now, lives)? {
                 return Err(Error::RefreshBusy.into());
             }
+            admit_no_half_way(tx)?;
             let mut states = Ledger::open(tx, row, unlocked)?.all()?;
             let before = States::of(&noted_rows(tx)?);
             let total = sealed::count(tx, &path)?;

@@ -245,9 +245,13 @@ impl Store {
     pub(super) fn owner(&self, stored: &StoredAuthorisation) -> (Owner, Option<String>) {
         let Some(owner) = &stored.lease_owner else { return (Owner::Unknown, None) };
         let in_time = stored.lease_ends.zip(self.clock.awake()).is_some_and(|(end, awake)| awake < end);
-        // His file tells all at once, where he is on this machine.
-        let here = look_here(&self.shared.local, owner);
-        let sign = here.unwrap_or_else(|| self.db().sign_of(owner).unwrap_or(Sign::Unknown));
+        // His file tells all at once, where he is on this machine. A folder that machines share may not tell them of locks.
+        let at_the_server = || self.db().sign_of(owner).unwrap_or(Sign::Unknown);
+        let sign = match look_here(&self.shared.local, owner) {
+            None => at_the_server(),
+            Some(Sign::Dead) if at_the_server() == Sign::Alive => Sign::Alive,
+            Some(sign) => sign,
+        };
         match sign {
             Sign::Dead => (Owner::Died, Some(owner.clone())),
             Sign::Alive if in_time => (Owner::InTime, None),

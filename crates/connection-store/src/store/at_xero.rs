@@ -1,6 +1,6 @@
 //! What else is asked of Xero with a stored authorisation: its tenant links, and its revocation.
 
-use xero_auth_oauth2::{AccessToken, Error as AuthError, Retry, TenantLink};
+use xero_auth_oauth2::{AccessToken, AppIdentity, Error as AuthError, Retry, TenantLink};
 
 use super::{
     Store,
@@ -128,9 +128,13 @@ impl Store {
         let Some(token) = turn.stored.open_refresh(self.data_key())? else {
             return Err(self.needs_login(&turn.stored)?);
         };
-        let mut revoked = turn.server.revoke(&turn.identity, &token).await;
+        let revoke = |identity: &AppIdentity| {
+            let (server, identity, token) = (turn.server.clone(), identity.clone(), token.clone());
+            self.call(async move { server.revoke(&identity, &token).await })
+        };
+        let mut revoked = revoke(&turn.identity).await?;
         if let (Err(AuthError::InvalidClient), Some(second)) = (&revoked, &turn.second) {
-            revoked = turn.server.revoke(second, &token).await;
+            revoked = revoke(second).await?;
         }
         revoked.map(|()| true).map_err(|source| Error::Xero { asked: "revoke the consent", source })
     }

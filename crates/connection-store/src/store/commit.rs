@@ -1,6 +1,10 @@
 //! What came from Xero, kept: over the generation it started from, as a spare, or in a rescue file.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use xero_auth_oauth2::{Error as AuthError, RefreshToken, TokenAnswer};
 
@@ -89,15 +93,29 @@ impl Store {
         let at_a_server = self.db().is_at_a_server();
         let mut waiting =
             if at_a_server { Waiting::for_a_server(SAVING_AT_A_SERVER) } else { Waiting::new(SAVING) };
+        let mut rescued = None;
         loop {
-            match self.save_once(outcome) {
-                Err(error) if may_pass(&error) && waiting.pause().await.is_ok() => {}
-                Err(error) if outcome.grant.previous.is_some() => {
-                    let rescued = self.rescue(&outcome.grant, sign);
-                    return Err(Error::NotSaved { source: Box::new(error), rescued });
+            let error = match self.save_once(outcome) {
+                Ok(kept) => {
+                    forget(rescued);
+                    return Ok(kept);
                 }
-                kept => return kept,
+                Err(error) => error,
+            };
+            if outcome.grant.previous.is_some() && !matches!(error, Error::Rekeyed) {
+                // At once: whoever is killed while he waits loses nothing.
+                rescued = rescued.or_else(|| self.rescue(&outcome.grant, sign));
+            } else {
+                // What was sealed under the key before is of no use any more.
+                forget(rescued.take());
             }
+            if may_pass(&error) && waiting.pause().await.is_ok() {
+                continue;
+            }
+            if outcome.grant.previous.is_some() {
+                return Err(Error::NotSaved { source: Box::new(error), rescued });
+            }
+            return Err(error);
         }
     }
 
@@ -146,6 +164,13 @@ fn told(source: Option<Source>, again: bool, failure: Option<&AuthError>) -> (Ev
     (what, detail.to_owned())
 }
 
+/// Takes a rescue file away that is not needed: where that fails it is taken up once more, as what was kept already.
+fn forget(rescued: Option<PathBuf>) {
+    if let Some(path) = rescued {
+        drop(fs::remove_file(path));
+    }
+}
+
 /// True for what others may mend in seconds: they let go of the file, make room on the disk, give rights back.
 fn may_pass(error: &Error) -> bool {
     matches!(
@@ -156,8 +181,6 @@ fn may_pass(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use rusqlite::Connection as Db;
     use tokio::time::{Instant, sleep};
     use xero_auth_oauth2::{AccessToken, AppIdentity, ClientId, Scopes, User};
@@ -271,6 +294,35 @@ mod tests {
         });
         assert_eq!(saved.unwrap(), Kept::Committed);
         assert_eq!(case.refresh_token(), "new");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pair_is_on_the_disk_while_it_waits_to_be_saved() {
+        let case = Case::new();
+        case.other("BEGIN IMMEDIATE");
+        let (saved, waited) = tokio::join!(case.save(), async {
+            sleep(Duration::from_secs(1)).await;
+            let waiting = case.store.rescued().unwrap();
+            case.other("ROLLBACK");
+            waiting
+        });
+        assert_eq!(saved.unwrap(), Kept::Committed);
+        assert!(waited.len() == 1 && !waited[0].exists(), "{waited:?}");
+        assert_eq!(case.store.take_up(&case.stored()).unwrap(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pair_that_another_took_up_meanwhile_is_saved_once() {
+        let case = Case::new();
+        case.other("BEGIN IMMEDIATE");
+        let (saved, taken) = tokio::join!(case.save(), async {
+            sleep(Duration::from_secs(1)).await;
+            case.other("ROLLBACK");
+            case.store.take_up(&case.stored()).unwrap()
+        });
+        assert_eq!((saved.unwrap(), taken), (Kept::Committed, vec![Kept::Committed]));
+        assert_eq!(case.store.db().spares(&case.outcome.grant.id).unwrap().len(), 0);
+        assert_eq!(case.store.rescued().unwrap(), Vec::<PathBuf>::new());
     }
 
     /// Saves while another process has the file for itself. Gives the rescue file.

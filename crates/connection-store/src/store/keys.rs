@@ -47,7 +47,7 @@ impl Store {
     /// how many. Gives their number.
     ///
     /// # Errors
-    /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
+    /// [`Error::RefreshBusy`] while a refresh is under way, [`Error::HalfWay`], [`Error::Tampered`] for a value that does not open, [`Error::KeyNotSeen`]. Nothing was changed then.
     pub fn rekey(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<usize, Error> {
         // What lies around opens with the key of now.
         sweep_leftovers(folder_of(self.db().local()));

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
-use xero_auth_oauth2::{AppIdentity, ClientSecret, Error as AuthError, Identity};
+use tokio::{sync::watch, task::JoinError};
+use xero_auth_oauth2::{AppIdentity, ClientSecret, Error as AuthError, Identity, Scopes, TokenAnswer};
 
 use super::{
     LEASE_SLACK, Store, ballast::Ballast, commit::Spent, events::in_words, keeping::Keeper, owner::SignOfLife,
@@ -123,12 +123,17 @@ impl Store {
             let _leading = leading;
             work.await
         });
-        match task.await {
-            Ok(done) => done,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is ending, and this caller with it.
-            Err(_) => Err(Error::RefreshBusy),
-        }
+        end_of(task.await).unwrap_or(Err(Error::RefreshBusy))
+    }
+
+    /// A call to Xero whose answer must be seen. A server's store has a thread that never waits for the database: this one may, and
+    /// an answer that came meanwhile would be too late.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, AuthError>> + Send + 'static,
+    ) -> Result<Result<T, AuthError>, Error> {
+        let Some(caller) = &self.shared.caller else { return Ok(call.await) };
+        end_of(caller.spawn(call).await).ok_or(Error::RefreshBusy)
     }
 
     /// # Errors
@@ -193,9 +198,9 @@ impl Store {
     async fn refresh_custom(&self, turn: &mut Turn<'_>, room: Ballast) -> Result<Option<Access>, Error> {
         let asked = turn.stored.open_asked(self.data_key())?.map(|scopes| scopes.without_openid());
         let asked = asked.filter(|scopes| !scopes.is_empty());
-        let mut answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
+        let mut answer = self.credentials(turn, asked.clone()).await?;
         if answer.as_ref().is_err_and(|refusal| turn.take_second(refusal)) {
-            answer = turn.server.client_credentials(&turn.identity, asked.as_ref()).await;
+            answer = self.credentials(turn, asked).await?;
         }
         drop(room);
         let answer = answer.map_err(Error::Auth)?;
@@ -209,6 +214,15 @@ impl Store {
         self.commit(turn, None, answer).await
     }
 
+    async fn credentials(
+        &self,
+        turn: &Turn<'_>,
+        asked: Option<Scopes>,
+    ) -> Result<Result<TokenAnswer, AuthError>, Error> {
+        let (server, identity) = (turn.server.clone(), turn.identity.clone());
+        self.call(async move { server.client_credentials(&identity, asked.as_ref()).await }).await
+    }
+
     /// Reads again what there is, now that nobody else refreshes it. None: a new consent has just taken its place.
     pub(super) fn turn<'a>(&self, held: &'a Held) -> Result<Option<Turn<'a>>, Error> {
         let (lease, stored) = (held.lease.clone(), self.stored(&held.lease.id)?);
@@ -216,7 +230,7 @@ impl Store {
             return Ok(None);
         }
         let (app, identity, second) = self.app_with_identities(&stored.authorisation)?;
-        let server = self.identity(&app.server);
+        let server = self.leaders_identity(&app.server);
         Ok(Some(Turn {
             lease,
             sign: &held.sign,
@@ -235,7 +249,8 @@ impl Store {
         let (mut refused, mut source) = (Vec::new(), Source::Stored);
         loop {
             let Some(spent) = self.spent(&turn, source)? else { return Err(self.needs_login(&turn.stored)?) };
-            match turn.server.refresh(&turn.identity, &spent.token).await {
+            let (server, identity, token) = (turn.server.clone(), turn.identity.clone(), spent.token.clone());
+            match self.call(async move { server.refresh(&identity, &token).await }).await? {
                 Ok(answer) => {
                     drop(room);
                     return self.commit(&turn, Some(spent), answer).await;
@@ -307,6 +322,15 @@ impl Store {
     /// Longer than a call can take.
     pub(super) fn lease_length(&self) -> Duration {
         self.timeout + LEASE_SLACK
+    }
+}
+
+/// What a task gave. None: its runtime is ending, and this caller with it.
+fn end_of<T>(ended: Result<T, JoinError>) -> Option<T> {
+    match ended {
+        Ok(done) => Some(done),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
     }
 }
 

@@ -73,7 +73,7 @@ impl Store {
     /// Waits for refreshes under way, as a caller of [`access`](Self::access) does.
     ///
     /// # Errors
-    /// [`Error::Exists`] where there is another store, this one included; [`Error::RefreshBusy`]; [`Error::Copied`] for a copy,
+    /// [`Error::Exists`] where there is another store, this one included; [`Error::RefreshBusy`], [`Error::HalfWay`]; [`Error::Copied`] for a copy,
     /// [`Error::Arriving`], [`Error::Moved`] where it is somewhere else by now; those of the new place. But for
     /// [`Error::Unreachable`], which does not say whether the last step was done, this store is as it was then.
     pub async fn move_to(

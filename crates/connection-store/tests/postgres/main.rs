@@ -12,6 +12,7 @@ mod database;
 mod failover;
 mod machines;
 mod proxy;
+mod waiting;
 
 #[path = "../store/apps.rs"]
 mod apps;

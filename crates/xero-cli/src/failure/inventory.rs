@@ -126,6 +126,7 @@ fn of_store_use() -> Vec<StoreError> {
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: None },
         StoreError::NotSaved { source: Box::new(StoreError::DiskFull), rescued: Some(path()) },
         StoreError::RefreshBusy,
+        StoreError::HalfWay { connections: names(&["acme", "maple"]) },
         StoreError::LimitReached(Wait { limit: Limit::Minute, time: Duration::from_millis(21_500) }),
         StoreError::OtherOrganisation {
             connection: "acme".to_owned(),

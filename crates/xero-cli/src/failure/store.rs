@@ -51,7 +51,7 @@ fn kind_of(error: &StoreError) -> Kind {
         StoreError::Busy | StoreError::Unreachable { .. } => Kind::Temporary,
         StoreError::DiskFull | StoreError::NotSaved { .. } => Kind::NotSaved,
         StoreError::NeedsLogin { .. } => Kind::NeedsPerson,
-        StoreError::RefreshBusy => Kind::Temporary,
+        StoreError::RefreshBusy | StoreError::HalfWay { .. } => Kind::Temporary,
         StoreError::LimitReached(_) => Kind::RateLimited,
         StoreError::OtherOrganisation { .. } => Kind::WrongOrganisation,
         StoreError::AppMismatch | StoreError::WrongKind { .. } | StoreError::PendingExpired => Kind::Usage,
@@ -180,6 +180,11 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
             format!("make a connection for {found} with `xeroctl connect`, and remove this one")
         }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
+        StoreError::HalfWay { connections } => format!(
+            "run `xeroctl refresh {}`, on the machine that began it if you know which, and then this command again; nothing was \
+             changed",
+            connections.first().map_or("NAME".to_owned(), |name| quoted(name))
+        ),
         StoreError::AppNameTaken(_) => "choose another name; `xeroctl apps list` lists them".to_owned(),
         StoreError::NoSuchApp(_) => "`xeroctl apps list` lists the apps".to_owned(),
         StoreError::HandedOver { connections, since } => format!(

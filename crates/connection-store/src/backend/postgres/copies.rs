@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::{
-    Backend, OwnerRow, folder_of,
+    Backend, OwnerRow,
     owner::mark,
     rows::{self, Side},
     settle, sync_folder, unwritable,
@@ -38,7 +38,7 @@ impl Backend {
             std::io::ErrorKind::AlreadyExists => Error::FileExists(to.to_owned()),
             _ => failed(error.error),
         })?;
-        sync_folder(folder_of(to)).map_err(failed)
+        sync_folder(to).map_err(failed)
     }
 
     fn take_rows(&mut self, from: Side<'_>, owner: &OwnerRow) -> Result<(), Fault> {

@@ -46,7 +46,9 @@ const LIMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_t
 const OLDEST: u32 = 13;
 /// Milliseconds since 1970, by the server's clock.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-/// After how long a server that does not answer any more is given up, where the address has no `connect_timeout`.
+/// After how long an address of a server is given up, where the store's has no `connect_timeout`; a name may have several.
+const ADDRESS: Duration = Duration::from_secs(4);
+/// After how long a server that does not answer any more is given up.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// After how long without a word the server is asked whether it is there: it gives a silent link up after ten seconds itself.
 const PROBED: Duration = Duration::from_secs(4);
@@ -55,7 +57,7 @@ const SILENCE: Duration = Duration::from_secs(35);
 /// The same where nobody waits long for an answer; nor is what was done worth a wait for a disk.
 const LIMITS_IN_HASTE: &str =
     "SET lock_timeout = '2s'; SET statement_timeout = '2s'; SET synchronous_commit = off";
-const GIVEN_UP_IN_HASTE: Duration = Duration::from_secs(5);
+const ADDRESS_IN_HASTE: Duration = Duration::from_secs(2);
 const SILENCE_IN_HASTE: Duration = Duration::from_secs(5);
 /// For how long an owner whose lock is not there may be one whose link was cut, and who makes it anew.
 const RETURNING: Duration = Duration::from_secs(5);
@@ -103,13 +105,13 @@ impl Link {
     ) -> Result<(Self, i64), Fault> {
         let (mut config, tls) = (address.config().clone(), address.tls());
         let hasty = address.is_hasty();
-        let given_up = if hasty { GIVEN_UP_IN_HASTE } else { GIVEN_UP };
-        let patience = config.get_connect_timeout().copied().unwrap_or(given_up);
-        let patience = if hasty { patience.min(given_up) } else { patience };
+        let patience = config.get_connect_timeout().copied().unwrap_or(ADDRESS);
+        let patience = if hasty { patience.min(ADDRESS_IN_HASTE) } else { patience };
         config.connect_timeout(patience).tcp_user_timeout(GIVEN_UP).keepalives_idle(PROBED);
         config.keepalives_interval(PROBED / 2).keepalives_retries(3);
         config.application_name("xeroctl");
-        let in_all = patience * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        // For two addresses of each host, and the words that follow.
+        let in_all = patience * 5 / 2 * u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
         let connecting = runtime.spawn(async move { timeout(in_all, connect(config, tls, ended)).await });
         let place = address.place();
         let connected = block_on(connecting).expect("connecting does not panic");
@@ -286,7 +288,7 @@ fn version(said: Option<&str>) -> u32 {
     number.parse().unwrap_or(u32::MAX)
 }
 
-fn silent(place: &Path) -> Fault {
+pub(super) fn silent(place: &Path) -> Fault {
     Error::Unreachable { place: place.to_owned(), source: DatabaseError::silence() }.into()
 }
 
