@@ -9,6 +9,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -34,13 +35,14 @@ pub struct PostgresAddress {
     config: Config,
     tls: Option<Arc<ClientConfig>>,
     shown: String,
+    spelled: String,
     /// Nobody waits long for an answer.
     hasty: bool,
 }
 
 impl fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PostgresAddress").field(&self.shown).finish()
+        f.debug_tuple("PostgresAddress").field(&self.spelled).finish()
     }
 }
 
@@ -58,7 +60,7 @@ impl PostgresAddress {
             None | Some("allow" | "prefer" | "require" | "verify-ca" | "verify-full") => {
                 Some(Arc::new(tls(written.roots.clone())?))
             }
-            Some(_) => return Err(Error::BadAddress("has an sslmode that there is not")),
+            Some(_) => return Err(Error::BadAddress(MODE)),
         };
         let mut config = config;
         let sockets = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
@@ -67,7 +69,8 @@ impl PostgresAddress {
             // Of several the one that takes changes.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls, shown: written.text(false), hasty: false })
+        let (shown, spelled) = (written.text(false), written.spelled());
+        Ok(Self { config, tls, shown, spelled, hasty: false })
     }
 
     /// The same, with the user's password.
@@ -99,6 +102,11 @@ impl PostgresAddress {
         PathBuf::from(&self.shown)
     }
 
+    /// The address as it can be given again: with what its query says of the way to the server. It has no secret.
+    pub fn spelled(&self) -> &str {
+        &self.spelled
+    }
+
     /// A name for files that belong to it; a long one ends with a hash, since a name of a file has 255 bytes at most.
     pub(crate) fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' };
@@ -116,6 +124,13 @@ impl PostgresAddress {
 /// Of a name of files that belong to an address, in bytes.
 const LONGEST_NAME: usize = 150;
 const PASSWORD: &str = "must not hold a password";
+const MODE: &str =
+    "has an sslmode that is none of disable, allow, prefer, require, verify-ca and verify-full";
+const PORT: &str = "has a port that is no number from 1 to 65535";
+/// What of a query says how the server is reached, and is worth to be given again.
+const OF_THE_WAY: [&str; 4] = ["connect_timeout", "hostaddr", "options", "target_session_attrs"];
+/// All but what RFC 3986 calls unreserved.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const NO_ADDRESS: Error = Error::BadAddress("is no address");
 /// What stands in the place of several hosts, which are no part of an address elsewhere.
 const SEVERAL: &str = "several";
@@ -140,21 +155,26 @@ impl Written {
             return Err(NO_ADDRESS);
         }
         let one = hosts.map(|_| [&address[..at.start], SEVERAL, &address[at.end..]].concat());
-        let mut url = Url::parse(one.as_deref().unwrap_or(address)).map_err(|_| NO_ADDRESS)?;
+        let mut url = Url::parse(one.as_deref().unwrap_or(address)).map_err(|error| match error {
+            url::ParseError::InvalidPort => Error::BadAddress(PORT),
+            _ => NO_ADDRESS,
+        })?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(Error::BadAddress("must begin with postgres://"));
         }
         let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
-        for (name, value) in url.query_pairs() {
-            match (&*name, &*value) {
-                ("sslmode", mode_of) => mode = Some(mode_of.to_owned()),
-                ("sslrootcert", file) => roots = Some(file.to_owned()),
-                ("password", _) => return Err(Error::BadAddress(PASSWORD)),
+        // Not as a form: there a plus sign would be a space.
+        for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (decoded(name)?, decoded(value)?) {
+                (name, value) if name == "sslmode" => mode = Some(value),
+                (name, file) if name == "sslrootcert" => roots = Some(file),
+                (name, _) if name == "password" => return Err(Error::BadAddress(PASSWORD)),
                 // libpq's newer word.
-                ("target_session_attrs", "primary") => {
-                    rest.push((name.into_owned(), "read-write".to_owned()));
+                (name, value) if name == "target_session_attrs" && value == "primary" => {
+                    rest.push((name, "read-write".to_owned()));
                 }
-                _ => rest.push((name.into_owned(), value.into_owned())),
+                pair => rest.push(pair),
             }
         }
         if url.password().is_some() {
@@ -168,7 +188,7 @@ impl Written {
     fn text(&self, query: bool) -> String {
         let mut url = self.url.clone();
         if query && !self.rest.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.rest);
+            url.set_query(Some(&query_of(self.rest.iter().map(|(name, value)| (&**name, &**value)))));
         }
         let text = url.to_string();
         match (&self.hosts, hosts_in(&text)) {
@@ -176,6 +196,28 @@ impl Written {
             _ => text,
         }
     }
+
+    /// The address with what its query says of the way to the server.
+    fn spelled(&self) -> String {
+        let tls = [("sslmode", self.mode.as_deref()), ("sslrootcert", self.roots.as_deref())];
+        let tls = tls.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let rest = self.rest.iter().map(|(name, value)| (&**name, &**value));
+        let query = query_of(tls.chain(rest.filter(|(name, _)| OF_THE_WAY.contains(name))));
+        let address = self.text(false);
+        if query.is_empty() { address } else { format!("{address}?{query}") }
+    }
+}
+
+/// Pairs as a query has them.
+fn query_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let encoded = |text| utf8_percent_encode(text, ENCODED);
+    let pairs: Vec<_> = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    pairs.join("&")
+}
+
+fn decoded(text: &str) -> Result<String, Error> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded.map_err(|_| Error::BadAddress("is not understood"))?.into_owned())
 }
 
 /// Where the hosts of an address stand.
@@ -198,6 +240,9 @@ fn tls(roots: Option<String>) -> Result<ClientConfig, Error> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&file).map_err(unreadable)? {
         store.add(certificate.map_err(unreadable)?).map_err(failed)?;
+    }
+    if store.is_empty() {
+        return Err(Error::BadAddress("names an sslrootcert without a certificate in it"));
     }
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
@@ -246,6 +291,36 @@ fn since_start() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_spelled_with_its_way_and_arrives_as_it_was_given() {
+        let address = PostgresAddress::parse(
+            "postgres://ann@db/books?sslmode=disable&options=-c%20a%3Db+c&application_name=x&connect_timeout=5",
+        )
+        .unwrap();
+        assert_eq!(address.config().get_options(), Some("-c a=b+c"));
+        let spelled = "postgres://ann@db/books?sslmode=disable&options=-c%20a%3Db%2Bc&connect_timeout=5";
+        assert_eq!(address.spelled(), spelled);
+        assert_eq!(PostgresAddress::parse(spelled).unwrap().config().get_options(), Some("-c a=b+c"));
+        assert_eq!(address.place(), PathBuf::from("postgres://ann@db/books"));
+        let plain = "postgres://ann@a,b:7/books";
+        assert_eq!(PostgresAddress::parse(plain).unwrap().spelled(), plain);
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let empty = format!("postgres://db/x?sslrootcert={}", empty.path().display());
+        for (text, why) in [
+            ("postgres://db:99999/x", PORT),
+            ("postgres://db/x?sslmode=maybe", MODE),
+            ("postgres://db/x?pass%77ord=y", PASSWORD),
+            (empty.as_str(), "names an sslrootcert without a certificate in it"),
+        ] {
+            let refused = PostgresAddress::parse(text);
+            assert!(matches!(&refused, Err(Error::BadAddress(said)) if *said == why), "{text}: {refused:?}");
+        }
+    }
 
     #[test]
     fn a_long_address_has_a_name_for_files_that_is_short_enough() {

@@ -98,6 +98,9 @@ pub(crate) struct Global {
     /// Write down what is done, at the end of a file, with times; as much as -v says. Never a secret [env: XEROCTL_LOG_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) log_file: Option<PathBuf>,
+    /// What `--store` said.
+    #[arg(skip)]
+    pub(crate) given_store: Option<PathBuf>,
     /// How wide tables are, by the configuration file.
     #[arg(skip)]
     pub(crate) width: Option<u16>,
@@ -132,6 +135,7 @@ impl Global {
     /// option for the store's key counts before both variables for it.
     pub(crate) fn take_environment(&mut self) {
         let path = |name| variable(name).map(PathBuf::from);
+        self.given_store.clone_from(&self.store);
         self.store = self.store.take().or_else(|| path("XEROCTL_STORE"));
         self.store_password_file =
             self.store_password_file.take().or_else(|| path("XEROCTL_STORE_PASSWORD_FILE"));

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use connection_store::{AppKind, Authorisation, Connection, HandedWay};
 
-use crate::failure::Kind;
+use crate::{failure::Kind, half_way};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A login that ends within this should have been renewed long ago.
@@ -25,6 +25,8 @@ pub(crate) enum Health {
     Ended,
     /// A test just now has failed.
     Failed(&'static str),
+    /// A renewal of its login was left half-way.
+    HalfWay,
     /// Its login or its certificate ends soon.
     EndsSoon,
     /// Another store renews its login.
@@ -72,6 +74,7 @@ impl Health {
             Self::HandedOver => "handed over",
             Self::Ended => "ended",
             Self::Failed(why) => why,
+            Self::HalfWay => "half-way",
             Self::EndsSoon => "ends soon",
             Self::NeverTested => "never tested",
             Self::Ok => "ok",
@@ -102,7 +105,11 @@ fn of_login(kind: AppKind, login: &Authorisation, now: SystemTime) -> Health {
         _ if login.needs_login.is_some() => Health::LogInAgain,
         _ if login.handed.is_some_and(|handed| handed.way == HandedWay::Imported) => Health::NotAdopted,
         _ if login.handed.is_some() => Health::HandedOver,
-        (Some(end), _) => of_end(end, now, LOGIN_SOON, Health::LogInAgain),
+        (Some(end), _) => match of_end(end, now, LOGIN_SOON, Health::LogInAgain) {
+            Health::LogInAgain => Health::LogInAgain,
+            _ if half_way::since_of(kind, login).is_some() => Health::HalfWay,
+            health => health,
+        },
         (None, _) if kind == AppKind::Custom => Health::Ok,
         (None, Some(end)) => of_end(end, now, Duration::MAX, Health::LogInAgain),
         (None, None) => Health::LogInAgain,
@@ -151,6 +158,7 @@ mod tests {
             Health::Ok,
             Health::NeverTested,
             Health::EndsSoon,
+            Health::HalfWay,
             Health::Failed("refused"),
             Health::Ended,
             Health::HandedOver,
@@ -167,6 +175,7 @@ mod tests {
             "not-adopted",
             "ended",
             "refused",
+            "half-way",
             "ends-soon",
             "handed-over",
             "never-tested",
@@ -296,6 +305,37 @@ mod tests {
         ];
         for (at, (connection, now, health)) in all.into_iter().enumerate() {
             assert_eq!(Health::of(&connection, now), health, "number {at}: {connection:?}");
+        }
+    }
+
+    #[test]
+    fn of_renewals_that_were_left_half_way() {
+        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let web = &connection(now);
+        let sent = |more: fn(&mut Authorisation, SystemTime)| {
+            with_login(web, |login| {
+                login.sent_at = Some(now);
+                more(login, now);
+            })
+        };
+        let plain = sent(|_, _| {});
+        let mut untested = plain.clone();
+        untested.tested_at = None;
+        let mut custom = sent(|login, _| login.refresh_expires_at = None);
+        custom.app.kind = AppKind::Custom;
+        let marked = sent(|login, since| {
+            login.needs_login = Some(NeedsLogin { reason: "revoked".to_owned(), since });
+        });
+        let exported = sent(|login, since| login.handed = Some(Handed { way: HandedWay::Exported, since }));
+        for (connection, now, health) in [
+            (&plain, now, Health::HalfWay),
+            (&untested, now + 53 * DAY, Health::HalfWay),
+            (&plain, now + 60 * DAY, Health::LogInAgain),
+            (&custom, now, Health::Ok),
+            (&marked, now, Health::LogInAgain),
+            (&exported, now, Health::HandedOver),
+        ] {
+            assert_eq!(Health::of(connection, now), health, "{connection:?}");
         }
     }
 }

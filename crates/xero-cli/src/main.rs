@@ -5,6 +5,7 @@ mod bundle_file;
 mod commands;
 mod config;
 mod failure;
+mod half_way;
 mod health;
 mod host;
 mod keys;
@@ -36,7 +37,7 @@ use crate::{
     config::Config,
     failure::{Failure, Kind, Outcome},
     signals::During,
-    store_place::StorePlace,
+    store_place::{StorePlace, of_run},
     ui::Ui,
 };
 
@@ -106,6 +107,7 @@ fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Comman
         command.take_connection(config.connection());
     }
     cli.global.width.into_iter().for_each(table::set_width);
+    of_run::note(&cli.global);
     let ui = Ui::of(&cli.global);
     let (runtime, store, place) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
     let global = cli.global;

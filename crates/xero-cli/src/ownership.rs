@@ -6,8 +6,12 @@ use connection_store::Ownership;
 
 use crate::{
     show::{date, quoted},
+    store_place::of_run,
     ui::one_line,
 };
+
+/// What makes a copy the store that renews.
+pub(crate) const ADOPT: &str = "xeroctl store adopt";
 
 /// Why nothing is renewed with it, if that is so.
 pub(crate) fn reason(ownership: &Ownership) -> Option<String> {
@@ -29,12 +33,26 @@ pub(crate) fn reason(ownership: &Ownership) -> Option<String> {
 pub(crate) fn remedy(ownership: &Ownership) -> Option<String> {
     Some(match ownership {
         Ownership::Here | Ownership::Nobody => return None,
-        Ownership::Copied { .. } => {
-            "when the other one is out of use for good: xeroctl store adopt".to_owned()
-        }
+        Ownership::Copied { .. } => adopted(),
         Ownership::Moved { to, since } => used_there(to, *since),
         Ownership::Arriving { from, to, .. } => gone_on(from, to),
     })
+}
+
+/// Of a copy.
+pub(crate) fn adopted() -> String {
+    format!("when the other one is out of use for good: {}", of_run::command(ADOPT))
+}
+
+/// What is done about rows that were changed: of a database no backup is put back by this program.
+pub(crate) fn put_back() -> String {
+    if of_run::is_at_server() {
+        return "make it anew, a login with `xeroctl reauth NAME`, an app or a connection with `xeroctl remove NAME` and `xeroctl \
+                connect`; or have the whole database put back from the server's own backup (docs/many-machines.md, 6)"
+            .to_owned();
+    }
+    let restore = of_run::command("xeroctl store restore FILE");
+    format!("put back a backup from before the change with `{restore}`")
 }
 
 /// After a move.

@@ -9,6 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::form
 use xero_certs::Certificate;
 
 use crate::{
+    half_way,
     health::{self, Health},
     table::{self, Column},
     ui::one_line,
@@ -173,7 +174,7 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
         document["certificate"] = certificate_json(certificate, now);
     }
     if let Some(authorisation) = &connection.authorisation {
-        document["login"] = login_json(authorisation);
+        document["login"] = login_json(connection.app.kind, authorisation);
     }
     document["days_left"] = health::days_left(connection, now).into();
     document["health"] = Health::of(connection, now).word().into();
@@ -182,7 +183,7 @@ pub(crate) fn connection_json(connection: &Connection, now: SystemTime) -> Value
     document
 }
 
-fn login_json(login: &Authorisation) -> Value {
+fn login_json(kind: AppKind, login: &Authorisation) -> Value {
     let User { id, name, email } = &login.user;
     let again = login
         .needs_login
@@ -195,6 +196,7 @@ fn login_json(login: &Authorisation) -> Value {
         "refreshed_at": timestamp(login.refreshed_at),
         "expires_at": login.refresh_expires_at.map(timestamp),
         "needs_login": again,
+        "half_way_since": half_way::since_of(kind, login).map(timestamp),
         "handed": login.handed.map(|handed| json!({ "way": handed.way.as_str(), "since": timestamp(handed.since) })),
     })
 }

@@ -12,7 +12,7 @@ use crate::{
     host,
     keys::{self, PlannedKey},
     ownership,
-    store_place::StorePlace,
+    store_place::{StorePlace, of_run},
 };
 
 /// A store that is open, or that will be made when there is something to keep.
@@ -55,15 +55,30 @@ impl Context {
         }
     }
 
+    /// True where nothing was made yet, and nothing was said of where it should be: there is nothing to be shown, and nothing is
+    /// wrong.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where a store was named, and none is there.
+    pub(crate) fn is_at_the_beginning(&self) -> Outcome<bool> {
+        let nothing = self.has_no_store()?;
+        match &self.global.store {
+            Some(_) if nothing => Err(StoreError::NotFound(self.store_place()?.path().to_owned()).into()),
+            _ => Ok(nothing),
+        }
+    }
+
     /// Opens the store of this run, and warns where it is a copy.
     pub(crate) fn open_store(&self) -> Outcome<Store> {
         let store = self.open_store_quietly()?;
         let ownership = store.ownership()?;
         if let Some(reason) = ownership::reason(&ownership) {
             let what = match ownership {
-                Ownership::Copied { .. } => ": logins are not renewed here before `xeroctl store adopt`",
-                Ownership::Arriving { .. } => ": logins are not renewed here before it is",
-                _ => "",
+                Ownership::Copied { .. } => {
+                    format!(": logins are not renewed here before `{}`", of_run::command(ownership::ADOPT))
+                }
+                Ownership::Arriving { .. } => ": logins are not renewed here before it is".to_owned(),
+                _ => String::new(),
             };
             self.ui.warn(format!("{reason}{what}"));
         }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "postgres")]
 mod address;
+pub(crate) mod of_run;
 #[cfg(feature = "postgres")]
 mod password;
 #[cfg(feature = "postgres")]
@@ -21,6 +22,22 @@ use crate::{
 
 /// How an address of PostgreSQL begins.
 const SCHEMES: [&str; 2] = ["postgres:", "postgresql:"];
+/// How an address begins in libpq's other form.
+const KEYWORDS: [&str; 10] = [
+    "dbname",
+    "host",
+    "hostaddr",
+    "passfile",
+    "password",
+    "port",
+    "service",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+/// How an address is written, and where the password comes from.
+pub(crate) const WRITE_IT: &str = "write it as postgres://USER@HOST:PORT/DATABASE; the password comes from --store-password-file \
+     FILE, PGPASSWORD or ~/.pgpass";
 /// How the address of a file may begin.
 const FILE: &str = "sqlite:";
 
@@ -33,7 +50,7 @@ pub(crate) enum StorePlace {
 
 /// How a store at a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has none"))]
+#[cfg_attr(not(any(feature = "postgres", test)), expect(dead_code, reason = "a file has none"))]
 pub(crate) enum Way {
     /// By TLS.
     Verified,
@@ -41,6 +58,16 @@ pub(crate) enum Way {
     OnThisMachine,
     /// Without, over a network.
     InTheOpen,
+}
+
+/// Where the password at a server is looked for before libpq's file.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has none"))]
+pub(crate) struct Password<'a> {
+    /// The file that is named for it.
+    pub(crate) file: Option<&'a Path>,
+    /// Whether what `PGPASSWORD` holds is for this server.
+    pub(crate) by_variable: bool,
 }
 
 /// What an option, a variable or the configuration file names.
@@ -86,6 +113,18 @@ fn without_secrets(address: &str) -> String {
     }
 }
 
+impl<'a> Password<'a> {
+    /// Of the server of this run.
+    pub(crate) fn of(global: &'a Global) -> Self {
+        Self { file: global.store_password_file.as_deref(), by_variable: true }
+    }
+
+    /// Of another server: what is meant for the one of this run is not shown to it.
+    pub(crate) fn of_another(file: Option<&'a Path>) -> Self {
+        Self { file, by_variable: false }
+    }
+}
+
 impl StorePlace {
     /// The place that the option or the variable names, or the file in the platform's data directory.
     ///
@@ -93,7 +132,7 @@ impl StorePlace {
     /// Those of an address, and of the files that hold its password.
     pub(crate) fn of(global: &Global) -> Outcome<Self> {
         match &global.store {
-            Some(value) => Self::at(value, global),
+            Some(value) => Self::at(value, Password::of(global)),
             None => Ok(Self::File(default_file()?)),
         }
     }
@@ -102,14 +141,14 @@ impl StorePlace {
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) fn at(value: &Path, global: &Global) -> Outcome<Self> {
+    pub(crate) fn at(value: &Path, password: Password<'_>) -> Outcome<Self> {
         match named(value)? {
             Named::File(path) => Ok(Self::File(path.to_owned())),
             #[cfg(feature = "postgres")]
-            Named::Server(address) => Ok(Self::Server(Box::new(ServerPlace::of(address, global)?))),
+            Named::Server(address) => Ok(Self::Server(Box::new(ServerPlace::of(address, password)?))),
             #[cfg(not(feature = "postgres"))]
             Named::Server(_) => {
-                let _ = global;
+                let _ = password;
                 Err(Failure::usage("this xeroctl was built without PostgreSQL")
                     .hint("build it with the feature `postgres`, or name a file with --store"))
             }
@@ -122,6 +161,24 @@ impl StorePlace {
             Self::File(path) => path,
             #[cfg(feature = "postgres")]
             Self::Server(server) => server.path(),
+        }
+    }
+
+    /// The path or the address as the next command is given it.
+    pub(crate) fn spelled(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            #[cfg(feature = "postgres")]
+            Self::Server(server) => server.spelled().to_owned(),
+        }
+    }
+
+    /// True where this names the same database of the same server.
+    pub(crate) fn is_server_at(&self, named: &Path) -> Outcome<bool> {
+        match (self, named.to_str()) {
+            #[cfg(feature = "postgres")]
+            (Self::Server(server), Some(address)) if is_at_server(address) => server.is_at(address),
+            _ => Ok(false),
         }
     }
 
@@ -234,6 +291,12 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
     if is_at_server(text) {
         return Ok(Named::Server(text));
     }
+    if is_in_keywords(text) {
+        return Err(Failure::usage(
+            "the store's address is written in keywords, as only PostgreSQL's own programs take it",
+        )
+        .hint(WRITE_IT));
+    }
     let file = file_in(text);
     if file.is_empty() {
         return Err(Failure::usage("the store's address names no file")
@@ -246,6 +309,12 @@ fn named(value: &Path) -> Outcome<Named<'_>> {
         }
         None => Ok(Named::File(Path::new(file))),
     }
+}
+
+/// True for libpq's other form of an address, `host=… user=…`, which may hold a password.
+fn is_in_keywords(text: &str) -> bool {
+    let keyword = text.split('=').next().filter(|keyword| keyword.len() < text.len());
+    keyword.is_some_and(|keyword| KEYWORDS.contains(&keyword.trim()))
 }
 
 #[cfg(test)]
@@ -277,6 +346,11 @@ mod tests {
         ] {
             assert_eq!(named(Path::new(value)).unwrap(), expected, "{value}");
         }
+        for keywords in ["host=db password=geheim", " user = ann dbname=x", "password=geheim"] {
+            let refused = named(Path::new(keywords)).unwrap_err();
+            assert!(!format!("{refused:?}").contains("geheim") && refused.kind.status() == 2, "{keywords}");
+        }
+        assert_eq!(named(Path::new("a=b.db")).unwrap(), Named::File(Path::new("a=b.db")));
         for wrong in ["sqlite:", "mysql://a/b", "POSTGRES://a/b", "sqlite:mysql://a"] {
             assert!(named(Path::new(wrong)).is_err(), "{wrong}");
         }

@@ -125,7 +125,8 @@ impl Store {
         let own = self.db().owner()?;
         let of_this_move =
             own.as_ref().and_then(OwnerRow::way) == there.owner()?.as_ref().and_then(OwnerRow::way);
-        let is_there = matches!(&moved, Error::Moved { to, .. } if *to == name_of(&there));
+        let is_there =
+            matches!(&moved, Error::Moved { to, .. } if place_in(to) == place_in(&name_of(&there)));
         match there.what_is_there(&self.shared.id)? {
             There::Half if of_this_move => self.arrive(&mut there, Vec::new()),
             There::Same if is_there => self.arrive(&mut there, Vec::new()),
@@ -191,8 +192,18 @@ impl Destination<'_> {
     }
 }
 
-/// A file by its whole path, a server by its address.
+/// What a name says of a place, and not of the way to it.
+fn place_in(name: &str) -> &str {
+    let address = name.split('?').next().filter(|address| address.contains("://"));
+    address.unwrap_or(name)
+}
+
+/// A file by its whole path, a server by its address as it can be given again.
 fn name_of(store: &Backend) -> String {
+    #[cfg(feature = "postgres")]
+    if let Some(address) = store.server() {
+        return address.spelled().to_owned();
+    }
     let path = store.path();
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }

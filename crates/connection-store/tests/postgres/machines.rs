@@ -107,11 +107,11 @@ fn addresses_are_read_as_libpq_writes_them() {
     let parse = |text: &str| PostgresAddress::parse(text).map(|address| format!("{address:?}"));
     assert_eq!(
         parse("postgres://me@db.example:6432/books?sslmode=verify-full&application_name=x").unwrap(),
-        "PostgresAddress(\"postgres://me@db.example:6432/books\")"
+        "PostgresAddress(\"postgres://me@db.example:6432/books?sslmode=verify-full\")"
     );
     assert_eq!(
         parse("postgres://me@a.example:6432,b.example,[::1]:1/books?sslmode=disable&target_session_attrs=primary").unwrap(),
-        "PostgresAddress(\"postgres://me@a.example:6432,b.example,[::1]:1/books\")"
+        "PostgresAddress(\"postgres://me@a.example:6432,b.example,[::1]:1/books?sslmode=disable&target_session_attrs=read-write\")"
     );
     for (text, why) in [
         ("postgres://me:geheim@a.example,b.example/books", "the store's address must not hold a password"),
@@ -120,7 +120,14 @@ fn addresses_are_read_as_libpq_writes_them() {
         ("postgres://me:geheim@db.example/books", "the store's address must not hold a password"),
         ("postgres://me@db.example/books?password=geheim", "the store's address must not hold a password"),
         ("mysql://db.example/books", "the store's address must begin with postgres://"),
-        ("postgres://db.example/books?sslmode=maybe", "the store's address has an sslmode that there is not"),
+        (
+            "postgres://db.example/books?sslmode=maybe",
+            "the store's address has an sslmode that is none of disable, allow, prefer, require, verify-ca and verify-full",
+        ),
+        (
+            "postgres://db.example:99999/books",
+            "the store's address has a port that is no number from 1 to 65535",
+        ),
         (
             "postgres://db.example/books?sslrootcert=/nowhere",
             "the store's address names an sslrootcert that cannot be read",

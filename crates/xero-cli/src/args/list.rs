@@ -9,7 +9,7 @@ use wildmatch::WildMatch;
 pub(crate) const SORTS: [&str; 6] = ["name", "organisation", "app", "left", "refreshed", "health"];
 
 /// How a connection can be, as a word: what needs somebody most comes first.
-pub(crate) const HEALTH: [&str; 13] = [
+pub(crate) const HEALTH: [&str; 14] = [
     "retired",
     "log-in-again",
     "not-adopted",
@@ -19,12 +19,13 @@ pub(crate) const HEALTH: [&str; 13] = [
     "refused",
     "no-answer",
     "failed",
+    "half-way",
     "ends-soon",
     "handed-over",
     "never-tested",
     "ok",
 ];
-const NO_HEALTH: &str = "the healths are ok, never-tested, ends-soon, handed-over, ended, not-adopted, log-in-again and \
+const NO_HEALTH: &str = "the healths are ok, never-tested, ends-soon, half-way, handed-over, ended, not-adopted, log-in-again and \
      retired, and after --check also refused, wrong-organisation, rate-limited, no-answer and failed";
 
 // `xeroctl list`.

@@ -11,4 +11,7 @@ pub(crate) struct StoreMove {
     pub(crate) from: PathBuf,
     /// Where it is to be: a file, or postgres://USER@HOST/DATABASE. There must be no other store
     pub(crate) to: PathBuf,
+    /// A file whose first line is the password at the PostgreSQL server of TO; --store-password-file is for that of FROM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_password_file: Option<PathBuf>,
 }

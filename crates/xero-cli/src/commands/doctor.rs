@@ -26,7 +26,7 @@ use crate::{
     Context,
     args::Doctor,
     failure::{Failure, Outcome},
-    xero_api,
+    half_way, xero_api,
 };
 
 /// What is looked at besides this machine: the connections asked for, and the apps that they use.
@@ -63,7 +63,7 @@ fn open(context: &Context, args: &Doctor, findings: &mut Vec<Finding>) -> Outcom
         Ok(store) => Ok(Some(store)),
         // Nothing can be said of a connection that cannot be read.
         Err(failure) if args.name.is_some() => Err(failure),
-        Err(_) if context.has_no_store()? => {
+        Err(_) if matches!(context.is_at_the_beginning(), Ok(true)) => {
             let path = context.store_place()?.path();
             let none = Finding::note("store", format!("there is none yet at {}", path.display()));
             findings.push(none.mend("xeroctl connect"));
@@ -87,9 +87,9 @@ fn names(store: &Store) -> Outcome<Vec<String>> {
 
 fn patients(store: &Store, args: &Doctor) -> Outcome<Patients> {
     let Some(name) = &args.name else {
-        return Ok(Patients { connections: store.connections()?, apps: store.apps()? });
+        return Ok(Patients { connections: half_way::connections(store)?, apps: store.apps()? });
     };
-    let connection = store.connection(Some(name))?;
+    let connection = half_way::looked_at(store, store.connection(Some(name))?)?;
     Ok(Patients { apps: vec![connection.app.clone()], connections: vec![connection] })
 }
 

@@ -27,8 +27,8 @@ Exit codes
     7  rate limited; with --json the answer says how many seconds to wait
     8  the organisation is another one than the connection is for, or is not connected any more
     9  the store cannot be used: missing, locked, damaged, or of a newer version
-   10  not saved: the disk is full
-   11  something ends soon: a login (keepalive --warn-days), a certificate or a scope (doctor)
+   10  not saved: the disk is full, or the database went away before what Xero gave could be saved
+   11  something ends soon: a login (keepalive --warn-days, or left half-way), a certificate or a scope (doctor)
   130  cancelled by Ctrl-C or Esc; no connection was saved
 
   Of several connections, `test --all` and `list --check` give the status of the first that failed, and `keepalive` that

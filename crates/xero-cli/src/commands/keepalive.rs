@@ -25,7 +25,7 @@ use crate::{
     Context,
     args::{Keepalive, Renewing},
     failure::{Failure, Outcome},
-    xero_api,
+    half_way, xero_api,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -96,7 +96,7 @@ fn chosen(context: &Context, store: &Store, names: &[String]) -> Outcome<Vec<Log
     for name in names {
         xero_api::check_server(&context.global, &store.connection(Some(name))?)?;
     }
-    let connections = store.connections()?;
+    let connections = half_way::connections(store)?;
     connections.iter().filter(|one| one.authorisation.is_none()).for_each(pass_over);
     let mut logins = logins(connections);
     logins.retain(|login| match names {
@@ -116,7 +116,11 @@ fn needs_person(login: &Login) -> Trouble {
     let reason =
         mark.map_or("its access token has ended, and no refresh token was granted", |mark| &mark.reason);
     let error = StoreError::NeedsLogin { connections: login.names(), reason: reason.to_owned() };
-    Trouble::needs_person(error.into())
+    let failure = Failure::from(error);
+    Trouble::needs_person(match half_way::or_reauth(login.connection()) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
 }
 
 /// What to tell of a login, where a person must do something.

@@ -3,7 +3,7 @@
 mod check;
 mod choice;
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use connection_store::{Connection, Store};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::{
     args::List,
     commands::connect::two_steps,
     failure::{Failure, Outcome},
+    half_way,
     health::{self, Health},
     show,
     table::{self, Column},
@@ -42,7 +43,7 @@ pub(crate) struct Entry {
 
 pub(crate) fn run(context: &Context, args: &List) -> Outcome {
     let ui = &context.ui;
-    if context.has_no_store()? {
+    if context.is_at_the_beginning()? {
         ui.say(format!("There is no store at {} yet.", context.store_place()?.path().display()));
         ui.document(json!({ "connections": [] }))?;
         ui.say("No connections. `xeroctl connect` makes one.");
@@ -50,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &List) -> Outcome {
     }
     let store = context.open_store()?;
     tell_unfinished(context, &store)?;
-    let all = store.connections()?;
+    let all = half_way::connections(&store)?;
     let any = !all.is_empty();
     let entries = entries(context, &store, args, all)?;
     let now = SystemTime::now();
@@ -93,7 +94,7 @@ fn entries(context: &Context, store: &Store, args: &List, mut all: Vec<Connectio
 
 /// The same connections as they are now: a test renews and pins.
 fn after_check(store: &Store, before: Vec<Connection>) -> Outcome<Vec<Connection>> {
-    let now = store.connections()?;
+    let now = half_way::connections(store)?;
     let newer = |one: Connection| now.iter().find(|newer| newer.name == one.name).cloned().unwrap_or(one);
     Ok(before.into_iter().map(newer).collect())
 }
@@ -114,10 +115,27 @@ fn tell_more(context: &Context, entries: &[Entry]) {
     if entries.iter().any(|one| one.health == Health::Retired) {
         context.ui.say(format!("Private apps at Xero: {}.", show::RETIRED_SHORT));
     }
+    tell_half_way(context, entries);
     for entry in entries {
         let Some(failure) = entry.failure() else { continue };
         context.ui.say(format!("{}: {}", entry.connection.name, failure.message));
         failure.hint.iter().for_each(|hint| context.ui.say(format!("  next: {hint}")));
+    }
+}
+
+/// Of each login once.
+fn tell_half_way(context: &Context, entries: &[Entry]) {
+    let (now, mut told) = (SystemTime::now(), BTreeSet::new());
+    for Entry { connection, health, .. } in entries {
+        let (name, login) = (&connection.name, connection.authorisation.as_ref());
+        let (what, next) = match (health, half_way::since(connection), half_way::or_reauth(connection)) {
+            (Health::HalfWay, Some(since), _) => (half_way::what(since, now), half_way::next(name)),
+            (Health::LogInAgain, _, Some(next)) => ("a renewal of it has no answer".to_owned(), next),
+            _ => continue,
+        };
+        if told.insert(login.map(|login| &login.id)) {
+            context.ui.say(format!("{name}: {what}\n  next: {next}"));
+        }
     }
 }
 

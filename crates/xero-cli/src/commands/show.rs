@@ -5,12 +5,14 @@ use std::time::SystemTime;
 use connection_store::{AppKind, Authorisation, Connection, Event, Store};
 use serde_json::json;
 
-use crate::{Context, args::OneConnection, failure::Outcome, health::Health, keys, show, ui::one_line};
+use crate::{
+    Context, args::OneConnection, failure::Outcome, half_way, health::Health, keys, show, ui::one_line,
+};
 
 pub(crate) fn run(context: &Context, args: &OneConnection) -> Outcome {
     let Context { ui, .. } = context;
     let store = context.open_store()?;
-    let connection = store.connection(args.name.as_deref())?;
+    let connection = half_way::looked_at(&store, store.connection(args.name.as_deref())?)?;
     let now = SystemTime::now();
     let last = last_event(&store, &connection)?;
     let mut document = show::connection_json(&connection, now);
@@ -107,6 +109,9 @@ fn login_rows(
             "Login ends",
             format!("{} ({}) unless it is used before", show::date(ends), show::left(connection, now)),
         ));
+    }
+    if let Some(since) = half_way::since(connection) {
+        rows.push(("Half-way", half_way::what(since, now)));
     }
     if let Some(needs) = &login.needs_login {
         let again = format!("{} (since {})", one_line(&needs.reason), show::date(needs.since));

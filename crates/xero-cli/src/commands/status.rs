@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use connection_store::{AppKind, Connection, HandedWay, Limits, Machine, Store};
+use connection_store::{AppKind, Connection, Error as StoreError, HandedWay, Limits, Machine, Store};
 use serde_json::{Value, json};
 
 use super::{apps, export};
@@ -13,9 +13,9 @@ use crate::{
     Context,
     args::Status,
     failure::{Failure, Kind, Outcome},
+    half_way,
     health::{self, Health},
     show,
-    store_place::StorePlace,
     table::{self, Column},
     ui::one_line,
 };
@@ -51,6 +51,8 @@ struct Task {
 struct Overview {
     needs_person: Vec<Task>,
     ends_soon: Vec<Task>,
+    /// What somebody began to renew, and nobody ended.
+    half_way: Vec<Task>,
     /// What another store renews.
     elsewhere: Vec<String>,
     limits: Vec<(Connection, Limits)>,
@@ -63,32 +65,59 @@ struct Overview {
 
 pub(crate) fn run(context: &Context, args: &Status) -> Outcome {
     let ui = &context.ui;
-    if context.has_no_store()? {
+    if context.is_at_the_beginning()? {
         ui.say("There is no store yet. `xeroctl connect` makes one with the first connection.");
         return ui.document(Overview::default().document());
     }
     let store = context.open_store()?;
-    let overview = Overview::of(&store, args, context.store_place()?)?;
+    let overview = Overview::of(context, &store, args)?;
     ui.document(overview.document())?;
     ui.prose(overview.screen(SystemTime::now()))?;
-    match (overview.needs_person.is_empty(), overview.ends_soon.is_empty()) {
+    let Overview { needs_person, half_way, ends_soon, .. } = &overview;
+    match (needs_person.is_empty(), half_way.is_empty() && ends_soon.is_empty()) {
         (false, _) => Err(Failure::silent(Kind::NeedsPerson)),
         (_, false) => Err(Failure::silent(Kind::EndsSoon)),
         _ => Ok(()),
     }
 }
 
+/// What Xero last said of its limits.
+struct LastSeen<'a> {
+    context: &'a Context,
+    store: &'a Store,
+    is_there: bool,
+}
+
+impl LastSeen<'_> {
+    /// Nothing, too, where the table of it was taken out of the database: that is said once, and all else is shown.
+    fn of(&mut self, one: &Connection) -> Outcome<Option<Limits>> {
+        if !self.is_there {
+            return Ok(None);
+        }
+        match self.store.limits(one) {
+            Err(StoreError::NotFound(_)) => {
+                self.is_there = false;
+                self.context
+                    .ui
+                    .warn("Xero's limits are not shown: a table of the store is missing in the database");
+                Ok(None)
+            }
+            limits => Ok(limits?),
+        }
+    }
+}
+
 impl Overview {
-    fn of(store: &Store, args: &Status, place: &StorePlace) -> Outcome<Self> {
-        let (connections, now) = (store.connections()?, SystemTime::now());
-        let machines = store.machines()?;
+    fn of(context: &Context, store: &Store, args: &Status) -> Outcome<Self> {
+        let (connections, now) = (half_way::connections(store)?, SystemTime::now());
+        let (machines, place) = (store.machines()?, context.store_place()?);
         let is_shared = machines.len() > 1 || place.file().is_none() && !machines.is_empty();
         let mut overview = Self { connections: connections.len(), machines, is_shared, ..Self::default() };
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut limits) = (BTreeSet::new(), LastSeen { context, store, is_there: true });
         for one in connections {
             overview.add(&one, args, now);
             let organisation = one.organisation.as_ref().map(|organisation| organisation.id.clone());
-            if let Some(limits) = store.limits(&one)?
+            if let Some(limits) = limits.of(&one)?
                 && seen.insert((one.app.id.clone(), organisation))
             {
                 overview.limits.push((one, limits));
@@ -112,7 +141,12 @@ impl Overview {
                 "xeroctl connect --kind web".to_owned(),
             )),
             Health::LogInAgain => {
-                self.needs_person.push(task(why(one), format!("xeroctl reauth {quoted}")));
+                let next = half_way::or_reauth(one).unwrap_or_else(|| format!("xeroctl reauth {quoted}"));
+                self.needs_person.push(task(why(one), next));
+            }
+            Health::HalfWay => {
+                let what = half_way::since(one).map(|since| half_way::what(since, now)).unwrap_or_default();
+                self.half_way.push(task(what, half_way::next(&name)));
             }
             Health::Ended => {
                 self.needs_person.push(task(
@@ -129,8 +163,11 @@ impl Overview {
     }
 
     fn screen(&self, now: SystemTime) -> String {
-        let mut parts =
-            vec![tasks("Needs a person", &self.needs_person), tasks("Ends soon", &self.ends_soon)];
+        let mut parts = vec![
+            tasks("Needs a person", &self.needs_person),
+            tasks("Left half-way", &self.half_way),
+            tasks("Ends soon", &self.ends_soon),
+        ];
         if !self.elsewhere.is_empty() {
             parts.push(format!("Renewed by another store\n  {}", self.elsewhere.join(", ")));
         }
@@ -144,7 +181,7 @@ impl Overview {
             let table = table::indented(&MACHINES, rows, INDENT);
             parts.push(format!("Machines that use the store\n{table}"));
         }
-        let troubled = self.needs_person.len() + self.ends_soon.len();
+        let troubled = self.needs_person.len() + self.half_way.len() + self.ends_soon.len();
         let well = self.connections - troubled.min(self.connections);
         parts.push(format!("{well} of {} connections need nothing.", self.connections));
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -168,6 +205,7 @@ impl Overview {
         json!({
             "connections": self.connections,
             "needs_person": tasks(&self.needs_person),
+            "half_way": tasks(&self.half_way),
             "ends_soon": tasks(&self.ends_soon),
             "renewed_elsewhere": self.elsewhere,
             "limits": limits.collect::<Vec<_>>(),

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::store_status;
-use crate::{Context, args::StoreBackup, failure::Outcome};
+use super::{store_status, store_verify};
+use crate::{Context, args::StoreBackup, failure::Outcome, store_place::of_run};
 
 pub(crate) fn run(context: &Context, args: &StoreBackup) -> Outcome {
     let ui = &context.ui;
     let store = context.open_store_quietly()?;
+    store_verify::warn_of_damage(ui, &store, &of_run::command("xeroctl store verify"))?;
     store.backup(&args.file)?;
     let status = store.status()?;
     let file = args.file.display();

@@ -5,8 +5,15 @@ use std::path::Path;
 use connection_store::{MoveStep, Moved};
 use serde_json::json;
 
+use super::store_verify;
 use crate::{
-    Context, args::StoreMove, failure::Outcome, keys, show::quoted, store_place::StorePlace, ui::one_line,
+    Context,
+    args::{Global, StoreMove},
+    failure::Outcome,
+    keys,
+    show::quoted,
+    store_place::{Password, StorePlace, is_at_server},
+    ui::one_line,
 };
 
 /// Of how many rows of which table is told, for people.
@@ -14,9 +21,11 @@ const TOLD: [(&str, &str); 3] = [("apps", "app"), ("authorisations", "login"), (
 
 pub(crate) fn run(context: &Context, args: &StoreMove) -> Outcome {
     let Context { ui, global, .. } = context;
-    let (from, to) = (StorePlace::at(&args.from, global)?, StorePlace::at(&args.to, global)?);
+    let (from, to) = places(global, args)?;
     let store = keys::open(ui, &global.opened_by, from.find()?)?;
     let store = context.furnish(store);
+    let verify = format!("xeroctl store verify --store {}", quoted(&from.spelled()));
+    store_verify::warn_of_damage(ui, &store, &verify)?;
     let bar = ui.progress("Moving");
     let mut told = |step| match step {
         MoveStep::Copied { table, done, of } => bar.show_as(format!("Copying {table}"), done, of),
@@ -34,6 +43,24 @@ pub(crate) fn run(context: &Context, args: &StoreMove) -> Outcome {
     }))
 }
 
+/// Both places. The password that is named is that of the store of this run, which the old place is unless it is the new one; where
+/// the other is at a server too, it is not shown that password.
+fn places(global: &Global, args: &StoreMove) -> Outcome<(StorePlace, StorePlace)> {
+    let (own, other) = (Password::of(global), Password::of_another(None));
+    let at_servers = [&args.from, &args.to].iter().all(|place| place.to_str().is_some_and(is_at_server));
+    let new_is_own = match &global.store {
+        Some(of_run) if at_servers => StorePlace::at(&args.to, other)?.is_server_at(of_run)?,
+        _ => false,
+    };
+    let of_new = match &args.to_password_file {
+        Some(file) => Password::of_another(Some(file)),
+        None if at_servers && !new_is_own => other,
+        None => own,
+    };
+    let of_old = if new_is_own { other } else { own };
+    Ok((StorePlace::at(&args.from, of_old)?, StorePlace::at(&args.to, of_new)?))
+}
+
 fn report(context: &Context, moved: &Moved, from: &Path) {
     let ui = &context.ui;
     let to = one_line(&moved.to);
@@ -45,7 +72,8 @@ fn report(context: &Context, moved: &Moved, from: &Path) {
     for path in &moved.left {
         ui.warn(format!("{} holds tokens that do not open here; it stays where it is", path.display()));
     }
-    ui.say(format!("The store is at {to} now. {} refuses from now on, and says so.", from.display()));
+    let place = if is_at_server(&to) { to.split('?').next().unwrap_or_default() } else { &to };
+    ui.say(format!("The store is at {place} now. {} refuses from now on, and says so.", from.display()));
     ui.say(format!("Name it in XEROCTL_STORE, in the configuration file or with --store {}.", quoted(&to)));
 }
 

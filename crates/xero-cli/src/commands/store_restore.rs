@@ -9,7 +9,10 @@ use crate::{
     Context,
     args::StoreRestore,
     failure::{Failure, Kind, Outcome},
-    host, show,
+    host,
+    ownership::ADOPT,
+    show,
+    store_place::of_run,
 };
 
 pub(crate) fn run(context: &Context, args: &StoreRestore) -> Outcome {
@@ -72,6 +75,9 @@ fn report(context: &Context, path: &Path, restored: &Restored) {
         ));
     }
     if !restored.adopted {
-        ui.say("It renews no logins yet: make sure that no other copy of it is in use, then `xeroctl store adopt`.");
+        ui.say(format!(
+            "It renews no logins yet: make sure that no other copy of it is in use, then `{}`.",
+            of_run::command(ADOPT)
+        ));
     }
 }

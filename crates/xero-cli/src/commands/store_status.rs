@@ -10,8 +10,9 @@ use crate::{
     Context,
     failure::Outcome,
     keys,
-    ownership::{gone_on, used_there},
+    ownership::{ADOPT, gone_on, used_there},
     show,
+    store_place::of_run,
     ui::one_line,
 };
 
@@ -105,9 +106,8 @@ fn advise(context: &Context, status: &Status) {
     match &status.ownership {
         Ownership::Here | Ownership::Nobody => {}
         Ownership::Copied { .. } => {
-            context
-                .ui
-                .say("`xeroctl store adopt` makes it this machine's, once the other one is out of use.");
+            let adopt = of_run::command(ADOPT);
+            context.ui.say(format!("`{adopt}` makes it this machine's, once the other one is out of use."));
         }
         Ownership::Moved { to, since } => context.ui.say(used_there(to, *since)),
         Ownership::Arriving { from, to, .. } => context.ui.say(gone_on(from, to)),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use connection_store::Lock;
 use serde_json::json;
 
 use crate::{
@@ -22,6 +23,15 @@ pub(crate) fn unlock(context: &Context, args: &StoreUnlock) -> Outcome {
         )
         .hint("use it as it is; with --passphrase-file FILE it is opened with the passphrase"));
     };
+    let slots = store.slots()?;
+    if slots.iter().any(|one| one.id == slot && one.lock != Lock::Passphrase) {
+        return Err(Failure::new(
+            Kind::Usage,
+            "the store was opened with the passphrase that a command prints: nothing is kept of that, and the command is asked each \
+             time",
+        )
+        .hint("give the command each time, or add a passphrase: `xeroctl store key add --new-passphrase-file FILE`"));
+    }
     let lasts = Duration::from_secs(args.minutes * 60);
     kernel::keep(store.id(), slot, &key, lasts).map_err(|trouble| not_kept(&trouble))?;
     let until = SystemTime::now() + lasts;

@@ -7,6 +7,7 @@ use crate::{
     Context,
     args::StoreVerify,
     failure::{Failure, Kind, Outcome},
+    ownership::put_back,
     ui::{Ui, one_line},
 };
 
@@ -30,15 +31,31 @@ pub(crate) fn run(context: &Context, args: &StoreVerify) -> Outcome {
     }
     let lines: Vec<_> = findings.iter().map(|one| one_line(&one.to_string())).collect();
     ui.prose(lines.join("\n"))?;
+    let mend = match &args.file {
+        Some(_) => "take another backup".to_owned(),
+        None => put_back(),
+    };
     Ui::explain(
-        &Failure::new(Kind::StoreUnusable, format!("{}: {}", path.display(), counted(findings.len()))).hint(
-            "put back a backup from before with `xeroctl store restore`; what is not named above can be used as before",
-        ),
+        &Failure::new(Kind::StoreUnusable, format!("{}: {}", path.display(), counted(findings.len())))
+            .hint(format!("{mend}; what is not named above can be used as before")),
     );
     Err(Failure::silent(Kind::StoreUnusable))
 }
 
-fn counted(findings: usize) -> String {
+/// Says what is damaged in a store that is to be copied as it is; `verify` is the command that names all of it.
+pub(super) fn warn_of_damage(ui: &Ui, store: &Store, verify: &str) -> Outcome {
+    // A file that waits to be taken up is no damage.
+    let is_damage = |one: &Finding| one.table != "file" || one.row.is_empty();
+    let findings: Vec<_> = store.verify()?.into_iter().filter(is_damage).collect();
+    if let Some(first) = findings.first() {
+        let (counted, first) = (counted(findings.len()), one_line(&first.to_string()));
+        ui.warn(format!("{counted}, and will be so in the copy ({first}); `{verify}` names all"));
+    }
+    Ok(())
+}
+
+/// How many things a look through a store has found.
+pub(super) fn counted(findings: usize) -> String {
     if findings == 1 {
         "1 thing is not as it should be".to_owned()
     } else {

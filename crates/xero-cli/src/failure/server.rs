@@ -113,6 +113,10 @@ fn on_store(error: &StoreError) -> Option<&'static str> {
             "whoever made the store runs what `xeroctl store init --grants ROLE` prints; to make one, a role needs CREATE on \
              the database"
         }
+        StoreError::Corrupt(place) if is_server(place) => {
+            "have the whole database put back from the server's own backup, then say `xeroctl store adopt` \
+             (docs/many-machines.md, 6); nothing was changed"
+        }
         StoreError::NewerFormat { path, .. } if is_server(path) => {
             "install the newest xeroctl on this machine; the store was left as it is"
         }

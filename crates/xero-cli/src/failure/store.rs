@@ -6,8 +6,9 @@ use connection_store::Error as StoreError;
 
 use super::{Failure, Kind, server};
 use crate::{
-    ownership::{gone_on, used_there},
+    ownership::{adopted, gone_on, put_back, used_there},
     show::{date, few, quoted},
+    store_place::{WRITE_IT, of_run},
 };
 
 impl From<StoreError> for Failure {
@@ -77,16 +78,17 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
             "check --store and XEROCTL_STORE; the file was left as it is".to_owned()
         }
         StoreError::Corrupt(_) => {
-            "put back the newest backup with `xeroctl store restore`; the file was left as it is".to_owned()
+            format!(
+                "put back the newest backup with `{}`; the file was left as it is",
+                of_run::command("xeroctl store restore FILE")
+            )
         }
         StoreError::OlderFormat { .. } => {
             "run `xeroctl status` once as the role that made the store; programs of the version before go on meanwhile".to_owned()
         }
         StoreError::NewerFormat { .. } => "install the newest xeroctl; the file was left as it is".to_owned(),
         StoreError::Tampered { .. } => {
-            "put back a backup from before the change with `xeroctl store restore`; `xeroctl store verify` names all that was \
-             changed"
-                .to_owned()
+            format!("{}; `{}` names all that was changed", put_back(), of_run::command("xeroctl store verify"))
         }
         StoreError::Busy => "run the command again in a moment".to_owned(),
         StoreError::DiskFull => "free some space and run the same command again".to_owned(),
@@ -94,9 +96,7 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
             "check who owns the file and its directory, or name another with --store".into()
         }
         StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
-        StoreError::BadAddress(_) => {
-            "write it as postgres://USER@HOST:PORT/DATABASE; the password comes from elsewhere".to_owned()
-        }
+        StoreError::BadAddress(_) => WRITE_IT.to_owned(),
         StoreError::InServer(_) => {
             "to put a backup there: xeroctl store adopt --store FILE, then xeroctl store move FILE postgres://…, into a \
              database without a store"
@@ -105,9 +105,13 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
         StoreError::Unreachable { .. } => {
             "check the address, and whether the server runs; what was being saved is tried again".to_owned()
         }
-        StoreError::Copied { .. } => {
-            "when the other one is out of use for good: xeroctl store adopt".to_owned()
+        StoreError::Database(_) if of_run::is_at_server() => {
+            "look into the server's own log, and at the way there with `xeroctl doctor`".to_owned()
         }
+        StoreError::Database(_) => {
+            format!("`{}` looks through the store", of_run::command("xeroctl store verify"))
+        }
+        StoreError::Copied { .. } => adopted(),
         StoreError::Moved { to, since } => used_there(to, *since),
         StoreError::Arriving { from, to, .. } => gone_on(from, to),
         StoreError::NotTheSame { .. } => "run the command again; the store is as it was".to_owned(),
@@ -163,27 +167,20 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
                 format!("xeroctl reauth {}; it is for all of: {}", quoted(first), connections.join(", "))
             }
         },
-        StoreError::NotSaved { rescued: Some(path), .. } => format!(
-            "the new token is kept, sealed, in {}: make the store writable again and run the same command",
-            path.display()
+        StoreError::NotSaved { rescued: Some(path), source } => format!(
+            "the new token is kept, sealed, in {}: {}, and run the same command on this machine",
+            path.display(),
+            writable_again(source)
         ),
-        StoreError::NotSaved { .. } => {
-            "make the store writable again and run the same command within 30 minutes: until then Xero takes the old token \
-             once more"
-                .to_owned()
-        }
+        StoreError::NotSaved { source, .. } => format!(
+            "{}, and run the same command within 30 minutes: until then Xero takes the old token once more",
+            writable_again(source)
+        ),
         StoreError::OtherOrganisation { found, .. } => {
             format!("make a connection for {found} with `xeroctl connect`, and remove this one")
         }
         StoreError::RefreshBusy => "run the command again in a moment; no token was spent here".to_owned(),
-        StoreError::HalfWay { connections } if connections.is_empty() => {
-            "finish the import or login that was begun, or wait an hour: then it is forgotten; nothing was changed".to_owned()
-        }
-        StoreError::HalfWay { connections } => format!(
-            "run `xeroctl refresh {}`, on the machine that began it if you know which, or remove the connection; then this \
-             command again",
-            connections.first().map(|name| quoted(name)).unwrap_or_default()
-        ),
+        StoreError::HalfWay { connections } => half_way_mended(connections.first().map(String::as_str)),
         StoreError::AppNameTaken(_) => "choose another name; `xeroctl apps list` lists them".to_owned(),
         StoreError::NoSuchApp(_) => "`xeroctl apps list` lists the apps".to_owned(),
         StoreError::HandedOver { connections, since } => format!(
@@ -204,9 +201,33 @@ fn hint_on_use(error: &StoreError) -> Option<String> {
             "no store wrote that: ask whoever gave you the file; nothing was imported".to_owned()
         }
         StoreError::AppMismatch => "log in to the app that the connection is of".to_owned(),
-        StoreError::PendingExpired => "begin again with `xeroctl connect begin` (or `reauth begin`)".to_owned(),
+        StoreError::PendingExpired => {
+            "begin again with `xeroctl connect begin` (or `reauth begin`)".to_owned()
+        }
         _ => return None,
     })
+}
+
+/// How a renewal that was left half-way is brought to its end.
+fn half_way_mended(connection: Option<&str>) -> String {
+    match connection {
+        Some(name) => format!(
+            "run `xeroctl refresh {}`, on the machine that began it if you know which, or remove the connection; then this \
+             command again",
+            quoted(name)
+        ),
+        None => "finish the import or login that was begun, or wait an hour: then it is forgotten; nothing was changed".to_owned(),
+    }
+}
+
+/// What must be so before a token can be saved.
+fn writable_again(why_not: &StoreError) -> &'static str {
+    match why_not {
+        StoreError::DiskFull => "free some space",
+        StoreError::Unreachable { .. } => "wait until the database is back",
+        StoreError::Busy => "wait until others are done",
+        _ => "make the store writable again",
+    }
 }
 
 /// About what was asked for, and is not to be had.
@@ -239,5 +260,39 @@ fn names(known: &[String], wanted: &str) -> String {
     match known {
         [] => "there are none yet: `xeroctl connect` makes one".to_owned(),
         known => format!("there are: {}", few(known, wanted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_saved(source: StoreError) -> Failure {
+        StoreError::NotSaved { source: Box::new(source), rescued: Some("rescue".into()) }.into()
+    }
+
+    #[test]
+    fn what_could_not_be_saved_says_why() {
+        for (source, advice) in [
+            (StoreError::DiskFull, "free some space"),
+            (StoreError::Busy, "wait until others are done"),
+            (StoreError::NotWritable("x.db".into()), "make the store writable again"),
+        ] {
+            let (cause, failure) = (source.to_string(), not_saved(source));
+            assert_eq!((failure.causes, failure.kind), (vec![cause], Kind::NotSaved));
+            assert!(failure.hint.unwrap().contains(advice), "{advice}");
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_server_that_is_away_is_no_full_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = "postgres://ann@127.0.0.1:1/books?sslmode=disable";
+        let address = connection_store::PostgresAddress::parse(address).unwrap();
+        let away = connection_store::Store::key_slots_at(&address, folder.path()).unwrap_err();
+        let failure = not_saved(away);
+        assert!(failure.causes[0].contains("cannot be reached"), "{failure:?}");
+        assert!(failure.hint.unwrap().contains("wait until the database is back"));
     }
 }

@@ -133,8 +133,8 @@ impl Identity {
         let Some(opened) = opened else { return Ok(None) };
         let text = Zeroizing::new(opened.map_err(|_| {
             Failure::new(Kind::StoreUnusable, "the key that is kept for an identity is damaged").hint(
-                "open the store with another of its keys (`xeroctl store key list`), or put back a backup with `xeroctl \
-                 store restore`",
+                "open the store with another of its keys (`xeroctl store key list`); with that one `xeroctl store key add` makes \
+                 one for the identity anew",
             )
         })?);
         Ok(Some(KeyBytes::from_key_file(&text)?))

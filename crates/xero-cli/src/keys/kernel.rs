@@ -70,7 +70,9 @@ mod keyring {
     }
 
     pub(super) fn write(name: &str, bytes: &[u8], lasts: Duration) -> Result<(), Trouble> {
-        let key = ring()?.add_key(name, bytes)?;
+        // Until it has its end it is seen by this process alone, and goes with it.
+        let own_ring = KeyRing::from_special_id(KeyRingIdentifier::Process, true)?;
+        let (ring, key) = (ring()?, own_ring.add_key(name, bytes)?);
         // A job that no session belongs to is the same user, and no more.
         let own = Permission::VIEW
             | Permission::READ
@@ -79,7 +81,9 @@ mod keyring {
             | Permission::SETATTR;
         let kept = key
             .set_perms(KeyPermissionsBuilder::builder().posessor(Permission::ALL).user(own).build())
-            .and_then(|()| key.set_timeout(usize::try_from(lasts.as_secs()).unwrap_or(usize::MAX)));
+            .and_then(|()| key.set_timeout(usize::try_from(lasts.as_secs()).unwrap_or(usize::MAX)))
+            .and_then(|()| ring.link_key(key))
+            .and_then(|()| own_ring.unlink_key(key));
         kept.map_err(|error| {
             let _gone_or_not = key.invalidate();
             error.into()

@@ -1,6 +1,9 @@
 //! Key files: read, written, and where they are.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use connection_store::KeyBytes;
 use xero_certs::{Access, Existing, NewFile, write_files};
@@ -20,15 +23,22 @@ pub(crate) fn default_path() -> Outcome<PathBuf> {
     Ok(base()?.config_dir().join("xeroctl").join("store.key"))
 }
 
-/// Where the key file is that a store noted: there, or, where a home has moved, where key files are.
+/// Where the key file is that a store noted: there, or, where a home has moved or that is another user's, where key files are.
 pub(crate) fn noted(path: &str) -> PathBuf {
     let noted = PathBuf::from(path);
-    let moved = default_path().ok().filter(|usual| !noted.exists() && usual.is_file());
-    moved.unwrap_or(noted)
+    usual_instead_of(&noted).unwrap_or(noted)
+}
+
+/// This user's own key file, where a noted one cannot be had.
+pub(super) fn usual_instead_of(noted: &Path) -> Option<PathBuf> {
+    if private_file::can_be_opened(noted) {
+        return None;
+    }
+    default_path().ok().filter(|usual| usual.is_file())
 }
 
 pub(crate) fn read(path: &Path) -> Outcome<KeyBytes> {
-    if !path.exists() && !path.is_symlink() {
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         let message = format!("the key file {} is not there", path.display());
         return Err(Failure::new(Kind::StoreUnusable, message)
             .hint("say where the store's key file is with --key-file or XEROCTL_KEY_FILE"));

@@ -6,9 +6,7 @@ use connection_store::{DerivedKey, Error, KeyBytes, KeySlot, Lock, LockedStore, 
 use zeroize::Zeroizing;
 
 use super::{
-    command, described, identity, kernel,
-    key_file::{self, noted},
-    keychain,
+    command, described, identity, kernel, key_file, keychain,
     private_file::{self, Role},
 };
 use crate::{
@@ -151,7 +149,7 @@ impl<T, K: Fn(i64) -> Option<DerivedKey>, F: Fn(&StoreKey) -> Result<T, Error>> 
 
     fn slot(&self, slot: &KeySlot) -> Outcome<Tried<T>> {
         let key = match &slot.lock {
-            Lock::KeyFile(path) => key_file::read(&noted(path)).map(StoreKey::File),
+            Lock::KeyFile(path) => return self.key_file(Path::new(path)),
             Lock::Keychain(entry) => return self.entry(entry),
             Lock::Passphrase if self.ui.interactive() => {
                 let typed = Zeroizing::new(self.ui.ask_hidden("Passphrase of the store:")?);
@@ -163,6 +161,20 @@ impl<T, K: Fn(i64) -> Option<DerivedKey>, F: Fn(&StoreKey) -> Result<T, Error>> 
             Ok(key) => self.attempt(&key),
             Err(failure) => Ok(Tried::NotThis(failure)),
         }
+    }
+
+    /// With the key file that the store notes, or with this user's own where that one cannot be had.
+    fn key_file(&self, noted: &Path) -> Outcome<Tried<T>> {
+        let usual = key_file::usual_instead_of(noted);
+        let failure = match key_file::read(usual.as_deref().unwrap_or(noted)) {
+            Ok(key) => match (self.attempt(&StoreKey::File(key))?, usual) {
+                // That another file is of no use is not the reason.
+                (Tried::NotThis(failure), Some(_)) => key_file::read(noted).err().unwrap_or(failure),
+                (tried, _) => return Ok(tried),
+            },
+            Err(failure) => failure,
+        };
+        Ok(Tried::NotThis(failure))
     }
 
     fn entry(&self, entry: &str) -> Outcome<Tried<T>> {

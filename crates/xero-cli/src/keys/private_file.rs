@@ -23,8 +23,14 @@ pub(crate) struct Role {
 
 /// Reads a file that no other user can have read or written. It is looked at and read through one handle.
 pub(crate) fn read(path: &Path, role: Role) -> Outcome<Zeroizing<Vec<u8>>> {
-    let unusable =
-        |error: io::Error| Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(path, &error) };
+    let unusable = |error: io::Error| {
+        let failure = Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(path, &error) };
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => failure
+                .hint(format!("let this user read it, or name one that he may read, with {}", role.option)),
+            _ => failure,
+        }
+    };
     check_link(path, role)?;
     let file = open(path).map_err(unusable)?;
     let metadata = file.metadata().map_err(unusable)?;
@@ -37,6 +43,12 @@ pub(crate) fn read(path: &Path, role: Role) -> Outcome<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_SIZE).read_to_end(&mut bytes).map_err(unusable)?;
     Ok(bytes)
+}
+
+/// True for what this user can open; whether it is fit is another question.
+pub(super) fn can_be_opened(path: &Path) -> bool {
+    // Of a link it is said what it is.
+    path.is_symlink() && path.exists() || open(path).is_ok()
 }
 
 /// What to say of a file with a secret that others can read; nothing of a pipe or a device, or of what a shell put there.

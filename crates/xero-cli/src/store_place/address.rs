@@ -62,6 +62,9 @@ impl Address {
         }
         let parts = hosts.split(',').map(host_and_port).collect::<Result<Vec<_>, _>>()?;
         let ports: Vec<_> = parts.iter().map(|(_, port)| *port).collect();
+        if !ports.iter().all(|port| port.is_empty() || is_port(port)) {
+            return Err(Error::BadAddress(NO_PORT));
+        }
         let hosts = parts.iter().map(|(host, _)| decoded(host)).collect::<Result<Vec<_>, _>>()?;
         let mut found = BTreeMap::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -96,7 +99,8 @@ impl Address {
         let port = self.value("port").unwrap_or(PORT).to_owned();
         self.fill("host", || Some(usual_host(&port)));
         self.fill("sslrootcert", || around.home.as_deref().and_then(root_certificates));
-        self.0.entry("sslrootcert".to_owned()).and_modify(make_absolute);
+        let home = around.home.as_deref();
+        self.0.entry("sslrootcert".to_owned()).and_modify(|file| make_absolute(file, home));
         self
     }
 
@@ -173,6 +177,7 @@ impl fmt::Display for Address {
 }
 
 const PASSWORD: &str = "must not hold a password";
+const NO_PORT: &str = "has a port that is no number from 1 to 65535";
 
 /// True for a directory in which libpq looks for a socket where no host is named.
 pub(super) fn is_usual_socket(host: &str) -> bool {
@@ -190,9 +195,14 @@ fn host_and_port(text: &str) -> Result<(&str, &str), Error> {
     Ok((host, after.strip_prefix(':').unwrap_or_default()))
 }
 
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 fn decoded(text: &str) -> Result<String, Error> {
-    let decoded = percent_decode_str(text).decode_utf8();
-    Ok(decoded.map_err(|_| Error::BadAddress("is not understood"))?.into_owned())
+    // No server takes the character that ends a text.
+    let decoded = percent_decode_str(text).decode_utf8().ok().filter(|text| !text.contains('\0'));
+    Ok(decoded.ok_or(Error::BadAddress("is not understood"))?.into_owned())
 }
 
 fn encoded(text: &str) -> String {
@@ -206,7 +216,10 @@ fn usual_host(port: &str) -> String {
 }
 
 /// `system` stands for the certificates that this machine trusts.
-fn make_absolute(file: &mut String) {
+fn make_absolute(file: &mut String, home: Option<&Path>) {
+    if let (Some(rest), Some(home)) = (file.strip_prefix("~/"), home.and_then(Path::to_str)) {
+        *file = format!("{home}/{rest}");
+    }
     let absolute = std::path::absolute(&file).ok().filter(|_| file != "system");
     if let Some(absolute) = absolute.and_then(|path| path.into_os_string().into_string().ok()) {
         *file = absolute;
@@ -284,6 +297,10 @@ mod tests {
             ("postgres://[::1/x", "has a [ without a ]"),
             ("postgres://db/x?marker", "has an option without a value"),
             ("postgres://%ff/x", "is not understood"),
+            ("postgres://a%00b@db/x", "is not understood"),
+            ("postgres://db:99999/x", NO_PORT),
+            ("postgres://db:0/x", NO_PORT),
+            ("postgres://a:5432,b:port/x", NO_PORT),
         ] {
             let error = Address::parse(text).unwrap_err();
             assert!(matches!(error, Error::BadAddress(said) if said == why), "{text}: {error}");
@@ -305,6 +322,8 @@ mod tests {
         assert_eq!(roots("postgres://db").as_deref(), file.to_str());
         assert_eq!(roots("postgres://db?sslrootcert=/ca").as_deref(), Some("/ca"));
         assert!(Path::new(&roots("postgres://db?sslrootcert=ca.pem").unwrap()).is_absolute());
+        let own = home.path().join("ca.pem");
+        assert_eq!(roots("postgres://db?sslrootcert=~/ca.pem").as_deref(), own.to_str());
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::address::{Address, Surroundings, is_usual_socket};
+use super::{
+    Password,
+    address::{Address, Surroundings, is_usual_socket},
+};
 use crate::{
     failure::{Failure, Kind, Outcome},
     keys::private_file::{self, Role},
@@ -18,16 +21,16 @@ const PGPASS: Role = Role { what: "password file", option: "PGPASSFILE" };
 /// How many fields of a line say whose password it is: host, port, database, user.
 const FIELDS: usize = 4;
 
-/// The password: of the file that is named, of `PGPASSWORD`, or of libpq's file. None: the server may want none.
+/// The password: of the file that is named, of `PGPASSWORD` where that is for this server, or of libpq's file. None: the server may want none.
 pub(super) fn find(
     address: &Address,
-    file: Option<&Path>,
+    named: Password<'_>,
     around: &Surroundings,
 ) -> Outcome<Option<SecretString>> {
-    if let Some(path) = file {
+    if let Some(path) = named.file {
         return read(path).map(Some);
     }
-    if let Some(password) = (around.variable)("PGPASSWORD") {
+    if let Some(password) = (around.variable)("PGPASSWORD").filter(|_| named.by_variable) {
         return Ok(Some(password.into()));
     }
     let named = address.password_file().map(PathBuf::from);

@@ -8,14 +8,14 @@ use std::{
 use connection_store::{Destination, Error, KeySlot, LockedStore, NewKey, PostgresAddress, Store};
 
 use super::{
-    Way, absolute,
+    Password, Way, absolute,
     address::{Address, Surroundings},
     folder, password,
 };
-use crate::{
-    args::Global,
-    failure::{Failure, Kind, Outcome},
-};
+use crate::failure::{Failure, Kind, Outcome};
+
+/// How a certificate begins (RFC 7468).
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// A store at a server.
 pub(crate) struct ServerPlace {
@@ -31,24 +31,35 @@ pub(crate) struct ServerPlace {
 
 impl ServerPlace {
     /// Reads the address, and what it leaves out from where libpq looks for it.
-    pub(super) fn of(address: &str, global: &Global) -> Outcome<Self> {
+    pub(super) fn of(address: &str, password: Password<'_>) -> Outcome<Self> {
         let around = surroundings();
         let complete = Address::parse(address)?.completed(&around);
         let whole = complete.to_string();
-        let file = global.store_password_file.clone();
         check_certificates(&complete)?;
         let reached = PostgresAddress::parse(&whole)?;
-        let address = match password::find(&complete, file.as_deref(), &around)? {
-            Some(password) => reached.with_password(&password),
+        let address = match password::find(&complete, password, &around)? {
+            Some(found) => reached.with_password(&found),
             None => reached,
         };
+        let password_file = password.file.map(Path::to_owned);
         let (path, folder) = (PathBuf::from(whole.split('?').next().unwrap_or_default()), folder()?);
         let local = folder.join(complete.file_name());
-        Ok(Self { address, whole, path, folder, local, password_file: file, way: complete.way() })
+        Ok(Self { address, whole, path, folder, local, password_file, way: complete.way() })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// True for the address of the same database, by the same user.
+    pub(super) fn is_at(&self, address: &str) -> Outcome<bool> {
+        let other = Address::parse(address)?.completed(&surroundings()).to_string();
+        Ok(Some(self.path.as_path()) == other.split('?').next().map(Path::new))
+    }
+
+    /// The address as the next command is given it.
+    pub(super) fn spelled(&self) -> &str {
+        self.address.spelled()
     }
 
     pub(super) fn local(&self) -> &Path {
@@ -88,11 +99,13 @@ impl ServerPlace {
 fn check_certificates(address: &Address) -> Outcome {
     let Some(file) = address.value("sslrootcert").filter(|file| *file != "system") else { return Ok(()) };
     let file = Path::new(file);
-    match fs::File::open(file) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(file, &error) }
-            .hint("sslrootcert, or PGSSLROOTCERT, names a file of certificates (PEM); `system` for those of this system")),
-    }
+    let failure = match fs::read(file) {
+        Ok(bytes) if bytes.windows(BEGIN.len()).any(|part| part == BEGIN) => return Ok(()),
+        Ok(_) => Failure::usage(format!("there is no certificate in {}", file.display())),
+        Err(error) => Failure { kind: Kind::StoreUnusable, ..Failure::unreadable(file, &error) },
+    };
+    Err(failure
+        .hint("sslrootcert, or PGSSLROOTCERT, names a file of certificates (PEM); `system` for those of this system"))
 }
 
 fn surroundings() -> Surroundings {

@@ -7,7 +7,7 @@ use xero_auth_oauth2::ApiProblem;
 use crate::{
     commands::apps::called,
     failure::{Failure, Kind},
-    show,
+    half_way, show,
 };
 
 /// Why a call was refused, in the words of the protocol that it was made with.
@@ -61,8 +61,12 @@ pub(super) fn refused_at(refusal: Refusal, server: &Server) -> Failure {
 
 /// Why a connection has no token to send, with the command that mends it.
 pub(crate) fn no_token(error: StoreError, connection: &Connection) -> Failure {
+    let is_refused = matches!(error, StoreError::NeedsLogin { .. });
     let wrong_secret = matches!(error, StoreError::Auth(xero_auth_oauth2::Error::InvalidClient));
     let failure = Failure::from(error);
+    if let Some(hint) = half_way::or_reauth(connection).filter(|_| is_refused) {
+        return failure.hint(hint);
+    }
     // The login is as good as before: no consent is needed.
     match connection.app.kind {
         AppKind::Web | AppKind::Custom if wrong_secret => failure.hint(format!(

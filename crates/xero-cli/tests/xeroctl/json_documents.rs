@@ -293,6 +293,13 @@ fn logged_in_again(home: &Sandbox, seen: &mut Seen) {
 }
 
 /// In a home of its own: what is renamed, moved and removed there is missed nowhere else.
+fn left_half_way(home: &Sandbox, seen: &mut Seen) {
+    home.mock().fault(Fault::Cut.on("/connect/token"));
+    assert_eq!(home.run(&["refresh", "books"]).status, 5);
+    seen.note("status", &home.run(&["status", "--json"]));
+    home.ok(&["refresh", "books"]);
+}
+
 fn looked_after(seen: &mut Seen) {
     let (home, app) = Sandbox::logged_in();
     let (home, id) = (&home, app.client_id.as_str());
@@ -303,6 +310,7 @@ fn looked_after(seen: &mut Seen) {
     seen.run(home, "edit", &["books", "--app-name", "Nightly"]);
     seen.run(home, "test", &["books"]);
     seen.run(home, "status", &[]);
+    left_half_way(home, seen);
     seen.run(home, "apps list", &[]);
     seen.run(home, "apps edit", &[id, "--app-name", "Books"]);
     let secret = home.mock().generate_secret(id).unwrap();

@@ -114,7 +114,7 @@ fn a_store_that_was_lost_comes_back_on_another_machine() {
     home.ok(&["store", "backup", "backup.db"]);
     let restored = on(&home, "new", &["store", "restore", "backup.db", "--store", "new.db"]);
     assert_eq!(restored.status, 0, "{}", restored.text());
-    assert!(restored.stderr.contains("then `xeroctl store adopt`"), "{}", restored.text());
+    assert!(restored.stderr.contains("then `xeroctl store adopt --store new.db`"), "{}", restored.text());
     assert_eq!(on(&home, "new", &["refresh", "maple", "--store", "new.db"]).status, 9);
     assert_eq!(on(&home, "new", &["store", "adopt", "--yes", "--store", "new.db"]).status, 0);
     assert_eq!(on(&home, "new", &["refresh", "maple", "--store", "new.db"]).status, 0);

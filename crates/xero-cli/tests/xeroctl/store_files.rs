@@ -25,6 +25,7 @@ fn files_that_are_no_store() {
             &["store", "init", "--store", "folder.db", "--key-file", "new.key"],
             &["show", "acme", "--store", "nothing.db"],
             &["list", "--store", "nothing.db"],
+            &["status", "--store", "nothing.db"],
         ]
     ));
     assert_eq!(before, (fs::read(home.path("notes.db")).unwrap(), fs::read(home.path("books.db")).unwrap()));

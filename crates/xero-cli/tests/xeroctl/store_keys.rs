@@ -296,3 +296,57 @@ fn no_key_is_printed_or_kept_in_clear() {
 fn holds(bytes: &[u8], secret: &[u8]) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret)
 }
+
+/// Without what lets the superuser read everything.
+#[cfg(target_os = "linux")]
+fn as_anybody(home: &Sandbox, arguments: &[&str]) -> Run {
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = home.command("setpriv");
+        command.args(["--bounding-set", "-dac_override,-dac_read_search", BINARY]);
+        command
+    } else {
+        home.command(BINARY)
+    };
+    let output = command.args(arguments).output().expect("setpriv of util-linux is there");
+    home.finish(&arguments.join(" "), &output)
+}
+
+/// As where one machine's user has noted his path, and another machine's may not look there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_key_file_that_another_user_has_gives_way_to_ones_own() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Sandbox::new();
+    home.ok(&["store", "init", "--key-file", "theirs/store.key"]);
+    home.ok(&["store", "init", "--store", "other.db", "--key-file", "other.key"]);
+    fs::create_dir_all(home.path("config/xeroctl")).unwrap();
+    let own = home.path("config/xeroctl/store.key");
+    let set =
+        |path: &str, mode| fs::set_permissions(home.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    for closed in ["theirs", "theirs/store.key"] {
+        set(closed, 0o000);
+        let refused = as_anybody(&home, &["store", "status"]);
+        assert_eq!(refused.status, 9, "{}", refused.text());
+        let told =
+            refused.stderr.contains("because: Permission denied") && refused.stderr.contains("--key-file");
+        assert!(told, "{}", refused.text());
+        fs::copy(home.path("other.key"), &own).unwrap();
+        let of_another = as_anybody(&home, &["store", "status"]);
+        assert_eq!(of_another.stderr, refused.stderr, "a file of no use is not the reason");
+        set(closed, 0o700);
+        fs::copy(home.path("theirs/store.key"), &own).unwrap();
+        set("theirs/store.key", 0o600);
+        set(closed, 0o000);
+        let opened = as_anybody(&home, &["store", "status"]);
+        assert_eq!(opened.status, 0, "{}", opened.text());
+        let doctor = as_anybody(&home, &["doctor", "--offline"]);
+        assert!(
+            doctor.stdout.contains("HOME/config/xeroctl/store.key is this user's alone"),
+            "{}",
+            doctor.text()
+        );
+        set(closed, 0o700);
+        fs::remove_file(&own).unwrap();
+        set("theirs/store.key", 0o600);
+    }
+}

@@ -98,3 +98,15 @@ fn there_must_be_a_passphrase_and_a_time() {
     let none = Sandbox::new();
     assert_eq!(none.run(&["store", "lock"]).status, 9);
 }
+
+#[test]
+fn what_a_command_prints_is_not_kept() {
+    let home = Sandbox::new();
+    home.write("phrase", &format!("{PASSPHRASE}\n"));
+    home.ok(&["store", "init", "--key-command", "cat phrase"]);
+    let refused = home.run(&["store", "unlock", "--key-command", "cat phrase"]);
+    assert_eq!(refused.status, 2, "{}", refused.text());
+    assert!(!refused.stderr.contains("needs no passphrase until"), "{}", refused.text());
+    assert!(refused.stderr.contains("with the passphrase that a command prints"), "{}", refused.text());
+    assert_eq!(home.ok(&["store", "lock"]).stderr, "No key of the store was kept.\n");
+}

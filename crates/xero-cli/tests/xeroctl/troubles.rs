@@ -45,7 +45,7 @@ fn tokens_that_are_taken_no_more() {
     let (home, app) = Sandbox::logged_in();
     home.ok(&["refresh", "maple"]);
     fs::copy(home.path("data/xeroctl/connections.db"), home.path("copy.db")).unwrap();
-    assert_guide(2, &home.run(&["refresh", "maple", "--store", "copy.db"]));
+    assert_guide(2, &home.run_in(&[("XEROCTL_STORE", "copy.db")], &["refresh", "maple"]));
     home.mock().kill_refresh_tokens(&app.client_id);
     assert_guide(1, &home.run(&["refresh", "maple"]));
 }

@@ -5,14 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use connection_store::Lock;
+use connection_store::{Error, KeySlot, Lock};
 
 use super::finding::Finding;
 use crate::{
     Context,
     failure::{Kind, Outcome},
     keys::{self, private_file::quoted},
-    store_place::StorePlace,
 };
 
 const CHECK: &str = "files";
@@ -25,13 +24,19 @@ const LITTLE: u64 = 20 * MIB;
 pub(super) fn check(context: &Context) -> Outcome<Vec<Finding>> {
     let (place, mut findings) = (context.store_place()?, Vec::new());
     let path = place.local().to_owned();
-    let keys = key_files(context, place);
+    // Why they cannot be read is told where the store is opened.
+    let slots = place.key_slots();
+    let keys = key_files(context, slots.as_deref().unwrap_or_default());
     let folders: Vec<_> = [&path].into_iter().chain(keys.iter().map(|key| &key.path)).collect();
     findings.extend(permissions(place.file(), &folders));
     findings.extend(keys.iter().map(KeyFile::judge));
     findings.extend(disk(&path));
     if findings.iter().all(|one| one.check != CHECK) {
-        findings.insert(0, Finding::not_checked(CHECK, "there is no store yet"));
+        let why = match slots {
+            Err(Error::NotFound(_)) => "there is no store yet",
+            _ => "the store does not say what its key files are",
+        };
+        findings.insert(0, Finding::not_checked(CHECK, why));
     }
     Ok(findings)
 }
@@ -44,15 +49,13 @@ struct KeyFile {
 }
 
 /// The key file that is named, or else those that the store notes.
-fn key_files(context: &Context, store: &StorePlace) -> Vec<KeyFile> {
+fn key_files(context: &Context, slots: &[KeySlot]) -> Vec<KeyFile> {
     let opened_by = &context.global.opened_by;
     if let Some(path) = &opened_by.key_file {
         return vec![KeyFile { path: path.clone(), has_others: false }];
     }
-    // Why slots cannot be read is told where the store is opened.
-    let slots = store.key_slots().unwrap_or_default();
     let has_others = slots.len() > 1 || opened_by.source(&[]).is_some();
-    let of_slot = |slot: &connection_store::KeySlot| match &slot.lock {
+    let of_slot = |slot: &KeySlot| match &slot.lock {
         Lock::KeyFile(path) => Some(KeyFile { path: keys::noted(path), has_others }),
         _ => None,
     };

@@ -1,6 +1,6 @@
 //! Whether the system's keychain answers, where the store needs it.
 
-use connection_store::{KeySlot, Lock};
+use connection_store::{Error, KeySlot, Lock};
 
 use super::finding::{Finding, Mark};
 use crate::{
@@ -26,11 +26,10 @@ enum Use {
 
 pub(super) fn check(context: &Context) -> Outcome<Vec<Finding>> {
     let slots = context.store_place()?.key_slots();
-    let (used, missing) = (slots.as_deref().map(use_of), context.has_no_store()?);
-    Ok(match used {
+    Ok(match slots.as_deref().map(use_of) {
         Ok(Use::None) => vec![Finding::ok(CHECK, "not used by this store")],
         Ok(used) => vec![judge(used, keychain::probe().map_err(Failure::from))],
-        Err(_) if missing => vec![judge(Use::NoStore, keychain::probe().map_err(Failure::from))],
+        Err(Error::NotFound(_)) => vec![judge(Use::NoStore, keychain::probe().map_err(Failure::from))],
         // Why the store cannot be read is told where it is opened.
         Err(_) => vec![Finding::not_checked(CHECK, "the store does not say whether it is used")],
     })

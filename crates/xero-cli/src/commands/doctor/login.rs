@@ -11,7 +11,7 @@ use crate::{
         plan::{LoginEnd, Row},
     },
     failure::Kind,
-    show,
+    half_way, show,
 };
 
 const CHECK: &str = "login";
@@ -26,7 +26,12 @@ pub(super) fn of(connections: &[Connection]) -> Vec<Login> {
 
 pub(super) fn check(login: &Login, now: SystemTime) -> Finding {
     let reason = login.authorisation().needs_login.as_ref().map(|mark| mark.reason.as_str());
-    judge(&login.row(), reason, now, &show::quoted(&login.connection().name)).about(login.names().join(", "))
+    let finding = judge(&login.row(), reason, now, &show::quoted(&login.connection().name));
+    let finding = match half_way::or_reauth(login.connection()).filter(|_| reason.is_some()) {
+        Some(mend) => finding.mend(mend),
+        None => finding,
+    };
+    finding.about(login.names().join(", "))
 }
 
 fn judge(row: &Row, reason: Option<&str>, now: SystemTime, name: &str) -> Finding {
@@ -78,7 +83,7 @@ mod tests {
     }
 
     fn row(login: LoginEnd) -> Row {
-        Row { access_ends: Some(now()), refreshed_at: now(), login, marked: false }
+        Row { access_ends: Some(now()), refreshed_at: now(), login, marked: false, half_way: false }
     }
 
     #[test]

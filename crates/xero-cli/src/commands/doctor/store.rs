@@ -9,8 +9,9 @@ use crate::{
     Context,
     commands::{keepalive::login::Login, store_status},
     failure::{Kind, Outcome},
+    half_way,
     keys::private_file::quoted,
-    ownership::{reason, remedy},
+    ownership::{adopted, put_back, reason, remedy},
     show,
     ui::one_line,
 };
@@ -41,7 +42,7 @@ pub(super) fn check(context: &Context, store: &Store, logins: &[Login]) -> Outco
 fn damaged(damage: &Damage) -> Finding {
     Finding::problem("store", Kind::StoreUnusable, damage.to_string())
         .because("what was changed, moved or put back is not used")
-        .mend("xeroctl store restore FILE, with a backup from before the change")
+        .mend(put_back())
 }
 
 /// `owner`: this machine or this database, in words.
@@ -55,7 +56,7 @@ fn owned(ownership: &Ownership, owner: &str) -> Finding {
             let what = format!("a copy: {} owns the store since {}", one_line(owner), show::date(*since));
             Finding::problem("ownership", Kind::StoreUnusable, what)
                 .because("a copy renews no logins: two that do would spend each other's tokens")
-                .mend("when the other one is out of use for good: xeroctl store adopt")
+                .mend(adopted())
         }
         Ownership::Moved { .. } | Ownership::Arriving { .. } => {
             let what = reason(ownership).unwrap_or_default();
@@ -92,10 +93,18 @@ fn renewing(store: &Store, logins: &[Login]) -> Outcome<Vec<Finding>> {
     let mut findings = Vec::new();
     for login in logins {
         let until = store.refresh_under_way(login.authorisation())?;
-        findings.extend(until.map(|until| under_way(until).about(login.names().join(", "))));
+        let finding = match (until, login.half_way()) {
+            (Some(until), _) => under_way(until),
+            (None, Some(since)) => left_half_way(since, store.clock().now(), &login.connection().name),
+            (None, None) => continue,
+        };
+        findings.push(finding.about(login.names().join(", ")));
     }
+    // One that Xero has refused meanwhile was left behind as well: that its login needs a person is told there.
+    let is_refused = |login: &Login| login.row().marked && login.authorisation().sent_at.is_some();
     if findings.is_empty() {
-        findings.push(Finding::ok("renewals", "none is under way, and none was left behind"));
+        let behind = if logins.iter().any(is_refused) { "" } else { ", and none was left behind" };
+        findings.push(Finding::ok("renewals", format!("none is under way{behind}")));
     }
     Ok(findings)
 }
@@ -104,6 +113,12 @@ fn under_way(until: SystemTime) -> Finding {
     let what =
         format!("a renewal is under way; where it is stopped, others go on at {}", show::clock_time(until));
     Finding::note("renewals", what)
+}
+
+fn left_half_way(since: SystemTime, now: SystemTime, name: &str) -> Finding {
+    Finding::warning("renewals", Kind::EndsSoon, half_way::what(since, now))
+        .because("a refresh token was sent, and what Xero answered was not kept")
+        .mend(half_way::next(name))
 }
 
 #[cfg(test)]
@@ -140,6 +155,6 @@ mod tests {
     #[test]
     fn what_was_changed_is_put_back() {
         let damage = Damage { table: "apps".into(), row: "1".into(), what: "was changed".into() };
-        assert!(damaged(&damage).mend.unwrap().starts_with("xeroctl store restore"));
+        assert!(damaged(&damage).mend.unwrap().contains("xeroctl store restore FILE"));
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     Context,
     args::Keepalive,
     failure::{Failure, Kind, Outcome},
+    half_way,
     service_manager::{notify_ready, notify_stopping},
     show,
     ui::{SCHEMA, Ui, one_line},
@@ -218,7 +219,9 @@ fn tell_renewed(ui: &Ui, login: &Login, now: SystemTime) -> Outcome {
     let access = authorisation.access_expires_at.map(show::timestamp);
     let end = authorisation.refresh_expires_at;
     let until = end.map(|end| format!("; the login ends {} unless it is used", show::date(end)));
-    let text = format!("{}: renewed{}", login.names().join(", "), until.unwrap_or_default());
+    let left = login.half_way().map(|since| format!("; it was left half-way at {}", half_way::moment(since)));
+    let [until, left] = [until, left].map(Option::unwrap_or_default);
+    let text = format!("{}: renewed{until}{left}", login.names().join(", "));
     let ends = end.map(show::timestamp);
     let fields =
         json!({ "connections": login.names(), "access_expires_at": access, "login_expires_at": ends });

@@ -31,6 +31,8 @@ pub(crate) struct Row {
     pub(crate) login: LoginEnd,
     /// Only a new login helps.
     pub(crate) marked: bool,
+    /// Its refresh token was sent, and nobody has the answer: in half an hour from then on Xero takes it no more.
+    pub(crate) half_way: bool,
 }
 
 /// When a login ends.
@@ -60,6 +62,7 @@ impl Rules {
         let login_due = match row.login {
             _ if row.marked => return Standing::NeedsPerson,
             LoginEnd::WithAccess => return without_refresh_token(row, now),
+            LoginEnd::At(_) if row.half_way => return Standing::Due,
             LoginEnd::At(end) => Some(before(end, self.login_left)),
             LoginEnd::Never => None,
         };
@@ -142,6 +145,7 @@ mod tests {
             refreshed_at: now() + seconds(access_left) - seconds(1800),
             login: LoginEnd::At(now() + login_left),
             marked: false,
+            half_way: false,
         }
     }
 
@@ -171,6 +175,20 @@ mod tests {
         for (name, row, standing) in cases {
             assert_eq!(RULES.standing(&row, now()), standing, "{name}");
         }
+    }
+
+    #[test]
+    fn what_was_left_half_way_is_due_at_once() {
+        let half_way = Row { half_way: true, ..row(1800, DAY * 60) };
+        let logins_only = Rules { logins_only: true, ..RULES };
+        for rules in [RULES, logins_only] {
+            assert_eq!(rules.standing(&half_way, now()), Standing::Due);
+            assert_eq!(rules.standing(&Row { marked: true, ..half_way }, now()), Standing::NeedsPerson);
+        }
+        let custom = Row { login: LoginEnd::Never, ..half_way };
+        assert_eq!(logins_only.standing(&custom, now()), Standing::Good(None), "it has nothing to lose");
+        let only_access = Row { login: LoginEnd::WithAccess, ..half_way };
+        assert_eq!(RULES.standing(&only_access, now()), good(seconds(1800)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{login::Login, plan::LoginEnd, renewal::Verdict};
 use crate::{
     Context,
     failure::{Failure, Kind, Outcome},
-    show,
+    half_way, show,
     table::{self, Column},
     ui::one_line,
 };
@@ -61,8 +61,21 @@ impl Line {
     }
 
     fn row(&self, now: SystemTime) -> Vec<String> {
-        let note = self.failure().map(|failure| one_line(&failure.message)).unwrap_or_default();
-        vec![self.login.names().join(", "), word(&self.verdict).to_owned(), left(&self.login, now), note]
+        vec![
+            self.login.names().join(", "),
+            word(&self.verdict).to_owned(),
+            left(&self.login, now),
+            self.note(),
+        ]
+    }
+
+    /// Why it failed, or why it was renewed before its time.
+    fn note(&self) -> String {
+        match (self.failure(), self.login.half_way()) {
+            (Some(failure), _) => one_line(&failure.message),
+            (None, Some(since)) => format!("it was left half-way at {}", half_way::moment(since)),
+            (None, None) => String::new(),
+        }
     }
 
     fn json(&self) -> Value {
@@ -74,6 +87,7 @@ impl Line {
             "access_expires_at": authorisation.access_expires_at.map(show::timestamp),
             "login_expires_at": authorisation.refresh_expires_at.map(show::timestamp),
             "ends_soon": self.ends_soon,
+            "half_way_since": self.login.half_way().map(show::timestamp),
             "error": self.failure().map(|failure| failure.document()["error"].take()),
         })
     }

@@ -123,7 +123,7 @@ mod tests {
 
     fn refreshed(refreshed_at: SystemTime) -> Row {
         let login = LoginEnd::At(refreshed_at + DAY * 60);
-        Row { access_ends: Some(refreshed_at + LIFE), refreshed_at, login, marked: false }
+        Row { access_ends: Some(refreshed_at + LIFE), refreshed_at, login, marked: false, half_way: false }
     }
 
     #[test]
@@ -134,6 +134,7 @@ mod tests {
         assert_eq!(watch.turn("a", &row, start() + DAY * 365), Turn::Now, "the machine slept for a year");
         assert_eq!(watch.turn("a", &row, start() - DAY), Turn::Now, "the clock went back by a day");
         assert_eq!(watch.turn("a", &Row { marked: true, ..row }, at(1500)), Turn::NeedsPerson);
+        assert_eq!(watch.turn("a", &Row { half_way: true, ..row }, at(0)), Turn::Now);
         let custom = Row { login: LoginEnd::Never, ..row };
         assert_eq!(watch.turn("a", &custom, at(1500)), Turn::Now);
     }
