@@ -44,16 +44,17 @@ fn serve(context: &Context, args: &args::Gateway) -> Outcome {
     let listeners = context.block_on(listeners::open(args))?;
     let places = Places::of(&listeners, args, unnamed);
     let anew = args.clients.as_deref().map(|path| (path, Anew::new()));
-    tell_start(context, &places, &settings, &who)?;
     let authority = StoreAuthority::new(store.clone()).unlimited(args.no_limits);
     let authority = match &context.global.xero_url {
         Some(address) => authority.only_at(Server::at(address)?),
         None => authority,
     };
-    let gateway = Gateway::new(authority, who.clients, settings);
     let (stop, stopped) = oneshot::channel::<()>();
     let running: RefCell<Option<JoinHandle<()>>> = RefCell::new(None);
     let work = async {
+        // Whoever hears of it may end it: signals are waited for by now.
+        tell_start(context, &places, &settings, &who)?;
+        let gateway = Gateway::new(authority, who.clients, settings);
         let serving = gateway.clone().serve(listeners, async { drop(stopped.await) });
         running.replace(Some(tokio::spawn(serving)));
         service_manager::notify_ready();
