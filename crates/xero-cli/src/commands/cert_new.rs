@@ -1,7 +1,10 @@
 //! `xeroctl cert new`: a key pair, as a `.cer` to upload and a `.pfx` to keep.
 
 use std::{
+    num::NonZero,
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
     time::SystemTime,
 };
 
@@ -127,7 +130,7 @@ impl KeyPairPlan {
             }
             error => Failure::new(Kind::Other, error.to_string()),
         };
-        let key = PrivateKey::generate(self.size).map_err(failed)?;
+        let key = found_first(self.size).map_err(failed)?;
         let certificate = request.issue(&key).map_err(failed)?;
         Ok(Pfx { key, certificate, others: Vec::new() })
     }
@@ -144,6 +147,19 @@ impl KeyPairPlan {
         ];
         write_files(&new, self.existing).map_err(|error| Failure::output(&error))
     }
+}
+
+/// A key of whichever thread finds its primes first: how long that takes is chance, and two that try have more of it.
+fn found_first(size: KeySize) -> Result<PrivateKey, xero_certs::Error> {
+    let (tell, found) = mpsc::channel();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    for _ in 0..cores.min(2) {
+        let tell = tell.clone();
+        // What comes second nobody waits for: it ends with the program.
+        thread::spawn(move || drop(tell.send(PrivateKey::generate(size))));
+    }
+    drop(tell);
+    found.recv().expect("a thread that ends has told")
 }
 
 #[cfg(test)]
