@@ -2,6 +2,7 @@
 
 mod gateway;
 mod home;
+mod layout;
 mod nginx;
 mod page;
 mod pair;
@@ -22,11 +23,14 @@ use crate::stop::Stop;
 const CORES: [&str; 2] = ["0", "1"];
 const XEROCTL: &str = "target/release/xeroctl";
 /// What can be measured.
-pub(crate) const WHAT: [&str; 7] = ["gateway", "token", "signing", "pair", "reads", "size", "many"];
+pub(crate) const WHAT: [&str; 8] = ["gateway", "token", "signing", "pair", "reads", "size", "many", "layout"];
 
-/// Prints tables, and writes them to `docs/PERFORMANCE.md`.
+/// Prints tables, and writes them to `docs/PERFORMANCE.md`; `layout` writes the linker's script from what `token` runs.
 pub(crate) fn bench(what: &str) -> Result<(), Stop> {
     needs::bench()?;
+    if what == "layout" {
+        return layout::write();
+    }
     run("cargo build --release --package xero-cli --locked")?;
     match what {
         "gateway" => gateway::measure(),

@@ -10,7 +10,7 @@ use crate::stop::Stop;
 
 const ROUNDS: usize = 100;
 /// The file of the store with a passphrase.
-const WARM: &str = "warm.db";
+pub(super) const WARM: &str = "warm.db";
 /// Callgrind does not bear programs in Go.
 const GITHUB: &str = "`gh auth token`";
 
@@ -48,7 +48,7 @@ pub(super) fn measure() -> Result<(), Stop> {
     table.publish("token")
 }
 
-fn ours(home: &Home, arguments: &[&str]) -> Command {
+pub(super) fn ours(home: &Home, arguments: &[&str]) -> Command {
     let mut command = home.xeroctl();
     command.args(arguments);
     command
@@ -67,7 +67,7 @@ fn github(home: &Home) -> Command {
 }
 
 /// Another store, which is opened by a passphrase that is given once.
-fn with_passphrase(home: &Home) -> Result<(), Stop> {
+pub(super) fn with_passphrase(home: &Home) -> Result<(), Stop> {
     home.write("passphrase", "correct horse battery staple")?;
     let key = ["--store", WARM, "--passphrase-file", "passphrase"];
     home.run(&[&["store", "init"], &key[..]].concat())?;

@@ -101,6 +101,17 @@ pub(super) fn instructions(program: &Program<'_>) -> Result<u64, Stop> {
     number.ok_or_else(|| Stop::new(format!("callgrind says nothing of {}:\n{said}", program.name)))
 }
 
+/// A profile of one run, by callgrind, with the names as the linker has them.
+pub(super) fn functions(program: &Command) -> Result<String, Stop> {
+    let file = tempfile::NamedTempFile::new();
+    let file = file.map_err(|error| Stop::because("cannot make a file", &error))?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--demangle=no"]);
+    valgrind.arg(format!("--callgrind-out-file={}", file.path().display()));
+    wait("valgrind", followed_by(&mut valgrind, program))?;
+    fs::read_to_string(file.path()).map_err(|error| Stop::because("callgrind wrote nothing", &error))
+}
+
 /// A program that runs another one, where and with what that runs.
 fn followed_by<'a>(outer: &'a mut Command, inner: &Command) -> &'a mut Command {
     let variables = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
