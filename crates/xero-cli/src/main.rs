@@ -107,7 +107,11 @@ fn settle(mut cli: Cli, command_name: String) -> Outcome<(Context, Option<Comman
         command.take_connection(config.connection());
     }
     cli.global.width.into_iter().for_each(table::set_width);
-    of_run::note(&cli.global);
+    let moved = match &cli.command {
+        Some(Command::Store(StoreCommand::Move(args))) => Some(args.from.as_path()),
+        _ => None,
+    };
+    of_run::note(&cli.global, moved);
     let ui = Ui::of(&cli.global);
     let (runtime, store, place) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
     let global = cli.global;

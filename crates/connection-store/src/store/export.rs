@@ -80,7 +80,7 @@ impl Store {
     /// export again.
     ///
     /// # Errors
-    /// [`Error::RefreshBusy`] while one is being renewed.
+    /// [`Error::RefreshBusy`] while one is being renewed, [`Error::HalfWay`].
     pub fn hand_over(&self, export: &Export) -> Result<bool, Error> {
         let path = self.db().local().to_owned();
         let (now, by) = (self.now(), self.actor());
@@ -136,7 +136,23 @@ impl Store {
         if !others.is_empty() {
             return Err(Error::SharedLogin { others });
         }
+        self.admit_handing(&stored.authorisation)?;
         self.with_tokens(login, &stored)
+    }
+
+    /// Refuses a login of a server's store whose renewal was left half-way: what another machine may have rescued is opened by no
+    /// other store.
+    fn admit_handing(&self, login: &Authorisation) -> Result<(), Error> {
+        let asked =
+            login.sent_at.is_some() && login.needs_login.is_none() && login.refresh_expires_at.is_some();
+        if !asked || !self.is_at_a_server() {
+            return Ok(());
+        }
+        if self.refresh_under_way(login)?.is_some() {
+            return Err(Error::RefreshBusy);
+        }
+        let connections = self.sharing(&login.id)?.into_iter().map(|one| one.name).collect();
+        Err(Error::HalfWay { connections })
     }
 
     /// A login without the tokens that only one store may have.

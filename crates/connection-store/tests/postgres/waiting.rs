@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use connection_store::{Destination, Error, Need, Server};
+use connection_store::{Destination, Error, Logins, Need, Server};
 
 use crate::{
     database,
@@ -78,6 +78,8 @@ async fn what_another_machine_may_have_rescued_is_not_forgotten() {
     let half_way =
         |refused: Error| matches!(refused, Error::HalfWay { connections } if connections == ["acme"]);
     assert!(half_way(other.rekey(&mut |_, _| {}).unwrap_err()));
+    let exported = other.export(&["acme".to_owned()], Logins::HandOver);
+    assert!(half_way(exported.err().unwrap()));
     assert!(half_way(other.move_to(Destination::File(&file), &mut |_| {}).await.unwrap_err()));
     assert_eq!(other.access(&acme, Need::default()).await.unwrap().token.expose(), "access-1");
     assert_eq!(sent_at(), None);

@@ -78,8 +78,8 @@ fn by_reason(reason: Reason) -> Option<&'static str> {
              ~/.postgresql/root.crt; and use the host's name that stands in the certificate"
         }
         Reason::NoPassword => {
-            "write it into a file of mode 0600 and give --store-password-file FILE, or add a line to ~/.pgpass; `xeroctl help \
-             environment` has the other ways"
+            "write it into a file of mode 0600 and give --store-password-file FILE (of the new place of `store move`: \
+             --to-password-file FILE), or add a line to ~/.pgpass; `xeroctl help environment` has the other ways"
         }
         Reason::WrongPassword => {
             "check the user in the address, and the first line of --store-password-file, PGPASSWORD or the line of ~/.pgpass, \

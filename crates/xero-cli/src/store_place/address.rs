@@ -98,7 +98,8 @@ impl Address {
         self.fill("dbname", || user);
         let port = self.value("port").unwrap_or(PORT).to_owned();
         self.fill("host", || Some(usual_host(&port)));
-        self.fill("sslrootcert", || around.home.as_deref().and_then(root_certificates));
+        let has_tls = self.value("sslmode") != Some("disable");
+        self.fill("sslrootcert", || around.home.as_deref().filter(|_| has_tls).and_then(root_certificates));
         let home = around.home.as_deref();
         self.0.entry("sslrootcert".to_owned()).and_modify(|file| make_absolute(file, home));
         self
@@ -320,6 +321,7 @@ mod tests {
         let file = home.path().join(".postgresql/root.crt");
         std::fs::write(&file, "").unwrap();
         assert_eq!(roots("postgres://db").as_deref(), file.to_str());
+        assert_eq!(roots("postgres://db?sslmode=disable"), None);
         assert_eq!(roots("postgres://db?sslrootcert=/ca").as_deref(), Some("/ca"));
         assert!(Path::new(&roots("postgres://db?sslrootcert=ca.pem").unwrap()).is_absolute());
         let own = home.path().join("ca.pem");

@@ -14,12 +14,12 @@ struct OfRun {
     given: Option<String>,
 }
 
-/// Notes what the options say, once.
-pub(crate) fn note(global: &Global) {
+/// Notes what the options say, once. `named`: a store that the command itself names.
+pub(crate) fn note(global: &Global, named: Option<&Path>) {
     let text = |path: &Path| path.to_str().map(str::to_owned);
     let is_at_server =
         global.store.as_deref().and_then(text).is_some_and(|store| is_address_of_server(&store));
-    let given = global.given_store.as_deref().and_then(text);
+    let given = named.or(global.given_store.as_deref()).and_then(text);
     drop(OF_RUN.set(OfRun { is_at_server, given }));
 }
 

@@ -79,10 +79,13 @@ fn rescued(path: &Path, name: Option<&str>, is_known: bool) -> Finding {
         Some(name) => {
             let what = format!("tokens that could not be saved wait in {shown}");
             let refresh = format!("xeroctl refresh {}", show::quoted(name));
-            Finding::warning("rescue file", Kind::NotSaved, what)
-                .mend(format!("{refresh}; if the file is there even then it is of no use: {remove}"))
+            Finding::warning("rescue file", Kind::NotSaved, what).mend(format!(
+                "{refresh}; once that has succeeded a file that is still there is of no use: {remove}"
+            ))
         }
-        None if is_known => Finding::note("rescue file", format!("{shown} is of another connection")),
+        None if is_known => {
+            Finding::note("rescue file", format!("{shown} is of a login that is not looked at here"))
+        }
         None => Finding::warning("rescue file", Kind::Other, format!("{shown} is of no login of this store"))
             .because("its login was removed, or renewed by a new consent")
             .mend(remove),

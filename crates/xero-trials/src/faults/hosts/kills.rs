@@ -22,7 +22,9 @@ pub(in crate::faults) fn killed(bench: &mut Bench<'_>) -> Outcome<()> {
         if !bench.goes_on()? {
             break;
         }
-        tried(bench, at, &Allowed::one(true), turn(at), |home, subject| {
+        // What he had rescued before he was killed is taken up on his own host without a request.
+        let least = u64::from(turn(at) != 0);
+        tried(bench, at, &Allowed::one(true).after(least..=1), turn(at), |home, subject| {
             let steps = on_first(home, subject, &Blow::Signal(Signal::SIGKILL, at))?;
             let lame = !steps.struck && !steps.ended.well();
             let broken = lame.then(|| format!("undisturbed, and yet: {}", steps.ended.in_words()));
