@@ -80,7 +80,8 @@ fn a_rescue_file_of_a_login() {
     let mend =
         assert_finds(&doctor(&home, &[], &["--offline"]), "rescue file warning", "xeroctl refresh maple", 10);
     // It was damaged: the renewal works, and the file stays until it is taken away.
-    let (refresh, remove) = mend.split_once("; if the file is there even then it is of no use: ").unwrap();
+    let (refresh, remove) =
+        mend.split_once("; once that has succeeded a file that is still there is of no use: ").unwrap();
     mended(&home, refresh);
     mended(&home, remove);
     assert_well(&doctor(&home, &[], &["--offline"]));
