@@ -66,7 +66,8 @@ fn turn(cores: usize, python: &str) -> Result<Turn, Stop> {
     let on = if cores == 1 { "0" } else { "0,1" };
     let ours = said(Command::new("taskset").args(["-c", on, OURS, KEY, SECONDS, &cores.to_string()]))?;
     let mut openssl = Command::new("taskset");
-    openssl.args(["-c", on, "openssl", "speed", "-mr", "-seconds", SECONDS]);
+    // Without that it counts the time of its core alone, and not what others take of that.
+    openssl.args(["-c", on, "openssl", "speed", "-elapsed", "-mr", "-seconds", SECONDS]);
     if cores > 1 {
         openssl.args(["-multi", &cores.to_string()]);
     }
