@@ -40,7 +40,7 @@ pub use host::{Host, Ownership};
 pub use limits::Limits;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresAddress;
-pub use refresh::Need;
+pub use refresh::{GRACE, Need};
 pub use request::{ApiRequest, RequestHeaders, sign_private};
 pub use server::Server;
 pub use store::{

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 /// How long an access token is used, whatever the answer says of it: Xero's own 30 minutes.
 pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long Xero takes a refresh token again whose answer was lost, from its first use on.
-pub(crate) const GRACE: Duration = Duration::from_secs(30 * 60);
+pub const GRACE: Duration = Duration::from_secs(30 * 60);
 /// How long Xero keeps a refresh token that is not used.
 pub(crate) const REFRESH_LIFETIME: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// How long a consent that no connection uses is kept for the login to be finished.

@@ -1,16 +1,13 @@
 //! Renewals that were left half-way: a refresh token was sent to Xero, no answer to that was kept, and nobody is at it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use connection_store::{AppKind, Authorisation, Connection, Error, Store};
+use connection_store::{AppKind, Authorisation, Connection, Error, GRACE, Store};
 
 use crate::{
     show::{clock_time, date, quoted},
     store_place::of_run,
 };
-
-/// How long Xero takes a refresh token again, from its first sending on.
-const GRACE: Duration = Duration::from_secs(30 * 60);
 
 /// All connections, with a time in `sent_at` only where nobody is getting an answer at the moment.
 pub(crate) fn connections(store: &Store) -> Result<Vec<Connection>, Error> {

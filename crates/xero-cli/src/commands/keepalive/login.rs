@@ -16,8 +16,8 @@ pub(crate) struct Login {
     half_way: Option<SystemTime>,
 }
 
-/// The logins of connections that were [looked at](half_way::looked_at), in the order of their first names. Private apps have none; what was handed over another store
-/// looks after.
+/// The logins of connections that were [looked at](half_way::looked_at), in the order of their first names. Private apps
+/// have none; what was handed over another store looks after.
 pub(crate) fn logins(connections: Vec<Connection>) -> Vec<Login> {
     let mut logins: Vec<Login> = Vec::new();
     let mut places = BTreeMap::new();
