@@ -4,8 +4,10 @@ mod gateway;
 mod home;
 mod layout;
 mod nginx;
+mod oidc_agent;
 mod page;
 mod pair;
+mod profile;
 mod reads;
 mod report;
 mod round;
@@ -23,7 +25,8 @@ use crate::stop::Stop;
 const CORES: [&str; 2] = ["0", "1"];
 const XEROCTL: &str = "target/release/xeroctl";
 /// What can be measured.
-pub(crate) const WHAT: [&str; 8] = ["gateway", "token", "signing", "pair", "reads", "size", "many", "layout"];
+pub(crate) const WHAT: [&str; 9] =
+    ["gateway", "token", "signing", "pair", "reads", "size", "profile", "many", "layout"];
 
 /// Prints tables, and writes them to `docs/PERFORMANCE.md`; `layout` writes the linker's script from what `token` runs.
 pub(crate) fn bench(what: &str) -> Result<(), Stop> {
@@ -39,6 +42,7 @@ pub(crate) fn bench(what: &str) -> Result<(), Stop> {
         "pair" => pair::measure(),
         "reads" => reads::measure(),
         "size" => size::measure(),
+        "profile" => profile::measure(),
         _ => many(),
     }
 }

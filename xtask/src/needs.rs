@@ -30,9 +30,10 @@ const PROGRAMS: [(&str, &str); 18] = [
 ];
 
 /// What is measured beside ours, and with what.
-const BENCH: [(&str, &str); 7] = [
+const BENCH: [(&str, &str); 8] = [
     ("gh", "gh"),
     ("nginx", "nginx-light"),
+    ("oidc-agent", "oidc-agent-cli"),
     ("sqlite3", "sqlite3"),
     ("taskset", "util-linux"),
     ("time", "time"),

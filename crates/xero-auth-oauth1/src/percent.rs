@@ -28,9 +28,8 @@ pub(crate) fn encode_anew(form_encoded: &str) -> Cow<'_, str> {
         if i > 0 {
             out.push_str("%20");
         }
-        for byte in percent_decode_str(word) {
-            out.extend(percent_encode(&[byte], ENCODED));
-        }
+        let decoded: Cow<'_, [u8]> = percent_decode_str(word).into();
+        out.extend(percent_encode(&decoded, ENCODED));
     }
     Cow::Owned(out)
 }

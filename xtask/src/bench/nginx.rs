@@ -29,7 +29,15 @@ impl Nginx {
              \"expires_in\":1800,\"scope\":\"accounting.settings\"}}'; }}
              location /api.xro/2.0/ {{ if ($http_authorization != 'Bearer {token}') {{ return 401; }}
              return 200 '{organisation}'; }}
-             location = /connections {{ return 200 '[]'; }}"
+             location = /connections {{ return 200 '[]'; }}
+             location = /.well-known/openid-configuration {{ return 200 '{{\"issuer\":\"http://$http_host/\",\
+             \"authorization_endpoint\":\"http://$http_host/authorize\",\
+             \"token_endpoint\":\"http://$http_host/agent/token\",\
+             \"scopes_supported\":[\"openid\",\"offline_access\"],\
+             \"grant_types_supported\":[\"authorization_code\",\"refresh_token\"],\
+             \"response_types_supported\":[\"code\"]}}'; }}
+             location = /agent/token {{ return 200 '{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\
+             \"expires_in\":1800,\"refresh_token\":\"bench\",\"scope\":\"openid offline_access\"}}'; }}"
         );
         Self::start(folder, "upstream", CORES[1], "", &locations)
     }

@@ -11,9 +11,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(rounds: &[(&str, Round)]) -> Result<Self, Stop> {
         let of = |name: &str| {
-            let own: Vec<Round> =
-                rounds.iter().filter(|(other, _)| *other == name).map(|(_, one)| *one).collect();
-            let middle = |value: fn(&Round) -> f64| median(own.iter().map(value).collect());
+            let middle = |value| middle(name, rounds, value);
             Some(Round {
                 per_second: middle(|one| one.per_second)?,
                 p50: middle(|one| one.p50)?,
@@ -41,7 +39,14 @@ impl Report {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median of what one of them answered.
+pub(super) fn per_second(name: &str, rounds: &[(&str, Round)]) -> f64 {
+    middle(name, rounds, |one| one.per_second).unwrap_or(f64::NAN)
+}
+
+fn middle(name: &str, rounds: &[(&str, Round)], value: fn(&Round) -> f64) -> Option<f64> {
+    let mut values: Vec<_> =
+        rounds.iter().filter(|(other, _)| *other == name).map(|(_, one)| value(one)).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -13,8 +13,8 @@ const CONNECTIONS: &str = "32";
 const PATH: &str = "/api.xro/2.0/Organisation";
 
 /// What is measured.
-pub(super) struct Proxy {
-    pub(super) name: &'static str,
+pub(super) struct Proxy<'a> {
+    pub(super) name: &'a str,
     pub(super) address: String,
     /// What a client must send.
     pub(super) token: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Round {
 }
 
 impl Round {
-    pub(super) fn run(proxy: &Proxy, folder: &Path) -> Result<Self, Stop> {
+    pub(super) fn run(proxy: &Proxy<'_>, folder: &Path) -> Result<Self, Stop> {
         // The token stands in a file: arguments can be seen by everybody.
         let script = folder.join("wrk.lua");
         let header =

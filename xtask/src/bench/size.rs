@@ -71,7 +71,8 @@ fn builds() -> Result<(), Stop> {
     table.publish("builds")
 }
 
-fn size_of(file: &Path) -> Result<f64, Stop> {
+/// In MiB.
+pub(super) fn size_of(file: &Path) -> Result<f64, Stop> {
     let file = fs::metadata(file).map_err(|error| Stop::because("the program is not there", &error))?;
     Ok(file.len() as f64 / 1024.0 / 1024.0)
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::home::Home;
+use super::oidc_agent::OidcAgent;
 use super::page::Table;
 use super::turns::{Program, instructions, measure as in_turns, peak_memory};
 use crate::stop::Stop;
@@ -18,8 +19,10 @@ pub(super) fn measure() -> Result<(), Stop> {
     let home = Home::new()?;
     log_in_to_github(&home)?;
     with_passphrase(&home)?;
+    let agent = OidcAgent::start(&home)?;
     let programs = [
         Program { name: "`sqlite3 FILE 'select …'`", command: Box::new(|| sqlite(&home)) },
+        Program { name: "`oidc-token`", command: Box::new(|| agent.token(&home)) },
         Program { name: "`xeroctl token`", command: Box::new(|| ours(&home, &["token", "bench"])) },
         Program {
             name: "`xeroctl token`, passphrase, unlocked",
