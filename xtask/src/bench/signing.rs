@@ -27,9 +27,10 @@ while time.perf_counter() - begun < float(sys.argv[2]):
 print(signed / (time.perf_counter() - begun))
 "#;
 
-/// On how many cores, and signatures a second of each: ours, OpenSSL's, oauthlib's.
+/// What each did in a second.
 struct Turn {
-    ours: f64,
+    header: f64,
+    signature: f64,
     openssl: f64,
     oauthlib: Option<f64>,
 }
@@ -37,11 +38,13 @@ struct Turn {
 pub(super) fn measure() -> Result<(), Stop> {
     run("cargo build --release --package xero-auth-oauth1 --example signing_rate --locked")?;
     let python = needs::python().ok_or_else(|| Stop::new("there is no Python with oauthlib"))?;
-    let mut table = Table::new(&["", "a second (median)", "ours : this (median of the turns)"]);
+    let mut table = Table::new(&["", "a second (median)", ": OpenSSL (median of the turns)"]);
     for cores in [1, 2] {
         let turns = (0..ROUNDS).map(|_| turn(cores, &python)).collect::<Result<Vec<_>, _>>()?;
-        let ours = median(turns.iter().map(|turn| turn.ours));
-        let beside = |theirs: fn(&Turn) -> f64| median(turns.iter().map(|turn| turn.ours / theirs(turn)));
+        let middle = |rate: fn(&Turn) -> f64| median(turns.iter().map(rate));
+        let beside = |rate: fn(&Turn) -> f64| {
+            format!("{:.3}", median(turns.iter().map(|turn| rate(turn) / turn.openssl)))
+        };
         let mut row = |name: &str, rate: f64, ratio: String| {
             table.row([
                 format!("{name}, {cores} core{}", if cores == 1 { "" } else { "s" }),
@@ -49,14 +52,17 @@ pub(super) fn measure() -> Result<(), Stop> {
                 ratio,
             ]);
         };
-        row("header signed by us", ours, "1".to_owned());
-        let openssl = median(turns.iter().map(|turn| turn.openssl));
-        let ratio = format!("{:.2}", beside(|turn| turn.openssl));
-        row("`openssl speed rsa2048`, the signature alone", openssl, ratio);
+        let header = middle(|turn| turn.header);
+        row("`openssl speed rsa2048`, the signature alone", middle(|turn| turn.openssl), "1".to_owned());
+        row("the signature alone by us", middle(|turn| turn.signature), beside(|turn| turn.signature));
+        row("header signed by us", header, beside(|turn| turn.header));
         let oauthlib: Vec<f64> = turns.iter().filter_map(|turn| turn.oauthlib).collect();
         if !oauthlib.is_empty() {
-            let oauthlib = median(oauthlib.into_iter());
-            row("header signed by oauthlib", oauthlib, format!("{:.1}", ours / oauthlib));
+            row(
+                "header signed by oauthlib",
+                median(oauthlib.into_iter()),
+                beside(|turn| turn.oauthlib.unwrap_or_default()),
+            );
         }
     }
     table.publish("signing")
@@ -64,7 +70,11 @@ pub(super) fn measure() -> Result<(), Stop> {
 
 fn turn(cores: usize, python: &str) -> Result<Turn, Stop> {
     let on = if cores == 1 { "0" } else { "0,1" };
-    let ours = said(Command::new("taskset").args(["-c", on, OURS, KEY, SECONDS, &cores.to_string()]))?;
+    let cores_of = cores.to_string();
+    let ours = |what: &str| {
+        number(&said(Command::new("taskset").args(["-c", on, OURS, what, KEY, SECONDS, &cores_of]))?)
+    };
+    let (header, signature) = (ours("header")?, ours("signature")?);
     let mut openssl = Command::new("taskset");
     // Without that it counts the time of its core alone, and not what others take of that.
     openssl.args(["-c", on, "openssl", "speed", "-elapsed", "-mr", "-seconds", SECONDS]);
@@ -79,10 +89,11 @@ fn turn(cores: usize, python: &str) -> Result<Turn, Stop> {
         // One process of Python signs on one core.
         _ => None,
     };
-    let turn = Turn { ours: number(&ours)?, openssl, oauthlib };
+    let turn = Turn { header, signature, openssl, oauthlib };
     println!(
-        "{cores}  ours {:.0}/s  openssl {:.0}/s  oauthlib {:.0}/s",
-        turn.ours,
+        "{cores}  header {:.0}/s  signature {:.0}/s  openssl {:.0}/s  oauthlib {:.0}/s",
+        turn.header,
+        turn.signature,
         turn.openssl,
         turn.oauthlib.unwrap_or_default()
     );

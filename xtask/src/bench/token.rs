@@ -19,6 +19,7 @@ pub(super) fn measure() -> Result<(), Stop> {
     let home = Home::new()?;
     log_in_to_github(&home)?;
     with_passphrase(&home)?;
+    with_private_app(&home)?;
     let agent = OidcAgent::start(&home)?;
     let programs = [
         Program { name: "`sqlite3 FILE 'select …'`", command: Box::new(|| sqlite(&home)) },
@@ -27,6 +28,10 @@ pub(super) fn measure() -> Result<(), Stop> {
         Program {
             name: "`xeroctl token`, passphrase, unlocked",
             command: Box::new(|| ours(&home, &["token", "bench", "--store", WARM])),
+        },
+        Program {
+            name: "`xeroctl sign`",
+            command: Box::new(|| ours(&home, &["sign", "GET", "Invoices", "-c", "old"])),
         },
         Program { name: "`xeroctl --version`", command: Box::new(|| ours(&home, &["--version"])) },
         Program { name: GITHUB, command: Box::new(|| github(&home)) },
@@ -76,6 +81,13 @@ pub(super) fn with_passphrase(home: &Home) -> Result<(), Stop> {
     home.run(&[&["store", "init"], &key[..]].concat())?;
     home.run(&[&["store", "unlock", "--for", "60"], &key[..]].concat())?;
     home.run(&[&Home::CONNECT[..], &["--store", WARM]].concat())
+}
+
+/// One that signs its requests.
+fn with_private_app(home: &Home) -> Result<(), Stop> {
+    home.run(&["cert", "new", "old", "--no-password"])?;
+    let app = ["connect", "old", "--kind", "private", "--consumer-key", "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123"];
+    home.run(&[&app[..], &["--certificate", "old.pfx", "--no-password", "--no-test"]].concat())
 }
 
 /// As `gh auth login --insecure-storage` leaves it.

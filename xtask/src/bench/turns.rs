@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -64,13 +65,18 @@ pub(super) fn measure(programs: &[Program<'_>], rounds: usize) -> Result<Vec<Tak
         run(program)?;
     }
     for round in 0..rounds {
-        for at in 0..programs.len() {
-            // Nobody always comes after the same one.
-            let at = (at + round) % programs.len();
+        for at in shuffled(programs.len(), round) {
             runs[at].push(run(&programs[at])?);
         }
     }
     Ok(runs.into_iter().map(Taken::new).collect())
+}
+
+/// Nobody always comes after the same one, whose files and pages may be its own.
+fn shuffled(count: usize, round: usize) -> Vec<usize> {
+    let mut order: Vec<_> = (0..count).collect();
+    order.sort_by_cached_key(|at| BuildHasherDefault::<DefaultHasher>::default().hash_one((round, at)));
+    order
 }
 
 /// What a program has in memory at most, in MiB: the median of some runs.
@@ -138,7 +144,18 @@ fn wait(name: &str, command: &mut Command) -> Result<(), Stop> {
 
 #[cfg(test)]
 mod tests {
-    use super::Taken;
+    use std::collections::BTreeSet;
+
+    use super::{Taken, shuffled};
+
+    #[test]
+    fn each_comes_once_and_after_any_other() {
+        let rounds: Vec<_> = (0..100).map(|round| shuffled(4, round)).collect();
+        assert!(rounds.iter().all(|order| order.iter().collect::<BTreeSet<_>>().len() == 4));
+        let neighbours: BTreeSet<_> =
+            rounds.iter().flat_map(|order| order.windows(2)).map(|pair| (pair[0], pair[1])).collect();
+        assert_eq!(neighbours.len(), 12);
+    }
 
     #[test]
     fn the_middle_and_the_quarters() {
