@@ -315,6 +315,9 @@ pub enum Error {
     /// The text is no address of a store in a database server.
     #[error("the store's address {0}")]
     BadAddress(&'static str),
+    /// A parameter of such an address, by its name, is not known or has a value that cannot be.
+    #[error("the store's address has {0:?}, which is not known or has a value that cannot be")]
+    BadParameter(String),
     /// The store is in a database server: it is no file that could be copied, moved or put back. One that was put back from a
     /// dump has to be adopted.
     #[error("the store {0} is in a database server, which copies it by its own means")]

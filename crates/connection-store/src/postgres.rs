@@ -50,11 +50,10 @@ impl PostgresAddress {
     /// Reads an address.
     ///
     /// # Errors
-    /// [`Error::BadAddress`]: for a password too, which would be seen in arguments and logs.
+    /// [`Error::BadAddress`]: for a password too, which would be seen in arguments and logs; [`Error::BadParameter`].
     pub fn parse(address: &str) -> Result<Self, Error> {
         let written = Written::read(address)?;
-        let config: Config =
-            written.text(true).parse().map_err(|_| Error::BadAddress("is not understood"))?;
+        let mut config: Config = written.text(true).parse().map_err(|_| written.why_not())?;
         let tls = match written.mode.as_deref() {
             Some("disable") => None,
             None | Some("allow" | "prefer" | "require" | "verify-ca" | "verify-full") => {
@@ -62,7 +61,6 @@ impl PostgresAddress {
             }
             Some(_) => return Err(Error::BadAddress(MODE)),
         };
-        let mut config = config;
         let sockets = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
         config.ssl_mode(if tls.is_some() && !sockets { SslMode::Require } else { SslMode::Disable });
         if config.get_hosts().len() > 1 {
@@ -194,6 +192,18 @@ impl Written {
         match (&self.hosts, hosts_in(&text)) {
             (Some(hosts), Some(at)) => [&text[..at.start], hosts, &text[at.end..]].concat(),
             _ => text,
+        }
+    }
+
+    /// Why the driver does not take it.
+    fn why_not(&self) -> Error {
+        let is_taken = |(name, value): &(String, String)| {
+            let alone = format!("postgres://?{}", query_of([(&**name, &**value)].into_iter()));
+            alone.parse::<Config>().is_ok()
+        };
+        match self.rest.iter().find(|pair| !is_taken(pair)) {
+            Some((name, _)) => Error::BadParameter(name.clone()),
+            None => Error::BadAddress("is not understood"),
         }
     }
 

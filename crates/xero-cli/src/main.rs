@@ -325,11 +325,24 @@ fn started(builder: &mut tokio::runtime::Builder) -> Outcome<Runtime> {
     })
 }
 
-/// True where what is not known looks like a secret: who gives one there has shown it to other users already.
+/// True where what was given looks like a secret: who gives one there has shown it to other users already.
 fn in_the_open(error: &clap::Error) -> bool {
     let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return false };
-    let given = given.split('=').next().unwrap_or_default();
-    error.kind() == ErrorKind::UnknownArgument && SECRETS.iter().any(|ending| given.ends_with(ending))
+    match error.kind() {
+        // As it stands it has no value.
+        ErrorKind::UnknownArgument if given.starts_with("--no-") && is_an_argument(given) => false,
+        ErrorKind::UnknownArgument => {
+            let option = given.split('=').next().unwrap_or_default();
+            SECRETS.iter().any(|ending| option.ends_with(ending))
+        }
+        // A value for an option that has none, such as --password-stdin.
+        ErrorKind::TooManyValues => SECRETS.iter().any(|word| given.contains(word)),
+        _ => false,
+    }
+}
+
+fn is_an_argument(text: &str) -> bool {
+    std::env::args_os().any(|argument| argument == text)
 }
 
 /// Help and version go to standard output with status 0; misuse goes to standard error with status 2.
@@ -343,10 +356,13 @@ fn misused(mut error: clap::Error) -> ExitCode {
         Ui::explain(&Failure::usage(secrets::IN_THE_OPEN).hint(CHANGE_IT));
         // Among them is how to give it all the same.
         error.remove(ContextKind::Suggested);
+        if error.kind() == ErrorKind::TooManyValues {
+            error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+        }
     }
     // Nothing is left to tell where even the terminal is gone.
     drop(error.print());
-    if status != 0 && std::env::args_os().any(|argument| argument == "--json") {
+    if status != 0 && is_an_argument("--json") {
         let text = error.to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
         let message = lines.collect::<Vec<_>>().join(" ");

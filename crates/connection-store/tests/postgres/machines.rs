@@ -132,7 +132,14 @@ fn addresses_are_read_as_libpq_writes_them() {
             "postgres://db.example/books?sslrootcert=/nowhere",
             "the store's address names an sslrootcert that cannot be read",
         ),
-        ("postgres://db.example/books?colour=red", "the store's address is not understood"),
+        (
+            "postgres://db.example/books?connect_timeout=3&colour=geheim",
+            "the store's address has \"colour\", which is not known or has a value that cannot be",
+        ),
+        (
+            "postgres://db.example/books?connect_timeout=geheim",
+            "the store's address has \"connect_timeout\", which is not known or has a value that cannot be",
+        ),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), why, "{text}");
     }

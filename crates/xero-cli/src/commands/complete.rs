@@ -96,7 +96,7 @@ fn candidates(words: &[String]) -> Vec<CompletionCandidate> {
 
 /// The command line, with what can stand where a connection or a topic is named.
 fn completing(words: Arc<[String]>) -> Command {
-    let of_apps = words.clone();
+    let (of_apps, before) = (words.clone(), asked_about(&words));
     let names = ArgValueCandidates::new(move || {
         let words = words.clone();
         let found = within_patience(move || connections(&words)).unwrap_or_default();
@@ -109,12 +109,20 @@ fn completing(words: Arc<[String]>) -> Command {
     });
     let command = with_candidates(Cli::whole(), (&NAMES, &WITHOUT_NAMES), &names);
     let command = with_candidates(command, (&APPS, &[]), &apps);
-    let topics = help::topics(&command);
+    let topics = help::topics(&command, &before);
     let topics = ArgValueCandidates::new(move || topics.iter().map(CompletionCandidate::new).collect());
     let command = command.mut_subcommand("list", |list| {
         with_candidates(list, (&["filter"], &[]), &ArgValueCandidates::new(filters))
     });
     command.mut_subcommand("help", |help| with_candidates(help, (&["topic"], &[]), &topics))
+}
+
+/// What stands behind `help` already.
+fn asked_about(words: &[String]) -> Vec<String> {
+    let behind = words.iter().skip_while(|word| *word != "help").skip(1);
+    let mut behind: Vec<_> = behind.filter(|word| !word.starts_with('-')).cloned().collect();
+    behind.pop();
+    behind
 }
 
 /// The same command line, with candidates for the arguments of these ids in every command but some.

@@ -105,10 +105,14 @@ pub(crate) fn run(context: &Context, args: &Help, mut command: Command) -> Outco
     context.ui.prose(text.trim_end())
 }
 
-/// Commands and topics, for whoever completes them.
-pub(crate) fn topics(command: &Command) -> Vec<String> {
+/// What can stand behind `help` and these words, for whoever completes it.
+pub(crate) fn topics(command: &Command, before: &[String]) -> Vec<String> {
+    let Some(command) = before.iter().try_fold(command, |at, word| at.find_subcommand(word)) else {
+        return Vec::new();
+    };
     let commands = command.get_subcommands().filter(|one| !one.is_hide_set()).map(Command::get_name);
-    commands.chain(TOPICS).map(str::to_owned).collect()
+    let topics = TOPICS.into_iter().filter(|_| before.is_empty());
+    commands.chain(topics).map(str::to_owned).collect()
 }
 
 fn config_file(context: &Context) -> Outcome<String> {

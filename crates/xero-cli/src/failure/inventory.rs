@@ -73,6 +73,7 @@ fn of_store_file() -> Vec<StoreError> {
         StoreError::NotFound(path()),
         StoreError::Exists(path()),
         StoreError::BadAddress("must begin with postgres://"),
+        StoreError::BadParameter("colour".to_owned()),
         StoreError::InServer(path()),
         StoreError::NotFound(server()),
         StoreError::Exists(server()),

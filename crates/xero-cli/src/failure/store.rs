@@ -46,6 +46,7 @@ fn kind_of(error: &StoreError) -> Kind {
         | StoreError::BadName(_)
         | StoreError::BadServer(_)
         | StoreError::BadAddress(_)
+        | StoreError::BadParameter(_)
         | StoreError::InServer(_) => Kind::Usage,
         StoreError::Sign(_) | StoreError::OtherServer { .. } => Kind::Usage,
         StoreError::Busy | StoreError::Unreachable { .. } => Kind::Temporary,
@@ -96,7 +97,7 @@ fn hint_on_file(error: &StoreError) -> Option<String> {
             "check who owns the file and its directory, or name another with --store".into()
         }
         StoreError::UnknownKind { .. } => "install the newest xeroctl; nothing was changed".to_owned(),
-        StoreError::BadAddress(_) => WRITE_IT.to_owned(),
+        StoreError::BadAddress(_) | StoreError::BadParameter(_) => WRITE_IT.to_owned(),
         StoreError::InServer(_) => {
             "to put a backup there: xeroctl store adopt --store FILE, then xeroctl store move FILE postgres://…, into a \
              database without a store"

@@ -102,6 +102,8 @@ fn commands_options_values_and_names() {
         ("xeroctl connect --kind=w", &["web"]),
         ("xeroctl list --sort he", &["health"]),
         ("xeroctl help exit", &["exit-codes"]),
+        ("xeroctl help store key ", &["list", "add", "remove"]),
+        ("xeroctl help store un", &["unlock"]),
         ("xeroctl completions p", &["powershell"]),
         ("xeroctl show Map", &[r"Maple\ Florist\ Ltd"]),
         ("xeroctl show 'Map", &["Maple Florist Ltd"]),

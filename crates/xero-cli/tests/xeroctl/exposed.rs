@@ -23,6 +23,10 @@ fn a_secret_on_the_command_line_is_said_to_be_seen() {
             &["list", &format!("--passphrase={MARKER}")],
             &["list", "--passphrase", MARKER, "--json"],
             &["cert", "show", "x.pfx", &format!("--password={MARKER}")],
+            &["cert", "new", "x", &format!("--no-passphrase={MARKER}")],
+            &["cert", "new", "x", &format!("--no-password={MARKER}")],
+            &["connect", &format!("--client-secret-stdin={MARKER}")],
+            &["cert", "new", "x", "--no-passphrase"],
             &["list", "--colour", "red"],
         ],
     );
