@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::gateway::{start, turns};
-use super::home::Home;
+use super::home::{Home, install};
 use super::page::Table;
 use super::report::per_second;
 use super::round::Proxy;
@@ -116,7 +116,8 @@ fn has_allocators() -> Result<(), Stop> {
 fn variants() -> Result<Vec<Variant>, Stop> {
     let absolute =
         |path: &str| std::path::absolute(path).map_err(|error| Stop::because("there is no folder", &error));
-    let ours = absolute(XEROCTL)?;
+    let ours = absolute(&format!("{FOLDER}/xeroctl"))?;
+    install(Path::new(XEROCTL), &ours)?;
     let as_it_is =
         |name: &str, allocator| Variant { name: name.to_owned(), program: ours.clone(), allocator };
     let mut variants = vec![as_it_is("as it is", None)];
@@ -148,7 +149,5 @@ fn build(settings: &[String], program: &Path) -> Result<(), Stop> {
     let settings: String =
         settings.iter().map(|setting| format!(" --config profile.release.{setting}")).collect();
     run(&format!("CARGO_TARGET_DIR={FOLDER} cargo build --release --package xero-cli --locked{settings}"))?;
-    fs::copy(format!("{FOLDER}/release/xeroctl"), program)
-        .map(drop)
-        .map_err(|error| Stop::because("cannot keep the program", &error))
+    install(Path::new(&format!("{FOLDER}/release/xeroctl")), program)
 }
