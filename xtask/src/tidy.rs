@@ -6,6 +6,7 @@ mod layers;
 mod links;
 mod modules;
 mod text;
+mod top;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +33,7 @@ pub(crate) fn tidy() -> Result<(), Stop> {
     let metadata = Metadata::read()?;
     let mut findings = layers::check(&tree, &metadata);
     findings.extend(modules::check(&tree, &metadata));
-    for check in [fixtures::check, keys::check, links::check, text::check] {
+    for check in [fixtures::check, keys::check, links::check, text::check, top::check] {
         findings.extend(check(&tree));
     }
     findings.sort();

@@ -201,9 +201,11 @@ impl Written {
             let alone = format!("postgres://?{}", query_of([(&**name, &**value)].into_iter()));
             alone.parse::<Config>().is_ok()
         };
+        // It may be a password's, with a question mark in it.
+        let is_torn = self.rest.iter().any(|(name, value)| name.contains('@') || value.contains('@'));
         match self.rest.iter().find(|pair| !is_taken(pair)) {
-            Some((name, _)) => Error::BadParameter(name.clone()),
-            None => Error::BadAddress("is not understood"),
+            Some((name, _)) if !is_torn => Error::BadParameter(name.clone()),
+            _ => Error::BadAddress("is not understood"),
         }
     }
 

@@ -32,10 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (key, bare) = (PrivateKey::read(&file, None)?, PrivateKey::read(&file, None)?);
     let app = Credentials::private_app(ConsumerKey::parse("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123")?, key);
     let url: Url = URL.parse()?;
-    let one = || match what.as_str() {
-        "header" => header(&app, &url),
-        _ => signature(&bare),
+    let is_whole = match what.as_str() {
+        "header" => true,
+        "signature" => false,
+        other => return Err(format!("{other} is neither `header` nor `signature`").into()),
     };
+    let one = || if is_whole { header(&app, &url) } else { signature(&bare) };
     let begun = Instant::now();
     let signed: u64 = thread::scope(|scope| {
         let signers: Vec<_> = (0..threads).map(|_| scope.spawn(|| how_many(one, lasts))).collect();

@@ -45,6 +45,8 @@ use crate::{
 const LONG: Duration = Duration::from_secs(3);
 /// How the names of options end that people would give a secret with; there are none.
 const SECRETS: [&str; 4] = ["passphrase", "password", "secret", "token"];
+/// And an address that came back from the login has a code in it.
+const ADDRESSES: [&str; 2] = ["paste", "address"];
 const CHANGE_IT: &str =
     "give it with the option of that name that ends in -stdin or -file; if it was a real one, change it";
 
@@ -325,20 +327,44 @@ fn started(builder: &mut tokio::runtime::Builder) -> Outcome<Runtime> {
     })
 }
 
-/// True where what was given looks like a secret: who gives one there has shown it to other users already.
-fn in_the_open(error: &clap::Error) -> bool {
-    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return false };
-    match error.kind() {
-        // As it stands it has no value.
-        ErrorKind::UnknownArgument if given.starts_with("--no-") && is_an_argument(given) => false,
-        ErrorKind::UnknownArgument => {
-            let option = given.split('=').next().unwrap_or_default();
-            SECRETS.iter().any(|ending| option.ends_with(ending))
-        }
-        // A value for an option that has none, such as --password-stdin.
-        ErrorKind::TooManyValues => SECRETS.iter().any(|word| given.contains(word)),
-        _ => false,
+/// True where what was given looks like a secret: who gives one there has shown it to other users already. Nothing of it stays in
+/// the error.
+fn in_the_open(error: &mut clap::Error) -> bool {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let given = text(ContextKind::InvalidArg);
+    let is_secret = |option: &str| SECRETS.iter().any(|word| option.contains(word));
+    if error.kind() == ErrorKind::TooManyValues {
+        // For an option that has none, such as --password-stdin.
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+        return is_secret(&given);
     }
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        // The same behind a space.
+        let Some(option) = option_before(&text(kind)) else { continue };
+        if is_secret(&option) || ADDRESSES.iter().any(|word| option.contains(word)) {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+            for tip in [ContextKind::Suggested, ContextKind::SuggestedSubcommand] {
+                error.remove(tip);
+            }
+            return is_secret(&option);
+        }
+    }
+    let option = given.split('=').next().unwrap_or_default();
+    // As it stands it has no value.
+    let is_bare = given.starts_with("--no-") && is_an_argument(&given);
+    error.kind() == ErrorKind::UnknownArgument
+        && !is_bare
+        && SECRETS.iter().any(|ending| option.ends_with(ending))
+}
+
+/// The option that an argument stands behind, which is none itself.
+fn option_before(argument: &str) -> Option<String> {
+    let arguments: Vec<_> = std::env::args_os().map(|one| one.to_string_lossy().into_owned()).collect();
+    let at = arguments.iter().position(|one| one == argument).filter(|_| !argument.starts_with('-'))?;
+    arguments.get(at.checked_sub(1)?).filter(|before| before.starts_with("--")).cloned()
 }
 
 fn is_an_argument(text: &str) -> bool {
@@ -351,14 +377,11 @@ fn misused(mut error: clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
         _ => Kind::Usage.status(),
     };
-    let exposed = in_the_open(&error);
+    let exposed = in_the_open(&mut error);
     if exposed {
         Ui::explain(&Failure::usage(secrets::IN_THE_OPEN).hint(CHANGE_IT));
         // Among them is how to give it all the same.
         error.remove(ContextKind::Suggested);
-        if error.kind() == ErrorKind::TooManyValues {
-            error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
-        }
     }
     // Nothing is left to tell where even the terminal is gone.
     drop(error.print());

@@ -10,6 +10,7 @@ use super::{
     nginx::Nginx,
     report::Report,
     round::{Proxy, Round},
+    turns::shuffled,
 };
 use crate::gateway::Gateway;
 use crate::stop::Stop;
@@ -53,7 +54,7 @@ pub(super) fn turns<'a>(proxies: &[&Proxy<'a>], folder: &Path) -> Result<Vec<(&'
     }
     let mut rounds = Vec::new();
     for turn in 1..=ROUNDS {
-        for proxy in proxies {
+        for proxy in shuffled(proxies.len(), turn).into_iter().map(|at| proxies[at]) {
             let round = Round::run(proxy, folder)?;
             println!("{turn}  {:8} {round}", proxy.name);
             rounds.push((proxy.name, round));

@@ -23,7 +23,7 @@ impl OidcAgent {
         command.args(["--console", "--quiet", "--socket-path"]).arg(&socket);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.map_err(|error| Stop::because("cannot start oidc-agent", &error))?;
-        let agent = Self { process, socket };
+        let mut agent = Self { process, socket };
         agent.wait()?;
         agent.log_in(home)?;
         Ok(agent)
@@ -35,10 +35,11 @@ impl OidcAgent {
         command
     }
 
-    fn wait(&self) -> Result<(), Stop> {
+    fn wait(&mut self) -> Result<(), Stop> {
         let until = Instant::now() + Duration::from_secs(10);
         while !self.socket.exists() {
-            if Instant::now() > until {
+            let has_ended = self.process.try_wait().is_ok_and(|status| status.is_some());
+            if has_ended || Instant::now() > until {
                 return Err(Stop::new("oidc-agent does not listen"));
             }
             sleep(Duration::from_millis(20));
@@ -68,7 +69,9 @@ impl OidcAgent {
 impl Drop for OidcAgent {
     fn drop(&mut self) {
         // Killed, it would leave the process that it works with.
-        let _gone_already = run(&format!("kill {}", self.process.id()));
+        if run(&format!("kill {}", self.process.id())).is_err() {
+            let _gone_already = self.process.kill();
+        }
         let _gone_already = self.process.wait();
     }
 }

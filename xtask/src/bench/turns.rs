@@ -73,7 +73,7 @@ pub(super) fn measure(programs: &[Program<'_>], rounds: usize) -> Result<Vec<Tak
 }
 
 /// Nobody always comes after the same one, whose files and pages may be its own.
-fn shuffled(count: usize, round: usize) -> Vec<usize> {
+pub(super) fn shuffled(count: usize, round: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..count).collect();
     order.sort_by_cached_key(|at| BuildHasherDefault::<DefaultHasher>::default().hash_one((round, at)));
     order

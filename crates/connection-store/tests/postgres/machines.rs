@@ -136,6 +136,8 @@ fn addresses_are_read_as_libpq_writes_them() {
             "postgres://db.example/books?connect_timeout=3&colour=geheim",
             "the store's address has \"colour\", which is not known or has a value that cannot be",
         ),
+        ("postgres://me:12?geheim@db.example/books", "the store's address is not understood"),
+        ("postgres://me:?geheim=1@db.example/books", "the store's address is not understood"),
         (
             "postgres://db.example/books?connect_timeout=geheim",
             "the store's address has \"connect_timeout\", which is not known or has a value that cannot be",
