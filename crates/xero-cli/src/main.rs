@@ -336,7 +336,7 @@ fn in_the_open(error: &mut clap::Error) -> bool {
     };
     let given = text(ContextKind::InvalidArg);
     let is_secret = |option: &str| SECRETS.iter().any(|word| option.contains(word));
-    if error.kind() == ErrorKind::TooManyValues {
+    if error.kind() == ErrorKind::TooManyValues && given.starts_with('-') {
         // For an option that has none, such as --password-stdin.
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
         return is_secret(&given);
