@@ -101,7 +101,7 @@ pub(crate) fn sign(
     let stamp = Stamp::new(now).map_err(Error::Sign)?;
     let signed = xero_auth_oauth1::sign(&signable, &credentials, &stamp).map_err(Error::Sign)?;
     Ok(RequestHeaders {
-        authorization: Zeroizing::new(signed.authorization()),
+        authorization: Zeroizing::new(signed.authorization().to_owned()),
         tenant_id: None,
         base_string: Some(signed.base_string().to_owned()),
         generation: None,

@@ -29,5 +29,5 @@ pub(crate) fn authorization(
     let key = PrivateKey::read(key_file, None)?;
     let app = Credentials::private_app(ConsumerKey::parse(consumer_key)?, key);
     let url = url.parse()?;
-    Ok(sign(&Request::new(method, &url), &app, stamp)?.authorization())
+    Ok(sign(&Request::new(method, &url), &app, stamp)?.authorization().to_owned())
 }

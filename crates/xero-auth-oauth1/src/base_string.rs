@@ -1,12 +1,10 @@
 //! The signature base string of RFC 5849 section 3.4.1, and each of its stages.
 
-use std::borrow::Cow;
-
-use url::Url;
+use url::{Position, Url};
 
 use crate::{
     Error, Request,
-    percent::{encode, encode_anew, pairs, pieces},
+    percent::{Pair, encode, encode_again, encode_anew, encode_pair, pairs},
 };
 
 /// The base string URI (RFC 5849 section 3.4.1.2): scheme, host in lower case, port unless it is the scheme's own,
@@ -15,9 +13,12 @@ use crate::{
 /// # Errors
 /// [`Error::Scheme`] for anything but `https` and `http`.
 pub fn base_string_uri(url: &Url) -> Result<String, Error> {
-    let host = url.host_str().filter(|_| matches!(url.scheme(), "https" | "http")).ok_or(Error::Scheme)?;
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Ok([url.scheme(), "://", host, &port, url.path()].concat())
+    match url.scheme() {
+        "https" | "http" => {
+            Ok([&url[..Position::BeforeUsername], &url[Position::BeforeHost..Position::AfterPath]].concat())
+        }
+        _ => Err(Error::Scheme),
+    }
 }
 
 /// The parameters of query, form and protocol, encoded, sorted by encoded name and then encoded value, joined by
@@ -27,37 +28,48 @@ pub fn base_string_uri(url: &Url) -> Result<String, Error> {
 /// `oauth_signature` do not belong in it. `+` in a query or form is a space, as `%20` is; a parameter without `=`
 /// counts as one with an empty value.
 pub fn normalized_parameters(request: &Request<'_>, protocol: &[(&str, &str)]) -> String {
-    let form_encoded = [request.url.query(), request.form].into_iter().flatten().flat_map(pairs);
-    let mut parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_encoded
-        .map(|(name, value)| (encode_anew(name), encode_anew(value.unwrap_or_default())))
-        .chain(protocol.iter().map(|(name, value)| (encode(name), encode(value))))
-        .collect();
-    parameters.sort_unstable();
-    joined(&parameters)
+    let (protocol, form) = (protocol.iter().map(encode_pair).collect::<Vec<_>>(), form(request));
+    let mut out = String::new();
+    for (name, value) in sorted(&protocol, &form) {
+        out.extend([if out.is_empty() { "" } else { "&" }, name, "=", value]);
+    }
+    out
 }
 
 /// The base string (RFC 5849 section 3.4.1.1): method in capitals, base string URI and normalised parameters, each
 /// encoded, joined by `&`. It is ASCII.
 pub fn base_string(method: &str, uri: &str, parameters: &str) -> String {
-    let mut out = String::with_capacity(method.len() + (uri.len() + parameters.len()) * 3 / 2);
-    out.extend(pieces(&method.to_ascii_uppercase()));
-    for part in [uri, parameters] {
-        out.push('&');
-        out.extend(pieces(part));
+    [&until_parameters(method, uri), &*encode(parameters)].concat()
+}
+
+/// The [`base_string`] of a request, its parameters encoded twice as they are written: most need neither.
+pub(crate) fn base_string_of(request: &Request<'_>, protocol: &[Pair<'_>]) -> Result<String, Error> {
+    let mut out = until_parameters(request.method, &base_string_uri(request.url)?);
+    let form = form(request);
+    for (i, (name, value)) in sorted(protocol, &form).into_iter().enumerate() {
+        let and = if i == 0 { "" } else { "%26" };
+        out.extend([and, &encode_again(name), "%3D", &encode_again(value)]);
     }
+    Ok(out)
+}
+
+fn until_parameters(method: &str, uri: &str) -> String {
+    let mut out = String::with_capacity(512);
+    out.push_str(&encode(method));
+    out.make_ascii_uppercase();
+    out.extend(["&", &encode(uri), "&"]);
     out
 }
 
-fn joined(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
-    let length = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-    let mut out = String::with_capacity(length);
-    for (name, value) in parameters {
-        if !out.is_empty() {
-            out.push('&');
-        }
-        out.extend([name, "=", value]);
-    }
-    out
+fn form<'a>(request: &Request<'a>) -> Vec<Pair<'a>> {
+    let form_encoded = [request.url.query(), request.form].into_iter().flatten().flat_map(pairs);
+    form_encoded.map(|(name, value)| (encode_anew(name), encode_anew(value.unwrap_or_default()))).collect()
+}
+
+fn sorted<'a>(protocol: &'a [Pair<'a>], form: &'a [Pair<'a>]) -> Vec<&'a Pair<'a>> {
+    let mut parameters: Vec<_> = protocol.iter().chain(form).collect();
+    parameters.sort_unstable();
+    parameters
 }
 
 #[cfg(test)]
@@ -115,6 +127,17 @@ mod tests {
                 normalized(&form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
             };
             prop_assert_eq!(of(&pairs), of(&shuffled));
+        }
+
+        #[test]
+        fn in_one_go_as_in_stages(query in any::<String>(), form in any::<String>(), name in any::<String>()) {
+            let mut at = url("https://h.test/p a");
+            at.set_query(Some(&query));
+            let request = Request::new("post", &at).form(&form);
+            let protocol = [(&*name, "1.0"), ("oauth_nonce", &*form)];
+            let stages = base_string("POST", "https://h.test/p%20a", &normalized_parameters(&request, &protocol));
+            let encoded: Vec<_> = protocol.iter().map(encode_pair).collect();
+            prop_assert_eq!(base_string_of(&request, &encoded).unwrap(), stages);
         }
 
         #[test]

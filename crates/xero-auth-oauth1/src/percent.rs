@@ -2,41 +2,92 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, percent_encode};
+use percent_encoding::percent_decode_str;
 
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// A name and a value, encoded.
+pub(crate) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+pub(crate) fn encode_pair<'a>(&(name, value): &(&'a str, &'a str)) -> Pair<'a> {
+    (encode(name), encode(value))
+}
 
 /// The text as UTF-8, everything outside `A-Z a-z 0-9 - . _ ~` as `%XX` in capitals. Borrows what needs no change.
 pub(crate) fn encode(text: &str) -> Cow<'_, str> {
-    pieces(text).into()
+    encoded(text.as_bytes()).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// As [`encode`], in pieces for [`String::extend`].
-pub(crate) fn pieces(text: &str) -> PercentEncode<'_> {
-    percent_encode(text.as_bytes(), ENCODED)
+/// What [`encode`] or [`encode_anew`] gave, encoded once more. Nothing in what they borrowed needs it.
+pub(crate) fn encode_again<'a>(encoded: &'a Cow<'_, str>) -> Cow<'a, str> {
+    match encoded {
+        Cow::Borrowed(unreserved) => Cow::Borrowed(unreserved),
+        Cow::Owned(encoded) => encode(encoded),
+    }
 }
 
-/// One name or value of a query or form, decoded (`+` and `%20` are both a space) and encoded anew.
+/// One name or value of a query or form, decoded (`+` and `%20` are both a space) and encoded anew. Borrows what
+/// needs no change.
 ///
 /// Works on bytes, so that what is not UTF-8 keeps its bytes.
 pub(crate) fn encode_anew(form_encoded: &str) -> Cow<'_, str> {
     if is_unreserved(form_encoded) {
         return Cow::Borrowed(form_encoded);
     }
-    let mut out = String::with_capacity(form_encoded.len() * 3 / 2);
-    for (i, word) in form_encoded.split('+').enumerate() {
-        if i > 0 {
-            out.push_str("%20");
-        }
-        let decoded: Cow<'_, [u8]> = percent_decode_str(word).into();
-        out.extend(percent_encode(&decoded, ENCODED));
-    }
-    Cow::Owned(out)
+    let spaces = form_encoded.replace('+', " ");
+    let decoded = Cow::from(percent_decode_str(&spaces));
+    Cow::Owned(encoded(&decoded).unwrap_or_else(|| ascii(decoded.into_owned())))
 }
 
 /// Whether encoding would change nothing.
-pub(crate) fn is_unreserved(text: &str) -> bool {
-    pieces(text).next().is_none_or(|first| first.len() == text.len() && !first.starts_with('%'))
+fn is_unreserved(text: &str) -> bool {
+    first_reserved(text.as_bytes()).is_none()
+}
+
+/// What stands for each byte, and behind it, in the fourth place, how long that is.
+///
+/// Beside the key's own work all else of a signature is to cost nothing (`cargo xtask bench signing`); with this, and
+/// without a branch for each byte, it costs a third less than with a library.
+static ENCODED: [[u8; 4]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut table = [[0; 4]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let it = byte as u8;
+        table[byte] = match it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_' | b'~') {
+            true => [it, 0, 0, 1],
+            false => [b'%', DIGITS[byte >> 4], DIGITS[byte & 15], 3],
+        };
+        byte += 1;
+    }
+    table
+};
+
+fn first_reserved(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| ENCODED[usize::from(*byte)][3] != 1)
+}
+
+/// `None` if encoding would change nothing.
+fn encoded(bytes: &[u8]) -> Option<String> {
+    /// What stands for so many is at most 192 long.
+    const PART: usize = 64;
+    let (plain, rest) = bytes.split_at(first_reserved(bytes)?);
+    let mut out = Vec::with_capacity(bytes.len() * 9 / 8 + 16);
+    out.extend_from_slice(plain);
+    let mut room = [0; 256 + 3];
+    for part in rest.chunks(PART) {
+        let mut end = 0;
+        // The mask changes nothing and spares the check of bounds.
+        for byte in part {
+            let it = ENCODED[usize::from(*byte)];
+            room[end & 255..][..4].copy_from_slice(&it);
+            end += usize::from(it[3]);
+        }
+        out.extend_from_slice(&room[..end]);
+    }
+    Some(ascii(out))
+}
+
+fn ascii(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("what is encoded is ASCII")
 }
 
 /// The pairs of a query or form as they stand: the name, and the value if there is a `=`.
@@ -48,9 +99,12 @@ pub(crate) fn pairs(form: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
+
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
     #[test]
     fn encodes_as_the_table_of_the_oauth_wiki() {
@@ -105,6 +159,13 @@ mod tests {
             prop_assert_eq!(percent_decode_str(&encoded).decode_utf8().unwrap(), text.as_str());
             prop_assert_eq!(encode_anew(&encoded), encoded.as_ref());
             prop_assert_eq!(is_unreserved(&text), encoded == text);
+            prop_assert_eq!(encode_again(&encoded), encode(&encoded));
+        }
+
+        #[test]
+        fn as_the_library_encodes(bytes in vec(any::<u8>(), 0..400)) {
+            let expected = percent_encode(&bytes, RESERVED).to_string();
+            prop_assert_eq!(encoded(&bytes).unwrap_or_else(|| ascii(bytes)), expected);
         }
 
         #[test]

@@ -6,8 +6,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use url::Url;
 
 use crate::{
-    Credentials, Error, Place, Request, Stamp, base_string, base_string_uri, normalized_parameters,
-    percent::pieces,
+    Credentials, Error, Place, Request, Stamp,
+    base_string::base_string_of,
+    percent::{Pair, encode, encode_pair},
 };
 
 /// Signs a request to Xero: as [`sign_rfc5849`], after [`Request::as_xero_reads`].
@@ -30,31 +31,29 @@ pub fn sign_rfc5849(
 ) -> Result<Signed, Error> {
     check_method(request.method)?;
     let timestamp = stamp.seconds()?.to_string();
-    let mut protocol = vec![("oauth_consumer_key", credentials.consumer_key().as_str())];
-    protocol.extend(credentials.token().map(|token| ("oauth_token", token)));
-    protocol.extend([
-        ("oauth_signature_method", "RSA-SHA1"),
-        ("oauth_timestamp", &timestamp),
-        ("oauth_nonce", &stamp.nonce),
-        ("oauth_version", "1.0"),
-    ]);
-    for (name, value) in &request.protocol {
-        check_protocol_name(name, &protocol)?;
-        protocol.push((name, value));
+    let mut protocol: Vec<Pair<'_>> = Vec::with_capacity(7 + request.protocol.len());
+    protocol.push(("oauth_consumer_key".into(), encode(credentials.consumer_key().as_str())));
+    protocol.extend(credentials.token().map(|token| ("oauth_token".into(), encode(token))));
+    protocol.push(("oauth_signature_method".into(), "RSA-SHA1".into()));
+    protocol.push(("oauth_timestamp".into(), (&timestamp).into()));
+    protocol.push(("oauth_nonce".into(), encode(&stamp.nonce)));
+    protocol.push(("oauth_version".into(), "1.0".into()));
+    for parameter in &request.protocol {
+        check_protocol_name(parameter.0, &protocol)?;
+        protocol.push(encode_pair(parameter));
     }
 
-    let uri = base_string_uri(request.url)?;
-    let base_string = base_string(request.method, &uri, &normalized_parameters(request, &protocol));
+    let base_string = base_string_of(request, &protocol)?;
     let signature = credentials.key().sign_rsa_sha1(base_string.as_bytes()).map_err(Error::Sign)?;
     let signature = STANDARD.encode(signature);
-    protocol.push(("oauth_signature", &signature));
-    Ok(Signed { query: query(&protocol), base_string, url: request.url.clone(), signature })
+    protocol.push(("oauth_signature".into(), encode(&signature)));
+    Ok(Signed { authorization: header(&protocol), base_string, url: request.url.clone(), signature })
 }
 
 /// The value of an `Authorization` header with these parameters, in their order, names and values encoded
 /// (RFC 5849 section 3.5.1). No `realm`: Xero wants none.
 pub fn authorization_header(parameters: &[(&str, &str)]) -> String {
-    header(&query(parameters))
+    header(&parameters.iter().map(encode_pair).collect::<Vec<_>>())
 }
 
 /// A signature and all that is sent with it. Good for one sending: a retry is signed anew.
@@ -62,7 +61,7 @@ pub fn authorization_header(parameters: &[(&str, &str)]) -> String {
 /// `Debug` does not show the signature. What the base string tells (the query, decoded) is the caller's own.
 #[derive(Clone)]
 pub struct Signed {
-    query: String,
+    authorization: String,
     base_string: String,
     signature: String,
     url: Url,
@@ -70,13 +69,14 @@ pub struct Signed {
 
 impl Signed {
     /// The value of the `Authorization` header: `OAuth oauth_consumer_key="…", …` (RFC 5849 section 3.5.1).
-    pub fn authorization(&self) -> String {
-        header(&self.query)
+    pub fn authorization(&self) -> &str {
+        &self.authorization
     }
 
     /// The same parameters for the query (RFC 5849 section 3.5.3), to be appended behind those already there.
-    pub fn query(&self) -> &str {
-        &self.query
+    pub fn query(&self) -> String {
+        // Nothing of that stands in a name or a value, which are encoded.
+        self.authorization.replace("OAuth ", "").replace(", ", "&").replace('"', "")
     }
 
     /// The request's URL with [`query`](Self::query) appended, for a request without an `Authorization` header. The
@@ -84,8 +84,8 @@ impl Signed {
     pub fn signed_url(&self) -> Url {
         let mut url = self.url.clone();
         let query = match url.query() {
-            None | Some("") => self.query.clone(),
-            Some(own) => [own, "&", &self.query].concat(),
+            None | Some("") => self.query(),
+            Some(own) => [own, "&", &self.query()].concat(),
         };
         url.set_query(Some(&query));
         url.set_fragment(None);
@@ -114,31 +114,18 @@ fn check_method(method: &str) -> Result<(), Error> {
     if is_word { Ok(()) } else { Err(Error::Method) }
 }
 
-fn check_protocol_name(name: &str, taken: &[(&str, &str)]) -> Result<(), Error> {
+fn check_protocol_name(name: &str, taken: &[Pair<'_>]) -> Result<(), Error> {
     let own = ["oauth_token", "oauth_signature", "realm"];
-    if own.contains(&name) || taken.iter().any(|(other, _)| *other == name) {
+    if own.contains(&name) || taken.iter().any(|(other, _)| *other == encode(name)) {
         return Err(Error::ProtocolParameter { place: Place::Protocol, name: name.to_owned() });
     }
     Ok(())
 }
 
-fn query(parameters: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(768);
-    for (name, value) in parameters {
-        if !out.is_empty() {
-            out.push('&');
-        }
-        out.extend(pieces(name));
-        out.push('=');
-        out.extend(pieces(value));
-    }
-    out
-}
-
-/// Names and values are encoded alike in query and header, so that neither `&` nor `=` is part of one.
-fn header(query: &str) -> String {
-    let mut out = String::with_capacity(query.len() + 64);
-    for (i, (name, value)) in query.split('&').filter_map(|pair| pair.split_once('=')).enumerate() {
+fn header(parameters: &[Pair<'_>]) -> String {
+    let length: usize = parameters.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
+    let mut out = String::with_capacity(6 + length);
+    for (i, (name, value)) in parameters.iter().enumerate() {
         out.push_str(if i == 0 { "OAuth " } else { ", " });
         out.extend([name, "=\"", value, "\""]);
     }

@@ -170,7 +170,7 @@ fn in_header((method, _, form): &Shape, url: &Url, signed: &Signed) -> Sent {
         method: (*method).to_owned(),
         uri: url.to_string(),
         body: form.clone(),
-        authorization: Some(signed.authorization()),
+        authorization: Some(signed.authorization().to_owned()),
     }
 }
 

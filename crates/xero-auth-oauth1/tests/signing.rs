@@ -51,7 +51,7 @@ fn parsed(header: &str) -> BTreeMap<String, String> {
 #[test]
 fn header_of_a_private_app() {
     let signed = signed("https://api.xero.com/api.xro/2.0/Organisation");
-    let mut header = parsed(&signed.authorization());
+    let mut header = parsed(signed.authorization());
     assert_eq!(header.remove("oauth_signature").unwrap(), signed.signature());
     let expected = [
         ("oauth_consumer_key", CONSUMER_KEY),
@@ -74,7 +74,7 @@ fn query_placement_carries_the_same_parameters() {
         let signed = signed(text);
         let url = signed.signed_url();
         assert_eq!(url.as_str(), format!("https://api.xero.com/a?{before}{}", signed.query()));
-        let header = parsed(&signed.authorization());
+        let header = parsed(signed.authorization());
         let query: BTreeMap<_, _> =
             url.query_pairs().into_owned().filter(|(name, _)| name.starts_with("oauth_")).collect();
         assert_eq!(query, header);
@@ -192,9 +192,10 @@ proptest! {
         let at = url("https://api.xero.com/oauth/AccessToken");
         let request = Request::new("POST", &at).protocol_parameter("oauth_verifier", &verifier);
         let stamp = Stamp { timestamp: UNIX_EPOCH + Duration::from_secs(seconds), nonce: nonce.clone() };
-        let header = sign(&request, &APP, &stamp).unwrap().authorization();
+        let signed = sign(&request, &APP, &stamp).unwrap();
+        let header = signed.authorization();
         prop_assert!(header.is_ascii() && !header.contains('+') && !header.bytes().any(|b| b.is_ascii_control()));
-        let parsed = parsed(&header);
+        let parsed = parsed(header);
         prop_assert_eq!(&parsed["oauth_verifier"], &verifier);
         prop_assert_eq!(&parsed["oauth_nonce"], &nonce);
         prop_assert_eq!(&parsed["oauth_timestamp"], &seconds.to_string());
