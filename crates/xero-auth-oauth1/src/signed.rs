@@ -39,8 +39,13 @@ pub fn sign_rfc5849(
     protocol.push(("oauth_nonce".into(), encode(&stamp.nonce)));
     protocol.push(("oauth_version".into(), "1.0".into()));
     for parameter in &request.protocol {
-        check_protocol_name(parameter.0, &protocol)?;
-        protocol.push(encode_pair(parameter));
+        let encoded = encode_pair(parameter);
+        let own = ["oauth_token", "oauth_signature", "realm"];
+        if own.contains(&parameter.0) || protocol.iter().any(|(name, _)| *name == encoded.0) {
+            let name = parameter.0.to_owned();
+            return Err(Error::ProtocolParameter { place: Place::Protocol, name });
+        }
+        protocol.push(encoded);
     }
 
     let base_string = base_string_of(request, &protocol)?;
@@ -75,7 +80,7 @@ impl Signed {
 
     /// The same parameters for the query (RFC 5849 section 3.5.3), to be appended behind those already there.
     pub fn query(&self) -> String {
-        // Nothing of that stands in a name or a value, which are encoded.
+        // None of these texts stands in a name or a value: they are encoded.
         self.authorization.replace("OAuth ", "").replace(", ", "&").replace('"', "")
     }
 
@@ -112,14 +117,6 @@ impl fmt::Debug for Signed {
 fn check_method(method: &str) -> Result<(), Error> {
     let is_word = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_word { Ok(()) } else { Err(Error::Method) }
-}
-
-fn check_protocol_name(name: &str, taken: &[Pair<'_>]) -> Result<(), Error> {
-    let own = ["oauth_token", "oauth_signature", "realm"];
-    if own.contains(&name) || taken.iter().any(|(other, _)| *other == encode(name)) {
-        return Err(Error::ProtocolParameter { place: Place::Protocol, name: name.to_owned() });
-    }
-    Ok(())
 }
 
 fn header(parameters: &[Pair<'_>]) -> String {

@@ -195,7 +195,9 @@ proptest! {
         let signed = sign(&request, &APP, &stamp).unwrap();
         let header = signed.authorization();
         prop_assert!(header.is_ascii() && !header.contains('+') && !header.bytes().any(|b| b.is_ascii_control()));
+        let in_query: BTreeMap<_, _> = form_urlencoded::parse(signed.query().as_bytes()).into_owned().collect();
         let parsed = parsed(header);
+        prop_assert_eq!(&in_query, &parsed);
         prop_assert_eq!(&parsed["oauth_verifier"], &verifier);
         prop_assert_eq!(&parsed["oauth_nonce"], &nonce);
         prop_assert_eq!(&parsed["oauth_timestamp"], &seconds.to_string());

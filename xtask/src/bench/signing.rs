@@ -2,14 +2,16 @@
 
 use std::process::Command;
 
-use super::page::Table;
+use super::{page::Table, turns::shuffled};
 use crate::command_line::run;
 use crate::needs;
 use crate::stop::Stop;
 
 /// Many and short: what else the machine does comes and goes.
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 31;
 const SECONDS: &str = "1";
+/// Turns of both in one process.
+const BEYOND_SECONDS: &str = "20";
 const OURS: &str = "target/release/examples/signing_rate";
 /// A test key of 2048 bits.
 const KEY: &str = "fixtures/certs/test-key.pem";
@@ -27,77 +29,85 @@ while time.perf_counter() - begun < float(sys.argv[2]):
 print(signed / (time.perf_counter() - begun))
 "#;
 
-/// What each did in a second.
-struct Turn {
-    header: f64,
-    signature: f64,
-    openssl: f64,
-    oauthlib: Option<f64>,
+#[derive(Clone, Copy)]
+enum Signer {
+    OpenSsl,
+    Signature,
+    Header,
+    Oauthlib,
 }
+
+const SIGNERS: [Signer; 4] = [Signer::OpenSsl, Signer::Signature, Signer::Header, Signer::Oauthlib];
 
 pub(super) fn measure() -> Result<(), Stop> {
     run("cargo build --release --package xero-auth-oauth1 --example signing_rate --locked")?;
     let python = needs::python().ok_or_else(|| Stop::new("there is no Python with oauthlib"))?;
     let mut table = Table::new(&["", "a second (median)", ": OpenSSL (median of the turns)"]);
     for cores in [1, 2] {
-        let turns = (0..ROUNDS).map(|_| turn(cores, &python)).collect::<Result<Vec<_>, _>>()?;
-        let middle = |rate: fn(&Turn) -> f64| median(turns.iter().map(rate));
-        let beside = |rate: fn(&Turn) -> f64| {
-            format!("{:.3}", median(turns.iter().map(|turn| rate(turn) / turn.openssl)))
-        };
-        let mut row = |name: &str, rate: f64, ratio: String| {
+        // One process of Python signs on one core.
+        let signers = &SIGNERS[..if cores == 1 { 4 } else { 3 }];
+        let mut rates = vec![Vec::new(); signers.len()];
+        for round in 0..ROUNDS {
+            for at in shuffled(signers.len(), round) {
+                rates[at].push(signers[at].rate(cores, &python)?);
+            }
+            let last: Vec<_> = rates.iter().filter_map(|of_one| of_one.last()).collect();
+            println!("{cores}  {last:.0?}");
+        }
+        for (signer, of_one) in signers.iter().zip(&rates) {
+            let ratios = of_one.iter().zip(&rates[0]).map(|(rate, openssl)| rate / openssl);
             table.row([
-                format!("{name}, {cores} core{}", if cores == 1 { "" } else { "s" }),
-                format!("{rate:.0}"),
-                ratio,
+                format!("{}, {cores} core{}", signer.name(), if cores == 1 { "" } else { "s" }),
+                format!("{:.0}", median(of_one.iter().copied())),
+                format!("{:.3}", median(ratios)),
             ]);
-        };
-        let header = middle(|turn| turn.header);
-        row("`openssl speed rsa2048`, the signature alone", middle(|turn| turn.openssl), "1".to_owned());
-        row("the signature alone by us", middle(|turn| turn.signature), beside(|turn| turn.signature));
-        row("header signed by us", header, beside(|turn| turn.header));
-        let oauthlib: Vec<f64> = turns.iter().filter_map(|turn| turn.oauthlib).collect();
-        if !oauthlib.is_empty() {
-            row(
-                "header signed by oauthlib",
-                median(oauthlib.into_iter()),
-                beside(|turn| turn.oauthlib.unwrap_or_default()),
-            );
         }
     }
+    table.row([
+        "what a header costs beyond its signature, 1 core".to_owned(),
+        format!("{:.1} µs each", ours("beyond", 1, BEYOND_SECONDS)? / 1000.0),
+        String::new(),
+    ]);
     table.publish("signing")
 }
 
-fn turn(cores: usize, python: &str) -> Result<Turn, Stop> {
-    let on = if cores == 1 { "0" } else { "0,1" };
-    let cores_of = cores.to_string();
-    let ours = |what: &str| {
-        number(&said(Command::new("taskset").args(["-c", on, OURS, what, KEY, SECONDS, &cores_of]))?)
-    };
-    let (header, signature) = (ours("header")?, ours("signature")?);
-    let mut openssl = Command::new("taskset");
-    // Without that it counts the time of its core alone, and not what others take of that.
-    openssl.args(["-c", on, "openssl", "speed", "-elapsed", "-mr", "-seconds", SECONDS]);
-    if cores > 1 {
-        openssl.args(["-multi", &cores.to_string()]);
+impl Signer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OpenSsl => "`openssl speed rsa2048`, the signature alone",
+            Self::Signature => "the signature alone by us",
+            Self::Header => "header signed by us",
+            Self::Oauthlib => "header signed by oauthlib",
+        }
     }
-    let openssl = signatures(&said(openssl.arg("rsa2048"))?)?;
-    let oauthlib = match cores {
-        1 => Some(number(&said(
-            Command::new("taskset").args(["-c", on, python, "-c", OAUTHLIB, KEY, SECONDS]),
-        )?)?),
-        // One process of Python signs on one core.
-        _ => None,
-    };
-    let turn = Turn { header, signature, openssl, oauthlib };
-    println!(
-        "{cores}  header {:.0}/s  signature {:.0}/s  openssl {:.0}/s  oauthlib {:.0}/s",
-        turn.header,
-        turn.signature,
-        turn.openssl,
-        turn.oauthlib.unwrap_or_default()
-    );
-    Ok(turn)
+
+    /// How many in a second.
+    fn rate(self, cores: usize, python: &str) -> Result<f64, Stop> {
+        match self {
+            Self::OpenSsl => {
+                let mut openssl = on(cores);
+                // Without `-elapsed` it counts the time of its core alone, and not what others take of that.
+                openssl.args(["openssl", "speed", "-elapsed", "-mr", "-seconds", SECONDS]);
+                if cores > 1 {
+                    openssl.args(["-multi", &cores.to_string()]);
+                }
+                signatures(&said(openssl.arg("rsa2048"))?)
+            }
+            Self::Signature => ours("signature", cores, SECONDS),
+            Self::Header => ours("header", cores, SECONDS),
+            Self::Oauthlib => number(&said(on(cores).args([python, "-c", OAUTHLIB, KEY, SECONDS]))?),
+        }
+    }
+}
+
+fn ours(what: &str, cores: usize, seconds: &str) -> Result<f64, Stop> {
+    number(&said(on(cores).args([OURS, what, KEY, seconds, &cores.to_string()]))?)
+}
+
+fn on(cores: usize) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", if cores == 1 { "0" } else { "0,1" }]);
+    command
 }
 
 fn said(command: &mut Command) -> Result<String, Stop> {
