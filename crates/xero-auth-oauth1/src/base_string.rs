@@ -4,7 +4,7 @@ use url::{Position, Url};
 
 use crate::{
     Error, Request,
-    percent::{Pair, encode, encode_anew, encode_pair, pairs},
+    percent::{Pair, encode, encode_again, encode_anew, encode_pair, pairs},
 };
 
 /// The base string URI (RFC 5849 section 3.4.1.2): scheme, host in lower case, port unless it is the scheme's own,
@@ -50,7 +50,7 @@ pub(crate) fn base_string_of(request: &Request<'_>, protocol: &[Pair<'_>]) -> Re
     let form = form(request);
     for (i, (name, value)) in sorted(protocol, &form).into_iter().enumerate() {
         let and = if i == 0 { "" } else { "%26" };
-        out.extend([and, &encode(name), "%3D", &encode(value)]);
+        out.extend([and, &encode_again(name), "%3D", &encode_again(value)]);
     }
     Ok(out)
 }

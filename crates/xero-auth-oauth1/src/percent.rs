@@ -16,6 +16,11 @@ pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     encoded(text.as_bytes()).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// What is encoded, encoded once more: of that, only `%` is reserved.
+pub(crate) fn encode_again(encoded: &str) -> Cow<'_, str> {
+    if encoded.contains('%') { encode(encoded) } else { Cow::Borrowed(encoded) }
+}
+
 /// One name or value of a query or form, decoded (`+` and `%20` are both a space) and encoded anew. Borrows what
 /// has nothing to encode.
 ///
@@ -24,7 +29,10 @@ pub(crate) fn encode_anew(form_encoded: &str) -> Cow<'_, str> {
     if first_reserved(form_encoded.as_bytes()).is_none() {
         return Cow::Borrowed(form_encoded);
     }
-    let spaces = form_encoded.replace('+', " ");
+    let spaces = match form_encoded.contains('+') {
+        true => Cow::Owned(form_encoded.replace('+', " ")),
+        false => Cow::Borrowed(form_encoded),
+    };
     let decoded = Cow::from(percent_decode_str(&spaces));
     Cow::Owned(encoded(&decoded).unwrap_or_else(|| ascii(decoded.into_owned())))
 }
@@ -150,6 +158,7 @@ mod tests {
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
             prop_assert_eq!(percent_decode_str(&encoded).decode_utf8().unwrap(), text.as_str());
             prop_assert_eq!(encode_anew(&encoded), encoded.as_ref());
+            prop_assert_eq!(encode_again(&encoded), encode(&encoded));
             prop_assert_eq!(matches!(encoded, Cow::Borrowed(_)), encoded == text);
         }
 

@@ -1,5 +1,7 @@
 //! What Xero's server was known to refuse, or to sign otherwise than RFC 5849 has it.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -55,15 +57,14 @@ fn check_parameters(place: Place, form: &str) -> Result<(), Error> {
         if name.contains('%') {
             return Err(Error::ParameterName { place, position });
         }
-        let name = name.to_ascii_lowercase();
-        if name.starts_with("oauth_") {
-            return Err(Error::ProtocolParameter { place, name });
+        if name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("oauth_")) {
+            return Err(Error::ProtocolParameter { place, name: name.to_ascii_lowercase() });
         }
         if percent_decode_str(value).decode_utf8().is_err() {
             return Err(Error::NotUtf8 { place, position });
         }
-        if seen.contains(&name) {
-            return Err(Error::Repeated { place, name });
+        if seen.iter().any(|earlier: &Cow<'_, str>| earlier.eq_ignore_ascii_case(&name)) {
+            return Err(Error::Repeated { place, name: name.to_ascii_lowercase() });
         }
         seen.push(name);
     }
