@@ -2,13 +2,16 @@
 
 use std::process::Command;
 
-use super::{page::Table, turns::shuffled};
+use super::{
+    page::Table,
+    turns::{Taken, shuffled},
+};
 use crate::command_line::run;
 use crate::needs;
 use crate::stop::Stop;
 
-/// Many and short: what else the machine does comes and goes.
-const ROUNDS: usize = 31;
+/// Many and short: turns are hundredths apart, and are to tell of thousandths.
+const ROUNDS: usize = 101;
 const SECONDS: &str = "1";
 /// Turns of both in one process.
 const BEYOND_SECONDS: &str = "20";
@@ -29,7 +32,7 @@ while time.perf_counter() - begun < float(sys.argv[2]):
 print(signed / (time.perf_counter() - begun))
 "#;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Signer {
     OpenSsl,
     Signature,
@@ -37,37 +40,54 @@ enum Signer {
     Oauthlib,
 }
 
-const SIGNERS: [Signer; 4] = [Signer::OpenSsl, Signer::Signature, Signer::Header, Signer::Oauthlib];
+/// Who signs, and on how many cores. One process of Python signs on one.
+const SIGNERS: [(Signer, usize); 7] = [
+    (Signer::OpenSsl, 1),
+    (Signer::Signature, 1),
+    (Signer::Header, 1),
+    (Signer::Oauthlib, 1),
+    (Signer::OpenSsl, 2),
+    (Signer::Signature, 2),
+    (Signer::Header, 2),
+];
 
 pub(super) fn measure() -> Result<(), Stop> {
     run("cargo build --release --package xero-auth-oauth1 --example signing_rate --locked")?;
     let python = needs::python().ok_or_else(|| Stop::new("there is no Python with oauthlib"))?;
-    let mut table = Table::new(&["", "a second (median)", ": OpenSSL (median of the turns)"]);
-    for cores in [1, 2] {
-        // One process of Python signs on one core.
-        let signers = &SIGNERS[..if cores == 1 { 4 } else { 3 }];
-        let mut rates = vec![Vec::new(); signers.len()];
-        for round in 0..ROUNDS {
-            for at in shuffled(signers.len(), round) {
-                rates[at].push(signers[at].rate(cores, &python)?);
-            }
-            let last: Vec<_> = rates.iter().filter_map(|of_one| of_one.last()).collect();
-            println!("{cores}  {last:.0?}");
+    let mut rates = SIGNERS.map(|_| Vec::with_capacity(ROUNDS));
+    for round in 0..ROUNDS {
+        for at in shuffled(SIGNERS.len(), round) {
+            let (signer, cores) = SIGNERS[at];
+            rates[at].push(signer.rate(cores, &python)?);
         }
-        for (signer, of_one) in signers.iter().zip(&rates) {
-            let ratios = of_one.iter().zip(&rates[0]).map(|(rate, openssl)| rate / openssl);
-            table.row([
-                format!("{}, {cores} core{}", signer.name(), if cores == 1 { "" } else { "s" }),
-                format!("{:.0}", median(of_one.iter().copied())),
-                format!("{:.3}", median(ratios)),
-            ]);
-        }
+        println!("{:.0?}", rates.each_ref().map(|of_one| of_one[round]));
     }
-    table.row([
-        "what a header costs beyond its signature, 1 core".to_owned(),
-        format!("{:.1} µs each", ours("beyond", 1, BEYOND_SECONDS)? / 1000.0),
-        String::new(),
+
+    let beside = |at: usize, other: (Signer, usize)| {
+        let other = SIGNERS.iter().position(|signer| *signer == other)?;
+        Some(Taken::new(rates[at].iter().zip(&rates[other]).map(|(rate, other)| rate / other).collect()))
+    };
+    let mean = |ratios: Taken| format!("{:.3} ± {:.3}", ratios.mean(), ratios.error());
+    let mut table = Table::new(&[
+        "",
+        "a second: median (quarters)",
+        ": OpenSSL, turn by turn: median (quarters)",
+        ": OpenSSL, mean ± standard error",
+        ": 1 core, mean ± standard error",
     ]);
+    for (at, (signer, cores)) in SIGNERS.into_iter().enumerate() {
+        let (openssl, one_core) = (beside(at, (Signer::OpenSsl, cores)), beside(at, (signer, 1)));
+        table.row([
+            format!("{}, {cores} core{}", signer.name(), if cores == 1 { "" } else { "s" }),
+            format!("{:.0}", Taken::new(rates[at].clone())),
+            openssl.as_ref().map(|ratios| format!("{ratios:.3}")).unwrap_or_default(),
+            openssl.map(mean).unwrap_or_default(),
+            one_core.filter(|_| cores > 1).map(mean).unwrap_or_default(),
+        ]);
+    }
+    let beyond = ours("beyond", 1, BEYOND_SECONDS)? / 1000.0;
+    let what = "what a header costs beyond its signature, 1 core";
+    table.row([what.to_owned(), format!("{beyond:.1} µs each"), String::new(), String::new(), String::new()]);
     table.publish("signing")
 }
 
@@ -129,12 +149,6 @@ fn signatures(said: &str) -> Result<f64, Stop> {
 
 fn number(said: &str) -> Result<f64, Stop> {
     said.trim().parse().map_err(|_| Stop::new(format!("no number: {said}")))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[cfg(test)]

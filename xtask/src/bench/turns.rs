@@ -17,15 +17,15 @@ pub(super) struct Program<'a> {
     pub(super) command: Box<dyn Fn() -> Command + 'a>,
 }
 
-/// What a program's runs took.
+/// What was measured of each run: as it is here, wall time in milliseconds.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
-    /// Wall time of each run, in milliseconds, from the shortest to the longest.
+    /// From the least to the most.
     runs: Vec<f64>,
 }
 
 impl Taken {
-    fn new(mut runs: Vec<f64>) -> Self {
+    pub(super) fn new(mut runs: Vec<f64>) -> Self {
         runs.sort_by(f64::total_cmp);
         Self { runs }
     }
@@ -45,7 +45,7 @@ impl Taken {
         (squares / (count - 1.0) / count).sqrt()
     }
 
-    /// The time that this part of the runs did not exceed.
+    /// What this part of the runs did not exceed.
     pub(super) fn part(&self, part: f64) -> f64 {
         let last = self.runs.len().saturating_sub(1);
         self.runs.get((last as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
@@ -54,7 +54,9 @@ impl Taken {
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} ({:.2}–{:.2})", self.median(), self.part(0.25), self.part(0.75))
+        let digits = f.precision().unwrap_or(2);
+        let [median, least, most] = [0.5, 0.25, 0.75].map(|part| format!("{:.digits$}", self.part(part)));
+        write!(f, "{median} ({least}–{most})")
     }
 }
 
@@ -162,5 +164,6 @@ mod tests {
         let taken = Taken::new(vec![5.0, 1.0, 4.0, 2.0, 3.0]);
         assert_eq!((taken.median(), taken.mean()), (3.0, 3.0));
         assert_eq!(taken.to_string(), "3.00 (2.00–4.00)");
+        assert_eq!(format!("{taken:.0}"), "3 (2–4)");
     }
 }
