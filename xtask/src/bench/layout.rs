@@ -14,8 +14,19 @@ const HEAD: &str = "/* What `xeroctl token` runs, side by side. Made by `cargo x
 
 /// Writes the linker's script.
 pub(super) fn write() -> Result<(), Stop> {
-    // Callgrind knows no function by name in the section that the script makes.
-    put(&BTreeSet::new())?;
+    let before = fs::read_to_string(SCRIPT)
+        .map_err(|error| Stop::because(&format!("cannot read {SCRIPT}"), &error))?;
+    let names = names();
+    let text = names.as_ref().map_or(before, script);
+    put(&text)?;
+    println!("{} functions", names?.len());
+    Ok(())
+}
+
+/// What a token needs of the program.
+fn names() -> Result<BTreeSet<String>, Stop> {
+    // Callgrind does not find the names of what a script has put into a section of its own.
+    put(&script(&BTreeSet::new()))?;
     run("cargo rustc --release --package xero-cli --bin xeroctl --locked -- -C strip=none")?;
     let home = Home::new()?;
     with_passphrase(&home)?;
@@ -27,12 +38,11 @@ pub(super) fn write() -> Result<(), Stop> {
         );
     }
     home.run(&["store", "lock", "--store", WARM])?;
-    println!("{} functions", names.len());
-    put(&names)
+    if names.is_empty() { Err(Stop::new("callgrind found no function of xeroctl")) } else { Ok(names) }
 }
 
-fn put(names: &BTreeSet<String>) -> Result<(), Stop> {
-    fs::write(SCRIPT, script(names)).map_err(|error| Stop::because(&format!("cannot write {SCRIPT}"), &error))
+fn put(text: &str) -> Result<(), Stop> {
+    fs::write(SCRIPT, text).map_err(|error| Stop::because(&format!("cannot write {SCRIPT}"), &error))
 }
 
 /// The functions of a program in a profile of callgrind (its manual, "Callgrind Format Specification").

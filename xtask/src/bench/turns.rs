@@ -17,7 +17,7 @@ pub(super) struct Program<'a> {
     pub(super) command: Box<dyn Fn() -> Command + 'a>,
 }
 
-/// What was measured of each run: as it is here, wall time in milliseconds.
+/// What was measured of each run.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     /// From the least to the most.
